@@ -1,3 +1,4 @@
+using System.Buffers;
 using System.Runtime.InteropServices;
 
 namespace ModelZoo.Contracts;
@@ -30,6 +31,9 @@ public abstract class Tensor
 
     /// <summary>The elements as raw little-endian bytes.</summary>
     public abstract ReadOnlySpan<byte> Bytes { get; }
+
+    /// <summary>Holds the elements at one address until the handle is disposed, for engines that read or write them in place.</summary>
+    public abstract MemoryHandle Pin();
 
     /// <summary>This tensor as one of <typeparamref name="T"/>.</summary>
     /// <exception cref="ModelZooException">The elements are of another type.</exception>
@@ -89,6 +93,9 @@ public sealed class Tensor<T> : Tensor where T : unmanaged
 
     /// <inheritdoc/>
     public override ReadOnlySpan<byte> Bytes => MemoryMarshal.AsBytes(_data.Span);
+
+    /// <inheritdoc/>
+    public override MemoryHandle Pin() => _data.Pin();
 
     /// <inheritdoc/>
     public override Tensor<T> Reshape(params ReadOnlySpan<long> shape) => new(_data, shape);

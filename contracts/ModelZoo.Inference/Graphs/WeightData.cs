@@ -37,6 +37,9 @@ public sealed unsafe class WeightData
     /// <summary>Number of bytes.</summary>
     public long ByteLength => Count * Type.Size();
 
+    /// <summary>True when this is part of a mapped file, which takes no memory of the process's own.</summary>
+    public bool IsMapped => _owner is MappedFile;
+
     /// <summary>The elements. The caller keeps this object reachable while it uses the span.</summary>
     public ReadOnlySpan<T> Span<T>() where T : unmanaged =>
         sizeof(T) == Type.Size() ? new((void*)Address, checked((int)Count)) : throw new ArgumentException($"Elements of {Type} cannot be read as {typeof(T).Name}.");

@@ -1,0 +1,181 @@
+using ModelZoo.Contracts;
+using ModelZoo.Inference.Native;
+
+namespace ModelZoo.Inference;
+
+/// <summary>Hands a <see cref="GraphDefinition"/> to the engine's Model Editor. What the engine has taken over it also releases; the rest is released here.</summary>
+internal sealed unsafe class ModelEditor : IDisposable
+{
+    /// <summary>The engine wants tensors below this size as copies, because it reads them while it infers shapes.</summary>
+    private const int SmallestInPlace = 128;
+
+    private readonly OrtApi _api;
+    private readonly OrtModelEditorApi _editor;
+    private readonly NativeArena _arena = new();
+    private readonly OrtMemoryInfo* _cpu;
+    private OrtGraph* _graph;
+    private OrtModel* _model;
+
+    private ModelEditor(OrtApi api)
+    {
+        (_api, _editor) = (api, api.ModelEditor);
+        _cpu = api.CpuMemory();
+    }
+
+    /// <summary>Makes a session of <paramref name="graph"/>.</summary>
+    public static OrtSession* CreateSession(OrtApi api, OrtEnv* environment, OrtSessionOptions* options, GraphDefinition graph)
+    {
+        using var editor = new ModelEditor(api);
+        editor.Build(graph);
+        OrtSession* session;
+        api.Check(editor._editor.CreateSessionFromModel(environment, editor._model, options, &session), graph.Name);
+        return session;
+    }
+
+    public void Dispose()
+    {
+        if (_graph is not null) _api.ReleaseGraph(_graph);
+        if (_model is not null) _api.ReleaseModel(_model);
+        _api.ReleaseMemoryInfo(_cpu);
+        _arena.Dispose();
+    }
+
+    private void Build(GraphDefinition graph)
+    {
+        OrtGraph* created;
+        _api.Check(_editor.CreateGraph(&created));
+        _graph = created;
+
+        SetPorts(graph.Inputs, _editor.SetGraphInputs);
+        SetPorts(graph.Outputs, _editor.SetGraphOutputs);
+        foreach (var initializer in graph.Initializers) Add(initializer);
+        foreach (var node in graph.Nodes) Add(node);
+
+        var domains = stackalloc byte*[2] { _arena.String(""), _arena.String("com.microsoft") };
+        var versions = stackalloc int[2] { GraphDefinition.OpsetVersion, 1 };
+        OrtModel* model;
+        _api.Check(_editor.CreateModel(domains, versions, 2, &model));
+        _model = model;
+        _api.Check(_editor.AddGraphToModel(_model, _graph), graph.Name);
+        _graph = null;
+    }
+
+    private void SetPorts(IReadOnlyList<GraphPort> ports, delegate* unmanaged<OrtGraph*, OrtValueInfo**, nuint, OrtStatus*> set)
+    {
+        var values = (OrtValueInfo**)_arena.Array<nint>(ports.Count);
+        var made = 0;
+        try
+        {
+            for (; made < ports.Count; made++) values[made] = ValueInfo(ports[made]);
+            _api.Check(set(_graph, values, (nuint)made));
+            made = 0;
+        }
+        finally
+        {
+            for (var i = 0; i < made; i++) _api.ReleaseValueInfo(values[i]);
+        }
+    }
+
+    private OrtValueInfo* ValueInfo(GraphPort port)
+    {
+        OrtTensorInfo* tensor;
+        OrtTypeInfo* type = null;
+        OrtValueInfo* value;
+        _api.Check(_api.CreateTensorInfo(&tensor));
+        try
+        {
+            var rank = port.Shape.Count;
+            var sizes = _arena.Array<long>(rank);
+            for (var i = 0; i < rank; i++) sizes[i] = port.Shape[i].Symbol is null ? port.Shape[i].Size : -1;
+            _api.Check(_api.SetTensorElementType(tensor, port.Type.ToOnnx()));
+            _api.Check(_api.SetDimensions(tensor, sizes, (nuint)rank));
+            _api.Check(_api.SetSymbolicDimensions(tensor, _arena.Strings([.. port.Shape.Select(d => d.Symbol ?? "")]), (nuint)rank));
+            _api.Check(_editor.CreateTensorTypeInfo(tensor, &type));
+            _api.Check(_editor.CreateValueInfo(_arena.String(port.Name), type, &value), port.Name);
+            return value;
+        }
+        finally
+        {
+            _api.ReleaseTensorInfo(tensor);
+            if (type is not null) _api.ReleaseTypeInfo(type);
+        }
+    }
+
+    private void Add(GraphInitializer initializer)
+    {
+        var data = initializer.Data;
+        var inPlace = data.ByteLength >= SmallestInPlace;
+        OrtValue* value;
+        fixed (long* shape = data.Shape)
+        {
+            if (inPlace)
+            {
+                _api.Check(_api.CreateTensorWithData(_cpu, (void*)data.Address, (nuint)data.ByteLength, shape, (nuint)data.Shape.Length, data.Type.ToOnnx(), &value), initializer.Name);
+            }
+            else
+            {
+                OrtAllocator* allocator;
+                void* copy;
+                _api.Check(_api.GetDefaultAllocator(&allocator));
+                _api.Check(_api.CreateTensor(allocator, shape, (nuint)data.Shape.Length, data.Type.ToOnnx(), &value), initializer.Name);
+                _api.Check(_api.GetTensorMutableData(value, &copy));
+                Buffer.MemoryCopy((void*)data.Address, copy, data.ByteLength, data.ByteLength);
+            }
+        }
+
+        var status = _editor.AddInitializerToGraph(_graph, _arena.String(initializer.Name), value, inPlace ? (byte)1 : (byte)0);
+        if (status is null) return;
+        _api.ReleaseValue(value);
+        throw _api.Error(status, initializer.Name);
+    }
+
+    private void Add(GraphNode node)
+    {
+        var attributes = (OrtOpAttr**)_arena.Array<nint>(node.Attributes.Count);
+        nuint made = 0;
+        try
+        {
+            foreach (var (name, value) in node.Attributes) attributes[made++] = Attribute(node, name, value);
+            OrtNode* created;
+            _api.Check(
+                _editor.CreateNode(
+                    _arena.String(node.Operator), _arena.String(node.Domain), _arena.String(node.Name),
+                    _arena.Strings(node.Inputs), (nuint)node.Inputs.Count, _arena.Strings(node.Outputs), (nuint)node.Outputs.Count, attributes, made, &created),
+                node.Name);
+            var status = _editor.AddNodeToGraph(_graph, created);
+            if (status is null) return;
+            _api.ReleaseNode(created);
+            throw _api.Error(status, node.Name);
+        }
+        finally
+        {
+            for (nuint i = 0; i < made; i++) _api.ReleaseOpAttr(attributes[i]);
+        }
+    }
+
+    private OrtOpAttr* Attribute(GraphNode node, string name, object value)
+    {
+        switch (value)
+        {
+            case long number: return Attribute(node, name, &number, 1, OrtAttributeType.Int);
+            case float number: return Attribute(node, name, &number, 1, OrtAttributeType.Float);
+            case string text:
+                var bytes = System.Text.Encoding.UTF8.GetBytes(text);
+                fixed (byte* first = bytes) return Attribute(node, name, first, bytes.Length, OrtAttributeType.String);
+            case long[] numbers: fixed (long* first = numbers) return Attribute(node, name, first, numbers.Length, OrtAttributeType.Ints);
+            case float[] numbers: fixed (float* first = numbers) return Attribute(node, name, first, numbers.Length, OrtAttributeType.Floats);
+            case string[] texts: return Attribute(node, name, _arena.Strings(texts), texts.Length, OrtAttributeType.Strings);
+            default:
+                throw new GraphException($"The attribute {name} has a value that no operator takes.")
+                { Where = node.Name, Expected = "long, float, string, long[], float[] or string[]", Found = value?.GetType().Name ?? "null" };
+        }
+    }
+
+    private OrtOpAttr* Attribute(GraphNode node, string name, void* data, int length, OrtAttributeType type)
+    {
+        OrtOpAttr* attribute;
+        byte none = 0;
+        _api.Check(_api.CreateOpAttr(_arena.String(name), data is null ? &none : data, length, type, &attribute), $"{node.Name}.{name}");
+        return attribute;
+    }
+}
