@@ -1,0 +1,85 @@
+using ModelZoo.Contracts;
+using ModelZoo.Inference;
+
+namespace ModelZoo.Networks;
+
+/// <summary>A built network on a device. Runs may go on side by side.</summary>
+public sealed class Network : IDisposable
+{
+    private Network(Session session) => Session = session;
+
+    /// <summary>The session; for loops that keep their state on the device.</summary>
+    public Session Session { get; }
+
+    /// <summary>Builds a graph over a checkpoint and makes a session of it.</summary>
+    /// <param name="context">Engine, weights, device.</param>
+    /// <param name="name">Name of the network, for messages.</param>
+    /// <param name="build">Declares inputs and outputs on the scope's graph and takes weights from the scope.</param>
+    /// <exception cref="CheckpointException">Tensors are missing or have other shapes; the message lists them all.</exception>
+    /// <exception cref="GraphException">Shapes do not fit; the message names the node's path.</exception>
+    public static Network Build(NetworkContext context, string name, Action<Scope> build)
+    {
+        var graph = new Graph(name, context.Stages);
+        var requests = new WeightRequests();
+        build(Scope.Root(graph, context.Weights, requests));
+        requests.ThrowIfAny(context.Weights);
+        return new(context.Runtime.CreateSession(graph.Finish(), context.Session));
+    }
+
+    /// <summary>The tensors that a network needs: <c>name [shape]</c>, sorted; no checkpoint is read.</summary>
+    public static IReadOnlyList<string> Inventory(Action<Scope> build)
+    {
+        var requests = new WeightRequests(inventory: true);
+        build(Scope.Root(new("inventory"), NoTensors.Instance, requests));
+        return [.. requests.Inventory];
+    }
+
+    /// <summary>Runs on the calling thread.</summary>
+    public NetworkOutputs Run(CancellationToken cancel, params ReadOnlySpan<(string Name, Tensor Tensor)> inputs)
+    {
+        var named = new Dictionary<string, Tensor>(inputs.Length);
+        foreach (var (name, tensor) in inputs) named[name] = tensor;
+        return new(Session.Outputs, Session.Run(named, null, cancel));
+    }
+
+    /// <summary>Runs on the thread pool.</summary>
+    public Task<NetworkOutputs> RunAsync(CancellationToken cancel, params (string Name, Tensor Tensor)[] inputs) => Task.Run(() => Run(cancel, inputs), cancel);
+
+    /// <inheritdoc/>
+    public void Dispose() => Session.Dispose();
+
+    private sealed class NoTensors : ITensorSource
+    {
+        public static readonly NoTensors Instance = new();
+
+        public string Origin => "inventory";
+
+        public IReadOnlyCollection<TensorInfo> Tensors => [];
+
+        public WeightData? Find(string name) => null;
+
+        public WeightData Derive(string key, Func<WeightData> make) => make();
+    }
+}
+
+/// <summary>What a run of a network gave, by name and in the order of its outputs.</summary>
+public sealed class NetworkOutputs
+{
+    private readonly IReadOnlyList<string> _order;
+    private readonly IReadOnlyDictionary<string, Tensor> _tensors;
+
+    internal NetworkOutputs(IReadOnlyList<GraphPort> order, IReadOnlyDictionary<string, Tensor> tensors)
+    {
+        _order = [.. order.Select(port => port.Name)];
+        _tensors = tensors;
+    }
+
+    /// <summary>The float output of that name.</summary>
+    public Tensor<float> this[string name] => _tensors[name].As<float>();
+
+    /// <summary>The output of that name as <typeparamref name="T"/>.</summary>
+    public Tensor<T> Get<T>(string name) where T : unmanaged => _tensors[name].As<T>();
+
+    /// <summary>All outputs as the results of a reference call, stages included.</summary>
+    public CallResults ToResults() => _order.Aggregate(new CallResults(), (results, name) => results.Add(name, _tensors[name]));
+}

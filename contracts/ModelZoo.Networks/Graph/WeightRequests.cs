@@ -1,0 +1,70 @@
+using System.Text;
+using ModelZoo.Contracts;
+using ModelZoo.Inference;
+
+namespace ModelZoo.Networks;
+
+/// <summary>What a network asked of its checkpoint: collects every missing and mis-shaped tensor, so that one error lists them all; or, without a checkpoint, the inventory of what it needs.</summary>
+public sealed class WeightRequests
+{
+    private readonly List<string> _missing = [], _misshaped = [];
+    private readonly Dictionary<string, string> _inventory = [];
+    private Dictionary<string, TensorInfo>? _tensors;
+
+    /// <summary>Requests to a checkpoint.</summary>
+    public WeightRequests(bool inventory = false) => IsInventory = inventory;
+
+    /// <summary>True when nothing is read and every request is written down.</summary>
+    public bool IsInventory { get; }
+
+    /// <summary>True when a tensor was missing or had another shape.</summary>
+    public bool HasProblems => _missing.Count + _misshaped.Count > 0;
+
+    /// <summary>What was asked for: <c>name [shape]</c>, in order of names.</summary>
+    public IEnumerable<string> Inventory => _inventory.OrderBy(pair => pair.Key, StringComparer.Ordinal).Select(pair => $"{pair.Key} {pair.Value}");
+
+    /// <summary>Throws one error that lists every missing and mis-shaped tensor.</summary>
+    /// <exception cref="CheckpointException">There was one.</exception>
+    public void ThrowIfAny(ITensorSource source)
+    {
+        if (!HasProblems) return;
+        var text = new StringBuilder("The checkpoint does not fit the network.");
+        if (_missing.Count > 0) text.Append($" Missing ({_missing.Count}): {List(_missing)}.");
+        if (_misshaped.Count > 0) text.Append($" Of another shape ({_misshaped.Count}): {List(_misshaped)}.");
+        throw new CheckpointException(_missing.Count > 0 ? ErrorCodes.CheckpointTensorMissing : ErrorCodes.CheckpointTensorShape, text.ToString())
+        { Where = source.Origin, Remedy = "Does the folder's configuration belong to these weights?" };
+    }
+
+    internal WeightData Record(string name, ReadOnlySpan<long> shape)
+    {
+        _inventory[name] = Show(shape);
+        return Meta(shape);
+    }
+
+    internal WeightData Missing(string name, ReadOnlySpan<long> shape)
+    {
+        _missing.Add($"{name} {Show(shape)}");
+        return Meta(shape);
+    }
+
+    internal WeightData Misshaped(string name, ReadOnlySpan<long> expected, ReadOnlySpan<long> found)
+    {
+        _misshaped.Add($"{name} expected {Show(expected)} found {Show(found)}");
+        return Meta(expected);
+    }
+
+    internal IReadOnlyCollection<string> Names(ITensorSource source) => Index(source).Keys;
+
+    internal TensorInfo? Find(ITensorSource source, string name) => Index(source).GetValueOrDefault(name);
+
+    // A shape without elements: enough to go on building until all problems are known.
+    internal static unsafe WeightData Meta(ReadOnlySpan<long> shape) => new(ElementType.Float32, shape, null, Nothing);
+
+    private static readonly object Nothing = new();
+
+    private Dictionary<string, TensorInfo> Index(ITensorSource source) => _tensors ??= source.Tensors.ToDictionary(tensor => tensor.Name);
+
+    private static string Show(ReadOnlySpan<long> shape) => $"[{string.Join(", ", shape.ToArray())}]";
+
+    private static string List(List<string> items) => string.Join("; ", items.Take(20)) + (items.Count > 20 ? $"; and {items.Count - 20} more" : "");
+}

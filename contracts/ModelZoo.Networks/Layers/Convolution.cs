@@ -1,0 +1,101 @@
+using System.Numerics.Tensors;
+using ModelZoo.Contracts;
+
+namespace ModelZoo.Networks;
+
+/// <summary>Convolutions over any number of dimensions; weights in PyTorch's layout.</summary>
+public static class ConvolutionLayers
+{
+    /// <summary>Convolution with one extent for all dimensions. <c>weight</c> (out, in / groups, kernel..), <c>bias</c> (out). x (B, in, ..) -> (B, out, ..), zero padding on both sides.</summary>
+    public static Value Conv(this Scope scope, Value x, long outputs, long kernel, long stride = 1, long padding = 0, long dilation = 1, long groups = 1, bool bias = true)
+    {
+        long[] kernels = [.. Enumerable.Repeat(kernel, x.Rank - 2)];
+        return scope.Conv(x, scope.Weight("weight", [outputs, x.Shape[1].Size / groups, .. kernels]), bias ? scope.Weight("bias", outputs) : null, stride, padding, dilation, groups);
+    }
+
+    /// <summary>Convolution with given weights.</summary>
+    public static Value Conv(this Scope scope, Value x, Value weight, Value? bias, long stride = 1, long padding = 0, long dilation = 1, long groups = 1)
+    {
+        var dimensions = x.Rank - 2;
+        return scope.Conv(x, weight, bias, Same(dimensions, stride), Same(dimensions, padding), Same(dimensions, padding), Same(dimensions, dilation), groups);
+    }
+
+    /// <summary>Convolution with strides, paddings and dilations for each dimension.</summary>
+    public static Value Conv(this Scope scope, Value x, Value weight, Value? bias, long[] strides, long[] before, long[] after, long[] dilations, long groups = 1)
+    {
+        if (x.Rank != weight.Rank || x.Shape[1] != weight.Shape[1] * groups)
+            throw new GraphException("A convolution takes (B, in, ..) and a weight (out, in / groups, kernel..).") { Where = scope.Path, Expected = weight.ToString(), Found = x.ToString() };
+        var kernels = weight.Shape[2..].Sizes;
+        var spatial = kernels.Select((kernel, i) => (x.Shape[i + 2] + (before[i] + after[i] - dilations[i] * (kernel - 1) - 1)) / strides[i] + 1);
+        return scope.Node("Conv", [x, weight, bias], [x.Shape[0], weight.Shape[0], .. spatial],
+            ("kernel_shape", kernels), ("strides", strides), ("pads", (long[])[.. before, .. after]), ("dilations", dilations), ("group", groups));
+    }
+
+    /// <summary>Transposed convolution. <c>weight</c> (in, out / groups, kernel..), <c>bias</c> (out). x (B, in, ..) -> (B, out, ..).</summary>
+    public static Value ConvTranspose(this Scope scope, Value x, long outputs, long kernel, long stride = 1, long padding = 0, long outputPadding = 0, long groups = 1, bool bias = true)
+    {
+        long[] kernels = [.. Enumerable.Repeat(kernel, x.Rank - 2)];
+        return scope.ConvTranspose(x, scope.Weight("weight", [x.Shape[1].Size, outputs / groups, .. kernels]), bias ? scope.Weight("bias", outputs) : null, stride, padding, outputPadding, groups);
+    }
+
+    /// <summary>Transposed convolution with given weights.</summary>
+    public static Value ConvTranspose(this Scope scope, Value x, Value weight, Value? bias, long stride = 1, long padding = 0, long outputPadding = 0, long groups = 1)
+    {
+        if (x.Rank != weight.Rank || x.Shape[1] != weight.Shape[0])
+            throw new GraphException("A transposed convolution takes (B, in, ..) and a weight (in, out / groups, kernel..).") { Where = scope.Path, Expected = weight.ToString(), Found = x.ToString() };
+        var kernels = weight.Shape[2..].Sizes;
+        var spatial = kernels.Select((kernel, i) => (x.Shape[i + 2] - 1) * stride + (kernel - 2 * padding + outputPadding));
+        var dimensions = kernels.Length;
+        return scope.Node("ConvTranspose", [x, weight, bias], [x.Shape[0], weight.Shape[1] * groups, .. spatial],
+            ("kernel_shape", kernels), ("strides", Same(dimensions, stride)), ("pads", Same(2 * dimensions, padding)), ("output_padding", Same(dimensions, outputPadding)), ("group", groups));
+    }
+
+    /// <summary>
+    /// A weight-normalised weight, folded once: w = g v / |v|, the norm over all dimensions but the first. Published as <c>weight_g</c> and <c>weight_v</c>, or by newer PyTorch as <c>parametrizations.weight.original0/1</c>.
+    /// </summary>
+    public static Value WeightNorm(this Scope scope, params ReadOnlySpan<long> shape)
+    {
+        var (gain, direction) = scope.Has("parametrizations.weight.original0") && !scope.Has("weight_g") ? ("parametrizations.weight.original0", "parametrizations.weight.original1") : ("weight_g", "weight_v");
+        var rows = shape[0];
+        long[] gains = [rows, .. Enumerable.Repeat(1L, shape.Length - 1)];
+        var g = scope.Data(gain, gains);
+        var v = scope.Data(direction, shape);
+        return scope.Derive("weight", shape, weight =>
+        {
+            var size = weight.Length / (int)rows;
+            for (var row = 0; row < (int)rows; row++)
+            {
+                var source = v.Span<float>().Slice(row * size, size);
+                var norm = Math.Sqrt(SumOfSquares(source));
+                TensorPrimitives.Multiply(source, (float)(g.Span<float>()[row] / norm), weight.Slice(row * size, size));
+            }
+        });
+    }
+
+    /// <summary>Weight-normalised convolution; see <see cref="WeightNorm"/>.</summary>
+    public static Value WeightNormConv(this Scope scope, Value x, long outputs, long kernel, long stride = 1, long padding = 0, long dilation = 1, long groups = 1, bool bias = true)
+    {
+        long[] kernels = [.. Enumerable.Repeat(kernel, x.Rank - 2)];
+        return scope.Conv(x, scope.WeightNorm([outputs, x.Shape[1].Size / groups, .. kernels]), bias ? scope.Weight("bias", outputs) : null, stride, padding, dilation, groups);
+    }
+
+    /// <summary>Weight-normalised transposed convolution; see <see cref="WeightNorm"/>.</summary>
+    public static Value WeightNormConvTranspose(this Scope scope, Value x, long outputs, long kernel, long stride = 1, long padding = 0, long outputPadding = 0, long groups = 1, bool bias = true)
+    {
+        long[] kernels = [.. Enumerable.Repeat(kernel, x.Rank - 2)];
+        return scope.ConvTranspose(x, scope.WeightNorm([x.Shape[1].Size, outputs / groups, .. kernels]), bias ? scope.Weight("bias", outputs) : null, stride, padding, outputPadding, groups);
+    }
+
+    /// <summary>Cuts a picture into patches and maps each: a convolution whose stride is its kernel. <c>weight</c> (width, C, P, P). x (B, C, H, W) -> (B, H/P W/P, width).</summary>
+    public static Value PatchEmbed(this Scope scope, Value x, long width, long patch, bool bias = true) => scope.Conv(x, width, patch, stride: patch, bias: bias).Flatten(2).Swap(1, 2);
+
+    private static long[] Same(int count, long value) => [.. Enumerable.Repeat(value, count)];
+
+    // In double: the sum of many squares loses digits in float.
+    private static double SumOfSquares(ReadOnlySpan<float> values)
+    {
+        var sum = 0.0;
+        foreach (var value in values) sum += (double)value * value;
+        return sum;
+    }
+}
