@@ -10,15 +10,18 @@ internal abstract unsafe class EngineHandle : SafeHandle
 {
     private readonly EngineHandle? _parent;
 
-    protected EngineHandle(OrtApi api, void* value, EngineHandle? parent) : base(0, ownsHandle: true)
+    protected EngineHandle(OrtApi api, void* value, EngineHandle? parent, DeviceGate gate = default) : base(0, ownsHandle: true)
     {
-        Api = api;
+        (Api, Gate) = (api, gate);
         SetHandle((nint)value);
         if (parent is null) return;
         var added = false;
         parent.DangerousAddRef(ref added);
         _parent = parent;
     }
+
+    /// <summary>The gate of the device that this is on.</summary>
+    public DeviceGate Gate { get; }
 
     protected OrtApi Api { get; }
 
@@ -29,7 +32,7 @@ internal abstract unsafe class EngineHandle : SafeHandle
 
     protected sealed override bool ReleaseHandle()
     {
-        Release();
+        using (Gate.Enter()) Release();
         _parent?.DangerousRelease();
         return true;
     }
@@ -61,8 +64,8 @@ internal sealed unsafe class EnvironmentHandle(OrtApi api, OrtEnv* value) : Engi
 }
 
 /// <summary>A session, with the strings in <paramref name="names"/> that runs pass to it, and the <paramref name="weights"/> that it points into.</summary>
-internal sealed unsafe class SessionHandle(OrtApi api, OrtSession* value, EnvironmentHandle environment, NativeArena names, WeightData[] weights)
-    : EngineHandle(api, value, environment)
+internal sealed unsafe class SessionHandle(OrtApi api, OrtSession* value, EnvironmentHandle environment, DeviceGate gate, NativeArena names, WeightData[] weights)
+    : EngineHandle(api, value, environment, gate)
 {
     public OrtSession* Value => (OrtSession*)handle;
 
@@ -75,7 +78,7 @@ internal sealed unsafe class SessionHandle(OrtApi api, OrtSession* value, Enviro
 }
 
 /// <summary>A tensor in the engine's hands; <paramref name="parent"/> is the session whose memory it uses.</summary>
-internal sealed unsafe class ValueHandle(OrtApi api, OrtValue* value, EngineHandle parent) : EngineHandle(api, value, parent)
+internal sealed unsafe class ValueHandle(OrtApi api, OrtValue* value, EngineHandle parent) : EngineHandle(api, value, parent, parent.Gate)
 {
     public OrtValue* Value => (OrtValue*)handle;
 
@@ -83,7 +86,7 @@ internal sealed unsafe class ValueHandle(OrtApi api, OrtValue* value, EngineHand
 }
 
 /// <summary>A session's allocator for one kind of memory.</summary>
-internal sealed unsafe class AllocatorHandle(OrtApi api, OrtAllocator* value, SessionHandle session) : EngineHandle(api, value, session)
+internal sealed unsafe class AllocatorHandle(OrtApi api, OrtAllocator* value, SessionHandle session) : EngineHandle(api, value, session, session.Gate)
 {
     public OrtAllocator* Value => (OrtAllocator*)handle;
 
@@ -91,7 +94,7 @@ internal sealed unsafe class AllocatorHandle(OrtApi api, OrtAllocator* value, Se
 }
 
 /// <summary>Inputs and outputs bound to a session.</summary>
-internal sealed unsafe class BindingHandle(OrtApi api, OrtIoBinding* value, SessionHandle session) : EngineHandle(api, value, session)
+internal sealed unsafe class BindingHandle(OrtApi api, OrtIoBinding* value, SessionHandle session) : EngineHandle(api, value, session, session.Gate)
 {
     public OrtIoBinding* Value => (OrtIoBinding*)handle;
 

@@ -25,6 +25,9 @@ internal readonly unsafe struct OrtApi(void** table)
     public delegate* unmanaged<OrtThreadingOptions*, int, OrtStatus*> SetGlobalInterOpNumThreads => (delegate* unmanaged<OrtThreadingOptions*, int, OrtStatus*>)table[148];
     public delegate* unmanaged<OrtThreadingOptions*, int, OrtStatus*> SetGlobalSpinControl => (delegate* unmanaged<OrtThreadingOptions*, int, OrtStatus*>)table[149];
     public delegate* unmanaged<byte***, int*, OrtStatus*> GetAvailableProviders => (delegate* unmanaged<byte***, int*, OrtStatus*>)table[125];
+    public delegate* unmanaged<OrtEnv*, OrtEpDevice***, nuint*, OrtStatus*> GetEpDevices => (delegate* unmanaged<OrtEnv*, OrtEpDevice***, nuint*, OrtStatus*>)table[303];
+    public delegate* unmanaged<OrtEpDevice*, OrtHardwareDevice*> EpDeviceHardware => (delegate* unmanaged<OrtEpDevice*, OrtHardwareDevice*>)table[316];
+    public delegate* unmanaged<OrtHardwareDevice*, int> HardwareDeviceType => (delegate* unmanaged<OrtHardwareDevice*, int>)table[307];
     public delegate* unmanaged<byte**, int, OrtStatus*> ReleaseAvailableProviders => (delegate* unmanaged<byte**, int, OrtStatus*>)table[126];
 
     // Session options

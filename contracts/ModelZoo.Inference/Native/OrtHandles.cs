@@ -19,6 +19,8 @@ internal readonly struct OrtNode;
 internal readonly struct OrtGraph;
 internal readonly struct OrtModel;
 internal readonly struct OrtProviderOptions;
+internal readonly struct OrtEpDevice;
+internal readonly struct OrtHardwareDevice;
 
 /// <summary>ONNXTensorElementDataType.</summary>
 internal enum OnnxType

@@ -25,6 +25,7 @@ public sealed unsafe class BoundRun : IDisposable
     internal BoundRun(Session session)
     {
         using var lease = new EngineLease(session.Handle);
+        using var turn = session.Handle.Gate.Enter();
         (_session, _api) = (session, session.Api);
         OrtIoBinding* binding;
         _api.Check(_api.CreateIoBinding(session.Handle.Value, &binding));
@@ -34,8 +35,7 @@ public sealed unsafe class BoundRun : IDisposable
         _inputPins = new MemoryHandle[session.Inputs.Count];
         _outputPins = new MemoryHandle[session.Outputs.Count];
         _outputOrder = [.. Enumerable.Repeat(-1, session.Outputs.Count)];
-        _places = new OrtMemoryInfo*[session.Outputs.Count];
-        fixed (OrtMemoryInfo** places = _places) _api.Check(_api.SessionGetMemoryInfoForOutputs(session.Handle.Value, places, (nuint)_places.Length));
+        _places = session.OutputMemory();
     }
 
     /// <summary>Binds a managed tensor to an input: read in place on the processor (so that new contents count for the next run), copied now to any other device.</summary>
@@ -104,7 +104,9 @@ public sealed unsafe class BoundRun : IDisposable
         cancel.ThrowIfCancellationRequested();
         using var lease = new EngineLease(_binding);
         OrtStatus* status;
-        using (_run.Watch(cancel)) status = _api.RunWithBinding(_session.Handle.Value, _run.Options, _binding.Value);
+        using (_binding.Gate.Enter())
+        using (_run.Watch(cancel))
+            status = _api.RunWithBinding(_session.Handle.Value, _run.Options, _binding.Value);
         _run.Complete(status, cancel, _session.Name);
     }
 
@@ -127,7 +129,7 @@ public sealed unsafe class BoundRun : IDisposable
 
         var taken = values[place];
         _api.Check(_api.AllocatorFree(allocator, values));
-        return new(_api, new(_api, taken, _session.Handle));
+        return new(_session, taken);
     }
 
     /// <summary>Unbinds everything. Not while a run goes on.</summary>
@@ -145,6 +147,7 @@ public sealed unsafe class BoundRun : IDisposable
     private void BindInput(int port, OrtValue* value)
     {
         using var lease = new EngineLease(_binding);
+        using var turn = _binding.Gate.Enter();
         _api.Check(_api.BindInput(_binding.Value, _session.InputPorts.Names[port], value), _session.Inputs[port].Name);
     }
 

@@ -29,11 +29,14 @@ internal static class DeviceProbe
         {
             using var session = Session.CreateOn(device, runtime, new() { Device = device }, graph);
             session.Run(new Dictionary<string, Tensor> { ["x"] = Tensor.Zeros<float>(4) });
-            return new(device, null);
+            return new(device, null) { IsSoftware = device.Kind == DeviceKind.WebGpu && !runtime.HasGpu() };
         }
         catch (ModelZooException e)
         {
-            return new(device, e.Message);
+            return new(device, Reason(e.Message));
         }
     }
+
+    // The engine puts the place in its source before what happened.
+    private static string Reason(string message) => message.IndexOf("Failed to", StringComparison.Ordinal) is var start and >= 0 ? message[start..] : message;
 }

@@ -6,17 +6,20 @@ namespace ModelZoo.Inference;
 /// <summary>A tensor in the engine's memory, on the device of its session: the state of a loop. It keeps that session's device alive until it is disposed.</summary>
 public sealed unsafe class DeviceTensor : IDisposable
 {
+    private readonly Session _session;
     private readonly OrtApi _api;
+    private readonly AllocatorHandle? _allocator;
     private readonly long[] _shape;
 
-    internal DeviceTensor(OrtApi api, ValueHandle handle)
+    internal DeviceTensor(Session session, OrtValue* value, AllocatorHandle? allocator = null)
     {
-        (_api, Handle) = (api, handle);
-        (Type, _shape) = EngineValues.Describe(api, handle.Value);
+        (_session, _api, _allocator) = (session, session.Api, allocator);
+        Handle = new(_api, value, (EngineHandle?)allocator ?? session.Handle);
+        (Type, _shape) = EngineValues.Describe(_api, value);
         OrtMemoryInfo* memory;
         int device;
-        api.Check(api.GetTensorMemoryInfo(handle.Value, &memory));
-        api.MemoryInfoGetDeviceType(memory, &device);
+        _api.Check(_api.GetTensorMemoryInfo(value, &memory));
+        _api.MemoryInfoGetDeviceType(memory, &device);
         IsOnCpu = device == 0;
     }
 
@@ -39,17 +42,91 @@ public sealed unsafe class DeviceTensor : IDisposable
     /// <exception cref="ModelZooException">They are of another type.</exception>
     public Span<T> Span<T>() where T : unmanaged
     {
-        if (!IsOnCpu) throw new InvalidOperationException("The elements are on another device; use ToTensor.");
-        if (ElementTypes.Of<T>() != Type) throw new ModelZooException(ErrorCodes.TensorType, "The tensor has elements of another type.") { Expected = ElementTypes.Of<T>().ToString(), Found = ToString() };
+        if (!IsOnCpu) throw new InvalidOperationException("The elements are on another device; use CopyTo.");
+        if (ElementTypes.Of<T>() != Type) throw Misfit(ElementTypes.Of<T>(), _shape);
         using var lease = new EngineLease(Handle);
         void* elements;
         _api.Check(_api.GetTensorMutableData(Handle.Value, &elements));
         return new(elements, checked((int)Tensor.Count(_shape)));
     }
 
+    /// <summary>Replaces the elements.</summary>
+    /// <exception cref="ModelZooException">The source has another type or shape.</exception>
+    public void CopyFrom(Tensor source) => Copy(source, toDevice: true);
+
+    /// <summary>Copies the elements out.</summary>
+    /// <exception cref="ModelZooException">The target has another type or shape.</exception>
+    public void CopyTo(Tensor target) => Copy(target, toDevice: false);
+
+    /// <summary>The elements as a new managed tensor.</summary>
+    public Tensor ToTensor()
+    {
+        var tensor = Tensors.Allocate(Type, _shape);
+        CopyTo(tensor);
+        return tensor;
+    }
+
     /// <inheritdoc/>
-    public void Dispose() => Handle.Dispose();
+    public void Dispose()
+    {
+        Handle.Dispose();
+        _allocator?.Dispose();
+    }
 
     /// <inheritdoc/>
     public override string ToString() => $"{Type}[{string.Join(", ", _shape)}]";
+
+    internal static DeviceTensor Allocate(Session session, ElementType type, ReadOnlySpan<long> shape)
+    {
+        using var lease = new EngineLease(session.Handle);
+        using var turn = session.Handle.Gate.Enter();
+        var api = session.Api;
+        OrtAllocator* allocator;
+        AllocatorHandle? handle = null;
+        if (session.DeviceMemory() is var memory && memory is null)
+        {
+            api.Check(api.GetDefaultAllocator(&allocator));
+        }
+        else
+        {
+            api.Check(api.CreateAllocator(session.Handle.Value, memory, &allocator));
+            handle = new(api, allocator, session.Handle);
+        }
+
+        OrtValue* value;
+        fixed (long* extents = shape) api.Check(api.CreateTensor(allocator, extents, (nuint)shape.Length, type.ToOnnx(), &value));
+        return new(session, value, handle);
+    }
+
+    private void Copy(Tensor tensor, bool toDevice)
+    {
+        if (tensor.Type != Type || !tensor.Shape.SequenceEqual(_shape)) throw Misfit(tensor.Type, tensor.Shape);
+        using var lease = new EngineLease(Handle);
+        using var pin = tensor.Pin();
+        if (IsOnCpu)
+        {
+            void* elements;
+            _api.Check(_api.GetTensorMutableData(Handle.Value, &elements));
+            var (from, to) = toDevice ? ((nint)pin.Pointer, (nint)elements) : ((nint)elements, (nint)pin.Pointer);
+            Buffer.MemoryCopy((void*)from, (void*)to, ByteLength, ByteLength);
+            return;
+        }
+
+        var cpu = _api.CpuMemory();
+        var managed = EngineValues.Over(_api, cpu, tensor, pin.Pointer);
+        try
+        {
+            using var turn = Handle.Gate.Enter();
+            var device = Handle.Value;
+            _api.Check(_api.CopyTensors(_session.Environment.Value, toDevice ? &managed : &device, toDevice ? &device : &managed, null, 1));
+        }
+        finally
+        {
+            _api.ReleaseValue(managed);
+            _api.ReleaseMemoryInfo(cpu);
+        }
+    }
+
+    private ModelZooException Misfit(ElementType type, ReadOnlySpan<long> shape) => new(ErrorCodes.TensorType, "A tensor does not fit one on the device.")
+    { Expected = ToString(), Found = $"{type}[{string.Join(", ", shape.ToArray())}]" };
 }

@@ -45,7 +45,7 @@ public sealed unsafe class InferenceRuntime : IDisposable
     public Device Resolve(Device asked, bool allowCpuFallback = false)
     {
         if (asked.Kind == DeviceKind.Cpu) return asked.Index == 0 || allowCpuFallback ? Device.Cpu : throw Unavailable(asked, "there is one processor, cpu");
-        if (asked.Kind == DeviceKind.Auto) return Devices.Where(d => d.IsAvailable).Select(d => d.Device).DefaultIfEmpty(Device.Cpu).First();
+        if (asked.Kind == DeviceKind.Auto) return Devices.Where(d => d.IsAvailable && !d.IsSoftware).Select(d => d.Device).DefaultIfEmpty(Device.Cpu).First();
         var status = asked.Index == 0 ? Devices.FirstOrDefault(d => d.Device == asked) : DeviceProbe.Try(this, asked);
         if (status is { IsAvailable: true }) return asked;
         return allowCpuFallback ? Device.Cpu : throw Unavailable(asked, status?.Problem ?? "this library of ONNX Runtime was built without it");
@@ -71,6 +71,21 @@ public sealed unsafe class InferenceRuntime : IDisposable
         for (var i = 0; i < count; i++) list[i] = Utf8.Read(names[i]);
         Api.Check(Api.ReleaseAvailableProviders(names, count));
         return list;
+    }
+
+    /// <summary>True when the machine has a GPU that the engine sees; a WebGPU device without one is made of software.</summary>
+    internal bool HasGpu()
+    {
+        using var lease = new EngineLease(_environment);
+        OrtEpDevice** devices;
+        nuint count;
+        Api.Check(Api.GetEpDevices(_environment.Value, &devices, &count));
+        for (nuint i = 0; i < count; i++)
+        {
+            if (Api.HardwareDeviceType(Api.EpDeviceHardware(devices[i])) == 1) return true;
+        }
+
+        return false;
     }
 
     private ModelZooException Unavailable(Device asked, string reason) => new(ErrorCodes.DeviceUnavailable, $"The device {asked} is not there: {reason.TrimEnd('.')}.")

@@ -18,7 +18,7 @@ public sealed unsafe class Session : IDisposable
     {
         (_runtime, Device, Name, Memory) = (runtime, device, name, memory);
         var names = new NativeArena();
-        _handle = new(runtime.Api, session, runtime.Environment, names, weights);
+        _handle = new(runtime.Api, session, runtime.Environment, DeviceGate.Of(device), names, weights);
         try
         {
             _inputs = SessionPorts.Inputs(runtime.Api, session, names);
@@ -47,6 +47,8 @@ public sealed unsafe class Session : IDisposable
     public SessionMemory Memory { get; }
 
     internal OrtApi Api => _runtime.Api;
+
+    internal EnvironmentHandle Environment => _runtime.Environment;
 
     internal SessionHandle Handle => _handle;
 
@@ -88,6 +90,19 @@ public sealed unsafe class Session : IDisposable
     /// <summary>Binds tensors to inputs and outputs for runs in a loop, where what one run gives stays on the device and is what the next is given.</summary>
     public BoundRun Bind() => new(this);
 
+    /// <summary>A tensor on this session's device, whose elements are not set yet.</summary>
+    /// <exception cref="ModelZooException">The engine has no room.</exception>
+    public DeviceTensor Allocate(ElementType type, params ReadOnlySpan<long> shape) => DeviceTensor.Allocate(this, type, shape);
+
+    /// <summary>A copy of <paramref name="tensor"/> on this session's device.</summary>
+    /// <exception cref="ModelZooException">The engine has no room.</exception>
+    public DeviceTensor Upload(Tensor tensor)
+    {
+        var copy = Allocate(tensor.Type, tensor.Shape);
+        copy.CopyFrom(tensor);
+        return copy;
+    }
+
     /// <summary>Releases the network as soon as no run goes on.</summary>
     public void Dispose() => _handle.Dispose();
 
@@ -97,6 +112,7 @@ public sealed unsafe class Session : IDisposable
     internal static Session CreateOn(Device device, InferenceRuntime runtime, SessionOptions options, GraphDefinition graph)
     {
         using var lease = new EngineLease(runtime.Environment);
+        using var turn = DeviceGate.Of(device).Enter();
         using var engineOptions = new EngineOptions(runtime.Api, options, device, graph.Name);
         var session = ModelEditor.CreateSession(runtime.Api, runtime.Environment.Value, engineOptions.Value, graph);
         return new(runtime, device, session, graph.Name, SessionMemory.Of(graph), [.. graph.Initializers.Select(i => i.Data)]);
@@ -106,11 +122,33 @@ public sealed unsafe class Session : IDisposable
     {
         var device = runtime.Resolve(options.Device, options.AllowCpuFallback);
         using var lease = new EngineLease(runtime.Environment);
+        using var turn = DeviceGate.Of(device).Enter();
         using var engineOptions = new EngineOptions(runtime.Api, options, device, onnxFile);
         using var arena = new NativeArena();
         OrtSession* session;
         runtime.Api.Check(runtime.Api.CreateSession(runtime.Environment.Value, arena.Path(onnxFile), engineOptions.Value, &session), onnxFile);
         return new(runtime, device, session, onnxFile, default, []);
+    }
+
+    /// <summary>Where the network computes each output; the engine owns the descriptions. The caller holds a lease.</summary>
+    internal OrtMemoryInfo*[] OutputMemory()
+    {
+        var places = new OrtMemoryInfo*[Outputs.Count];
+        fixed (OrtMemoryInfo** first = places) Api.Check(Api.SessionGetMemoryInfoForOutputs(_handle.Value, first, (nuint)places.Length));
+        return places;
+    }
+
+    /// <summary>The memory of the session's device; null for the processor's. The caller holds a lease.</summary>
+    internal OrtMemoryInfo* DeviceMemory()
+    {
+        foreach (var place in OutputMemory())
+        {
+            int device;
+            Api.MemoryInfoGetDeviceType(place, &device);
+            if (device != 0) return place;
+        }
+
+        return null;
     }
 
     private void CheckNames(IReadOnlyDictionary<string, Tensor> inputs)

@@ -50,6 +50,7 @@ internal sealed unsafe class SessionCall(Session session) : IDisposable
         using (var run = new RunCancellation(_api))
         {
             OrtStatus* status;
+            using (session.Handle.Gate.Enter())
             using (run.Watch(cancel))
                 status = _api.Run(session.Handle.Value, run.Options, session.InputPorts.Names, inputs, (nuint)_values.Count, names, (nuint)_wanted.Count, outputs);
             // What the engine allocated is released with the rest, also when the run failed.
