@@ -17,6 +17,12 @@ public sealed class CallArguments
     /// <summary>Adds lines of JSON, one value a line.</summary>
     public CallArguments With(string name, IReadOnlyList<JsonElement> lines) => Set(name, lines);
 
+    /// <summary>Adds a list of tensors.</summary>
+    public CallArguments With(string name, IReadOnlyList<Tensor> tensors) => Set(name, tensors);
+
+    /// <summary>Adds named tensors: all of a file.</summary>
+    public CallArguments With(string name, IReadOnlyDictionary<string, Tensor> tensors) => Set(name, tensors);
+
     /// <summary>Names of the arguments given.</summary>
     public IReadOnlyCollection<string> Names => _values.Keys;
 
@@ -37,6 +43,12 @@ public sealed class CallArguments
 
     /// <summary>Lines of JSON.</summary>
     public IReadOnlyList<JsonElement> Lines(string name) => Require<IReadOnlyList<JsonElement>>(name);
+
+    /// <summary>A list of tensors.</summary>
+    public IReadOnlyList<Tensor> TensorList(string name) => Require<IReadOnlyList<Tensor>>(name);
+
+    /// <summary>Named tensors.</summary>
+    public IReadOnlyDictionary<string, Tensor> TensorTable(string name) => Require<IReadOnlyDictionary<string, Tensor>>(name);
 
     /// <summary>A literal as it stands.</summary>
     public JsonElement Json(string name) => Require<JsonElement>(name);

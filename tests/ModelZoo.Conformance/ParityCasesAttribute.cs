@@ -1,0 +1,33 @@
+using System.Reflection;
+using ModelZoo.Networks.Parity;
+using Xunit.Sdk;
+
+namespace ModelZoo.Conformance;
+
+/// <summary>
+/// The parity cases of an architecture, or of a whole family: those of <c>tests/parity</c>, of <c>../shared/parity</c> when that is there, and of the folders in the environment variable <c>MODELZOO_PARITY</c>.
+/// </summary>
+/// <param name="model"><c>family/architecture</c>, or <c>family</c> for all of its architectures.</param>
+[AttributeUsage(AttributeTargets.Method)]
+public sealed class ParityCasesAttribute(string model) : DataAttribute
+{
+    /// <summary>One <see cref="ParityCase"/> a row.</summary>
+    public override IEnumerable<object[]> GetData(MethodInfo testMethod) => Find(model).Select(@case => new object[] { @case });
+
+    /// <summary>The cases of an architecture or a family, each name once.</summary>
+    public static IReadOnlyList<ParityCase> Find(string model) =>
+    [
+        .. Roots().Select(root => Path.Combine([root, .. model.Split('/')])).Where(Directory.Exists).SelectMany(ParityCase.Find).Select(ParityCase.Load).DistinctBy(@case => @case.Name),
+    ];
+
+    private static IEnumerable<string> Roots()
+    {
+        if (Repository.Root is not null)
+        {
+            yield return Repository.Path("tests", "parity");
+            yield return Repository.Path("..", "shared", "parity");
+        }
+
+        foreach (var root in (Environment.GetEnvironmentVariable("MODELZOO_PARITY") ?? "").Split(Path.PathSeparator, StringSplitOptions.RemoveEmptyEntries)) yield return root;
+    }
+}
