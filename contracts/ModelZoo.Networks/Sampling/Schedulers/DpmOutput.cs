@@ -1,0 +1,62 @@
+namespace ModelZoo.Networks.Sampling.Schedulers;
+
+/// <summary>How a DPM-Solver reads the model's output; keys as published.</summary>
+internal interface IDpmOutputConfig
+{
+    /// <summary>What the model gives.</summary>
+    PredictionType PredictionType { get; }
+    /// <summary>Which integral is approximated.</summary>
+    DpmAlgorithm AlgorithmType { get; }
+    /// <summary>Learned: the model gives further channels, which are passed over.</summary>
+    VarianceType? VarianceType { get; }
+    /// <summary>Clip each clean sample at a quantile.</summary>
+    bool Thresholding { get; }
+    /// <summary>That quantile.</summary>
+    double DynamicThresholdingRatio { get; }
+    /// <summary>Largest value that the quantile may take.</summary>
+    double SampleMaxValue { get; }
+}
+
+/// <summary>What DPM-Solvers integrate: the predicted clean sample (++) or the predicted noise.</summary>
+internal static class DpmOutput
+{
+    public static NoiseLevel Level(bool flow, float sigma) => flow ? NoiseLevel.Flow(sigma) : NoiseLevel.Preserving(sigma);
+
+    /// <summary>Turns the model's output into what the algorithm integrates.</summary>
+    public static void Convert(IDpmOutputConfig config, DpmAlgorithm algorithm, NoiseLevel level, in SchedulerStep step, Span<float> result)
+    {
+        var x = step.Sample;
+        var shape = step.Shape;
+        var output = step.ModelOutput;
+        if (config.VarianceType is VarianceType.Learned or VarianceType.LearnedRange && output.Length == 2 * shape.Length) output = CleanSample.Split(output, shape).First;
+
+        if (algorithm is DpmAlgorithm.DpmSolverPlusPlus or DpmAlgorithm.SdeDpmSolverPlusPlus)
+        {
+            CleanSample.Predict(config.PredictionType, level.Alpha, level.Sigma, x, output, result);
+            if (config.Thresholding) CleanSample.Threshold(result, shape, config.DynamicThresholdingRatio, config.SampleMaxValue);
+            if (!step.Predicted.IsEmpty) result.CopyTo(step.Predicted);
+            return;
+        }
+
+        CleanSample.PredictNoise(config.PredictionType, level.Alpha, level.Sigma, x, output, result);
+        if (!config.Thresholding) return;
+        SpanMath.SubtractDivide(x, level.Sigma, result, level.Alpha, result);
+        CleanSample.Threshold(result, shape, config.DynamicThresholdingRatio, config.SampleMaxValue);
+        SpanMath.SubtractDivide(x, level.Alpha, result, level.Sigma, result);
+    }
+
+    /// <summary>Factors of the newest outputs in a multistep update whose differences reach back in time; levels are those of the target, now, before and before that.</summary>
+    public static float[] MultistepWeights(DpmUpdate update, ReadOnlySpan<NoiseLevel> levels)
+    {
+        if (levels.Length == 2) return [update.D0];
+        var h = levels[0].Lambda - levels[1].Lambda;
+        var r0 = (levels[1].Lambda - levels[2].Lambda) / h;
+        if (levels.Length == 3) return [update.D0 + update.D1 / r0, -update.D1 / r0];
+
+        // d1 = e0 + r0 / (r0 + r1) (e0 - e1), d2 = (e0 - e1) / (r0 + r1), with the divided differences e0 = (m0 - m1) / r0 and e1 = (m1 - m2) / r1.
+        var r1 = (levels[2].Lambda - levels[3].Lambda) / h;
+        var change = (update.D1 * r0 + update.D2) / (r0 + r1);
+        var (e0, e1) = (update.D1 + change, -change);
+        return [update.D0 + e0 / r0, -e0 / r0 + e1 / r1, -e1 / r1];
+    }
+}

@@ -1,0 +1,10 @@
+using ModelZoo.Conformance;
+using ModelZoo.Networks.Parity;
+
+namespace ModelZoo.Plugins.Components.Tests;
+
+public sealed class ComponentsParityTests
+{
+    [Theory, ParityCases("components/schedulers")]
+    public Task Schedulers_ReproduceDiffusers(ParityCase @case) => Parity.VerifyAsync<ComponentsPlugin>(@case);
+}
