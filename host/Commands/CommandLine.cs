@@ -1,0 +1,41 @@
+using System.CommandLine;
+using ModelZoo.Host.Hosting;
+
+namespace ModelZoo.Host.Commands;
+
+/// <summary>The command line: <c>modelzoo COMMAND ...</c>.</summary>
+internal static class CommandLine
+{
+    /// <summary>The manifest to read.</summary>
+    public static Option<string?> Manifest { get; } = new("--manifest") { Description = "The manifest to use instead of plugins.json here or above.", HelpName = "FILE", Recursive = true };
+
+    /// <summary>Plugins besides those of the manifest.</summary>
+    public static Option<string[]> Plugin { get; } = new("--plugin") { Description = "A plugin (folder, DLL, .nupkg or .zip) besides those of the manifest.", HelpName = "PATH", Recursive = true, DefaultValueFactory = _ => [] };
+
+    /// <summary>Whether to log.</summary>
+    public static Option<bool> Verbose { get; } = new("--verbose") { Description = "Write the host's log to standard error.", Recursive = true };
+
+    /// <summary>Runs a command line and gives its exit code.</summary>
+    public static async Task<int> RunAsync(string[] arguments, TextWriter output, TextWriter error, CancellationToken cancel = default)
+    {
+        var terminal = new Terminal.Terminal(output, error);
+        var result = Create(terminal).Parse(arguments);
+        var code = await result.InvokeAsync(new() { Output = output, Error = error, EnableDefaultExceptionHandler = false, ProcessTerminationTimeout = TimeSpan.FromSeconds(10) }, cancel).ConfigureAwait(false);
+        return result.Errors.Count > 0 ? ExitCodes.Usage : code;
+    }
+
+    /// <summary>All commands.</summary>
+    public static RootCommand Create(Terminal.Terminal terminal)
+    {
+        var root = new RootCommand("Runs research-paper models from the checkpoints that their authors publish.\n\n"
+            + "Exit codes: 0 ok, 1 failed, 2 wrong usage, 3 not available (model, file, device), 130 cancelled. Results go to standard output, progress to standard error.");
+        root.Options.Add(Manifest);
+        root.Options.Add(Plugin);
+        root.Options.Add(Verbose);
+        root.Subcommands.Add(VerifyCommand.Create(terminal));
+        return root;
+    }
+
+    /// <summary>The host's options on the command line.</summary>
+    public static ZooOptions HostOptions(ParseResult parsed) => new() { Manifest = parsed.GetValue(Manifest), Plugins = parsed.GetValue(Plugin) ?? [], Verbose = parsed.GetValue(Verbose) };
+}

@@ -1,0 +1,56 @@
+using ModelZoo.Host.Loading;
+using ModelZoo.Host.Manifest;
+using ModelZoo.Inference;
+
+namespace ModelZoo.Host.Hosting;
+
+/// <summary>Puts the host together.</summary>
+internal static class Zoo
+{
+    /// <summary>The host's services, with every plugin of the manifest loaded.</summary>
+    public static async Task<IHost> StartAsync(ZooOptions options, CancellationToken cancel)
+    {
+        var builder = Microsoft.Extensions.Hosting.Host.CreateEmptyApplicationBuilder(new() { ApplicationName = "modelzoo" });
+        if (options.Verbose) builder.Logging.AddConsole(console => console.LogToStandardErrorThreshold = LogLevel.Trace).SetMinimumLevel(LogLevel.Debug);
+        AddZoo(builder.Services, options);
+        var host = builder.Build();
+        try
+        {
+            await host.Services.GetRequiredService<PluginCatalog>().LoadAsync(host.Services.GetRequiredService<HostManifest>().Plugins, cancel).ConfigureAwait(false);
+            return host;
+        }
+        catch
+        {
+            host.Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>Every service of the host.</summary>
+    public static IServiceCollection AddZoo(IServiceCollection services, ZooOptions options) => services
+        .AddSingleton(options)
+        .AddSingleton(_ => ReadManifest(options))
+        .AddSingleton(new PluginLoadSettings(Path.Combine(CacheFolder, "plugins"), options.ShadowCopy))
+        .AddSingleton<IPluginLoader, PluginLoader>()
+        .AddSingleton<PluginCatalog>()
+        .AddSingleton(provider => Engine(provider.GetService<ILoggerFactory>()))
+        .AddSingleton(provider => new PluginServices(provider.GetRequiredService<Lazy<InferenceRuntime>>()));
+
+    /// <summary>Where the host keeps what it can make again.</summary>
+    public static string CacheFolder => Environment.GetEnvironmentVariable("MODELZOO_CACHE")
+        ?? Path.Combine(Environment.GetFolderPath(Environment.SpecialFolder.LocalApplicationData, Environment.SpecialFolderOption.DoNotVerify), "modelzoo", "cache");
+
+    private static HostManifest ReadManifest(ZooOptions options)
+    {
+        var file = options.Manifest ?? ManifestReader.Locate(Environment.CurrentDirectory, AppContext.BaseDirectory);
+        var files = new[] { file, options.Manifest is null && File.Exists(ManifestReader.UserFile) ? ManifestReader.UserFile : null };
+        var manifest = ManifestReader.Read(files.OfType<string>());
+        return manifest with { Plugins = [.. manifest.Plugins, .. options.Plugins.Select(path => new PluginEntry(Path.GetFullPath(path), "--plugin"))] };
+    }
+
+    private static Lazy<InferenceRuntime> Engine(ILoggerFactory? loggers)
+    {
+        var log = loggers?.CreateLogger("engine");
+        return new(() => new InferenceRuntime(new() { Log = log is null ? null : message => log.LogWarning("{Message}", message.Text) }));
+    }
+}

@@ -1,0 +1,78 @@
+using System.Runtime.CompilerServices;
+using ModelZoo.Contracts;
+
+namespace ModelZoo.Host.Loading;
+
+/// <summary>A plugin in memory: its load context, its table of models, and a count of those who use it.</summary>
+internal sealed class LoadedPlugin
+{
+    private readonly Lock _lock = new();
+    private readonly TaskCompletionSource _drained = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private PluginLoadContext? _context;
+    private IModelPlugin? _plugin;
+    private int _leases;
+    private bool _draining;
+
+    public LoadedPlugin(string name, PluginLoadContext context, IModelPlugin plugin) => (Name, _context, _plugin) = (name, context, plugin);
+
+    /// <summary>Name of the main assembly.</summary>
+    public string Name { get; }
+
+    /// <summary>What it brings.</summary>
+    /// <exception cref="ModelZooException">It was unloaded.</exception>
+    public IModelPlugin Plugin => _plugin ?? throw Gone();
+
+    /// <summary>Those who use it now.</summary>
+    public int Leases => Volatile.Read(ref _leases);
+
+    /// <summary>Keeps the plugin until the lease is disposed; null when it is on its way out.</summary>
+    public IDisposable? TryLease()
+    {
+        lock (_lock)
+        {
+            if (_draining) return null;
+            _leases++;
+            return new Lease(this);
+        }
+    }
+
+    /// <summary>Takes no more leases and ends when the last is given back.</summary>
+    public Task DrainAsync()
+    {
+        lock (_lock)
+        {
+            _draining = true;
+            if (_leases == 0) _drained.TrySetResult();
+        }
+
+        return _drained.Task;
+    }
+
+    /// <summary>Lets go of the plugin, and gives a weak reference that dies with its load context. Not inlined, so that no frame keeps what it let go of.</summary>
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    public WeakReference Unload()
+    {
+        var reference = new WeakReference(_context, trackResurrection: true);
+        _plugin = null;
+        _context?.Unload();
+        _context = null;
+        return reference;
+    }
+
+    private ModelZooException Gone() => new(ErrorCodes.PluginFailed, $"The plugin {Name} was unloaded.");
+
+    private void Release()
+    {
+        lock (_lock)
+        {
+            if (--_leases == 0 && _draining) _drained.TrySetResult();
+        }
+    }
+
+    private sealed class Lease(LoadedPlugin plugin) : IDisposable
+    {
+        private LoadedPlugin? _plugin = plugin;
+
+        public void Dispose() => Interlocked.Exchange(ref _plugin, null)?.Release();
+    }
+}

@@ -1,0 +1,91 @@
+using System.Collections.Immutable;
+using System.Diagnostics;
+using ModelZoo.Contracts;
+using ModelZoo.Host.Manifest;
+
+namespace ModelZoo.Host.Loading;
+
+/// <summary>The plugins of this host and their states. Reading takes no lock; each change makes a new table.</summary>
+internal sealed class PluginCatalog(IPluginLoader loader, PluginLoadSettings settings)
+{
+    private ImmutableList<PluginRecord> _plugins = [];
+
+    /// <summary>Every plugin, ready or not, in order.</summary>
+    public IReadOnlyList<PluginRecord> Plugins => Volatile.Read(ref _plugins);
+
+    /// <summary>The plugins that serve.</summary>
+    public IEnumerable<LoadedPlugin> Ready => Plugins.Where(record => record.State == PluginState.Ready).Select(record => record.Loaded!);
+
+    /// <summary>Loads what the manifest names, side by side. A plugin that fails has its reason; the others go on.</summary>
+    public async Task LoadAsync(IEnumerable<PluginEntry> entries, CancellationToken cancel = default)
+    {
+        var records = await Task.WhenAll(entries.SelectMany(PluginPaths.Expand).DistinctBy(pair => pair.Path).Select(pair => LoadAsync(pair.Entry, pair.Path, cancel))).ConfigureAwait(false);
+        ImmutableInterlocked.Update(ref _plugins, (before, more) => before.AddRange(more), records);
+    }
+
+    /// <summary>The architecture of that id and the plugin that brings it; of several, the one named last.</summary>
+    public (LoadedPlugin Plugin, ModelArchitecture Architecture)? Find(ModelId id)
+    {
+        var name = id.WithoutTag.ToString();
+        foreach (var plugin in Ready.Reverse())
+        {
+            if (plugin.Plugin.Architectures.FirstOrDefault(architecture => architecture.Card.Id == name) is { } found) return (plugin, found);
+        }
+
+        return null;
+    }
+
+    /// <summary>One plugin as it turns out, without changing the table.</summary>
+    internal async Task<PluginRecord> LoadAsync(PluginEntry entry, string path, CancellationToken cancel)
+    {
+        var record = new PluginRecord { Name = Path.GetFileNameWithoutExtension(path), Path = path, Entry = entry, State = PluginState.Discovered };
+        if (!entry.Enabled) return record with { State = PluginState.Disabled, Reason = "It is switched off in the manifest." };
+
+        // A thread of its own: a plugin that hangs while it is made keeps no thread of the pool.
+        var watch = Stopwatch.StartNew();
+        var work = Task.Factory.StartNew(() => Load(record), cancel, TaskCreationOptions.LongRunning, TaskScheduler.Default);
+        try
+        {
+            record = await work.WaitAsync(settings.Timeout, cancel).ConfigureAwait(false);
+        }
+        catch (TimeoutException)
+        {
+            record = record with { State = PluginState.Failed, Reason = $"It did not load within {settings.Timeout.TotalSeconds:0.#} s. Its constructor must be quick; a hanging one is left alone." };
+        }
+
+        return record with { LoadTime = watch.Elapsed };
+    }
+
+    private PluginRecord Load(PluginRecord record)
+    {
+        try
+        {
+            var file = PluginFile.Find(record.Path, settings.Cache);
+            record = record with { Name = file.Name, File = file };
+            if (record.Entry.Sha256 is { } pin && PluginDigest.Of(record.Path) is var digest && digest != pin)
+                return record with { State = PluginState.Failed, Reason = $"Its SHA-256 is {digest}, and {record.Entry.Where} pins {pin}. If you trust the new files: `modelzoo plugins pin {record.Name}`." };
+            var inspection = PluginInspector.Inspect(file.Assembly);
+            record = record with { Inspection = inspection };
+            if (inspection.Problems.Count > 0)
+                return record with { State = PluginState.Incompatible, Reason = $"Nothing of it was run: {string.Join("; ", inspection.Problems)}. Build it against this host's contracts." };
+            return record with { State = PluginState.Ready, Loaded = loader.Load(settings.ShadowCopy ? ShadowCopies.Copy(file, settings.Cache) : file) };
+        }
+        catch (ModelZooException error)
+        {
+            return record with { State = PluginState.Failed, Reason = error.Message };
+        }
+        catch (Exception error) when (error is IOException or UnauthorizedAccessException or BadImageFormatException)
+        {
+            return record with { State = PluginState.Failed, Reason = $"Its files cannot be read: {error.Message}" };
+        }
+    }
+}
+
+/// <summary>How plugins are loaded.</summary>
+/// <param name="Cache">Folder for unpacked archives and copies.</param>
+/// <param name="ShadowCopy">True loads copies, so that the originals can be replaced while the host runs.</param>
+internal sealed record PluginLoadSettings(string Cache, bool ShadowCopy = false)
+{
+    /// <summary>Longest time that a plugin may take to load.</summary>
+    public TimeSpan Timeout { get; init; } = TimeSpan.FromSeconds(20);
+}

@@ -1,0 +1,21 @@
+namespace ModelZoo.Host.Loading;
+
+/// <summary>
+/// Copies of plugins that are loaded in their place, so that the originals can be replaced while the host runs: a mapped file must not change under its reader.
+/// </summary>
+internal static class ShadowCopies
+{
+    /// <summary>The plugin's copy; one folder per process and load.</summary>
+    public static PluginFile Copy(PluginFile file, string cache)
+    {
+        var target = Path.Combine(cache, "running", $"{Environment.ProcessId}-{Guid.NewGuid():N}");
+        foreach (var source in Directory.EnumerateFiles(file.Folder, "*", SearchOption.AllDirectories))
+        {
+            var copy = Path.Combine(target, Path.GetRelativePath(file.Folder, source));
+            Directory.CreateDirectory(Path.GetDirectoryName(copy)!);
+            File.Copy(source, copy);
+        }
+
+        return new(target, Path.Combine(target, Path.GetRelativePath(file.Folder, file.Assembly)));
+    }
+}
