@@ -1,0 +1,105 @@
+using ModelZoo.Contracts;
+using ModelZoo.Networks.Sampling;
+using ModelZoo.Networks.Sampling.Schedulers;
+
+namespace ModelZoo.Networks.Tests.Sampling.Schedulers;
+
+/// <summary>Laws that hold for every scheduler; the numbers themselves are verified against diffusers by the parity cases.</summary>
+public sealed class SchedulerLawTests
+{
+    public static TheoryData<string> Deterministic =>
+        [.. SchedulerConfigs.ClassNames.Except(["DDPMScheduler", "EulerAncestralDiscreteScheduler", "LCMScheduler", "TCDScheduler", "CMStochasticIterativeScheduler"])];
+
+    public static TheoryData<string> All => [.. SchedulerConfigs.ClassNames];
+
+    // A model that knows the clean sample makes the trajectory a straight line to it, which every solver follows exactly.
+    [Theory, MemberData(nameof(Deterministic))]
+    public void Step_ModelKnowsTheCleanSample_EndsThere(string name)
+    {
+        var flow = name.StartsWith("FlowMatch", StringComparison.Ordinal);
+        var edm = name.StartsWith("EDM", StringComparison.Ordinal);
+        var scheduler = Parse(name, edm ? "" : """, "prediction_type": "sample", "clip_sample": false""");
+        if (name.StartsWith("PNDM", StringComparison.Ordinal)) scheduler = Parse(name, """, "set_alpha_to_one": true, "skip_prk_steps": true""");
+        scheduler.SetTimesteps(new(12));
+        var shape = new SampleShape(2, 1, 9);
+        float[] clean = Noise.Normal(1, 2, 9).Span.ToArray(), start = Noise.Normal(2, 2, 9).Span.ToArray(), sample = [.. start.Select(x => x * scheduler.InitNoiseSigma)];
+        var output = new float[clean.Length];
+        for (var i = 0; i < scheduler.Timesteps.Length; i++)
+        {
+            var sigma = scheduler.Sigmas.IsEmpty ? 0 : scheduler.Sigmas[i];
+            var (data, alpha) = (0.5f, name.StartsWith("PNDM", StringComparison.Ordinal) ? Alpha((int)scheduler.Timesteps[i]) : 1);
+            for (var j = 0; j < output.Length; j++)
+            {
+                output[j] = flow ? (sample[j] - clean[j]) / sigma
+                    : edm ? (clean[j] - data * data / (sigma * sigma + data * data) * sample[j]) * MathF.Sqrt(sigma * sigma + data * data) / (sigma * data)
+                    : alpha < 1 ? (sample[j] - MathF.Sqrt(alpha) * clean[j]) / MathF.Sqrt(1 - alpha)
+                    : clean[j];
+            }
+
+            scheduler.Step(new SchedulerStep(output, sample, shape, new PhiloxNoise(3, 2)));
+        }
+
+        // DEIS stops at the smallest training level, PNDM's repeated first step is not on the line.
+        var tolerance = name.StartsWith("DEIS", StringComparison.Ordinal) || name.StartsWith("PNDM", StringComparison.Ordinal) ? 0.1 : 2e-3;
+        for (var j = 0; j < clean.Length; j++) Assert.Equal(clean[j], sample[j], tolerance);
+    }
+
+    [Theory, MemberData(nameof(All))]
+    public void Step_SampleOfABatch_IsTheSampleAlone(string name)
+    {
+        var batch = Run(name, samples: 3);
+        Assert.Equal(batch[..8], Run(name, samples: 1));
+    }
+
+    [Theory, MemberData(nameof(All))]
+    public void SetTimesteps_AgainAfterARun_StartsOver(string name)
+    {
+        var scheduler = Parse(name, "");
+        Assert.Equal(Run(scheduler, 1), Run(scheduler, 1));
+    }
+
+    [Fact]
+    public void Parse_UnknownClass_NamesTheKnownOnes()
+    {
+        var error = Assert.Throws<ModelZooException>(() => SchedulerConfigs.Parse("""{"_class_name": "Nobody"}"""));
+        Assert.Equal(ErrorCodes.ConfigInvalid, error.Code);
+        Assert.Contains("DDIMScheduler", error.Message);
+    }
+
+    [Fact]
+    public void Parse_BareInfinity_IsRead() =>
+        Assert.Equal(double.NegativeInfinity, ((DpmSolverConfig)SchedulerConfigs.Parse("""{"_class_name": "DPMSolverMultistepScheduler", "lambda_min_clipped": -Infinity, "solver_order": 3}""")).LambdaMinClipped);
+
+    [Fact]
+    public void SetTimesteps_MoreStepsThanTrained_IsRefused() => Assert.Throws<OptionsException>(() => new DdimConfig().Create().SetTimesteps(new(1001)));
+
+    [Fact]
+    public void RescaleZeroTerminalSnr_LinearBetas_EndsAtPureNoiseAndKeepsTheStart()
+    {
+        var betas = BetaSchedules.Betas(BetaSchedule.ScaledLinear, 1000, 0.00085, 0.012);
+        var alphas = BetaSchedules.CumulativeAlphas(BetaSchedules.RescaleZeroTerminalSnr(betas));
+        Assert.Equal(0, alphas[^1]);
+        Assert.Equal(1 - 0.00085f, alphas[0], 1e-6f);
+    }
+
+    private static float Alpha(int t) => BetaSchedules.CumulativeAlphas(BetaSchedules.Betas(BetaSchedule.Linear, 1000, 0.0001, 0.02))[t];
+
+    private static IScheduler Parse(string name, string further) => SchedulerConfigs.Parse($$"""{"_class_name": "{{name}}"{{further}}}""").Create();
+
+    private static float[] Run(string name, int samples) => Run(Parse(name, ""), samples);
+
+    private static float[] Run(IScheduler scheduler, int samples)
+    {
+        scheduler.SetTimesteps(new(6));
+        var sample = Noise.Normal(7, samples, 8).Span.ToArray();
+        var (input, noise) = (new float[sample.Length], new PhiloxNoise(7, samples));
+        for (var i = 0; i < scheduler.Timesteps.Length; i++)
+        {
+            scheduler.ScaleModelInput(sample, input);
+            var output = Array.ConvertAll(input, x => 0.3f * x + 0.1f);
+            scheduler.Step(new SchedulerStep(output, sample, new(samples, 2, 4), noise));
+        }
+
+        return sample;
+    }
+}
