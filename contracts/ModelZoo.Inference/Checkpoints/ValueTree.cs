@@ -1,0 +1,133 @@
+using System.Globalization;
+using System.Numerics;
+using ModelZoo.Contracts;
+using ModelZoo.Inference.Numpy;
+using ModelZoo.Inference.Pickle;
+using ModelZoo.Inference.Torch;
+
+namespace ModelZoo.Inference;
+
+/// <summary>Sorts what a pickle built into tensors by dotted name and plain values, below a key.</summary>
+internal sealed class ValueTree
+{
+    private const int Deepest = 100;
+    private const int MostNodes = 10_000_000;
+    private static readonly object Tensor = new();
+
+    private readonly string _path;
+    private int _nodes;
+
+    private ValueTree(string path) => _path = path;
+
+    /// <summary>The tensors.</summary>
+    public List<StoredTensor> Tensors { get; } = [];
+
+    /// <summary>What else is there: number, text, list, dictionary.</summary>
+    public object? Plain { get; private set; }
+
+    /// <summary>Sorts <paramref name="root"/>, or the part of it that <paramref name="key"/> names.</summary>
+    /// <exception cref="CheckpointException">There is no such part, or the object is nested without end.</exception>
+    public static ValueTree Of(string path, object? root, string? key)
+    {
+        var tree = new ValueTree(path);
+        var part = key is null ? root : tree.Select(root, key);
+        // A lone tensor has no name of its own.
+        var name = part is TorchTensor or NumpyArray ? key?.Split('.', '/')[^1] ?? "tensor" : "";
+        var plain = tree.Sort(part, name, 0);
+        tree.Plain = ReferenceEquals(plain, Tensor) ? null : plain;
+        return tree;
+    }
+
+    private object? Sort(object? node, string name, int depth)
+    {
+        if (depth > Deepest || ++_nodes > MostNodes) throw CheckpointErrors.Malformed(_path, "The object in the checkpoint is nested too deeply, or has too many parts.", $"{Deepest} levels, {MostNodes} parts", name);
+        switch (node)
+        {
+            case TorchTensor tensor:
+                Tensors.Add(tensor.Stored(name));
+                return Tensor;
+            case NumpyArray array:
+                Tensors.Add(array.Stored(name));
+                return Tensor;
+            case PickleObject instance when instance.Has("_content"): return Sort(instance["_content"], name, depth + 1);
+            case PickleObject instance when instance.Has("_val"): return Sort(instance["_val"], name, depth + 1);
+            case PickleDictionary dictionary: return Sort(dictionary, name, depth);
+            case PickleTuple tuple: return Sort(tuple.Items, name, depth);
+            case PickleList list: return Sort(list, name, depth);
+            case BigInteger big: return (double)big;
+            case PickleGlobal global: return global.FullName;
+            case NumpyType type: return $"{type.Kind}{type.Size}";
+            case TorchStorage: return null;
+            default: return node;
+        }
+    }
+
+    private object? Sort(PickleDictionary dictionary, string name, int depth)
+    {
+        var last = new Dictionary<string, object?>();
+        foreach (var (key, value) in dictionary.Items) last[KeyText(key)] = value;
+        var plain = new Dictionary<string, object?>();
+        foreach (var (key, value) in last)
+        {
+            var sorted = Sort(value, Join(name, key), depth + 1);
+            if (!ReferenceEquals(sorted, Tensor)) plain[key] = sorted;
+        }
+
+        return plain.Count == 0 && last.Count > 0 ? Tensor : plain;
+    }
+
+    private object? Sort(IReadOnlyList<object?> items, string name, int depth)
+    {
+        var plain = new List<object?>();
+        for (var i = 0; i < items.Count; i++)
+        {
+            var sorted = Sort(items[i], Join(name, i.ToString(CultureInfo.InvariantCulture)), depth + 1);
+            if (!ReferenceEquals(sorted, Tensor)) plain.Add(sorted);
+        }
+
+        return plain.Count == 0 && items.Count > 0 ? Tensor : plain;
+    }
+
+    // Keys may themselves have dots, so the longest first step that exists is taken.
+    private object? Select(object? node, string key)
+    {
+        if (key.Length == 0) return node;
+        for (var end = key.Length; end > 0; end = key.LastIndexOfAny(['.', '/'], end - 1))
+        {
+            if (!TryGet(node, key[..end], out var child)) continue;
+            return Select(child, end == key.Length ? "" : key[(end + 1)..]);
+        }
+
+        throw new CheckpointException(ErrorCodes.CheckpointMissing, "The checkpoint has no such part.")
+        { Where = _path, Expected = key, Found = node is PickleDictionary d ? string.Join(", ", d.Items.Take(10).Select(i => KeyText(i.Key))) : node?.GetType().Name ?? "nothing" };
+    }
+
+    private static bool TryGet(object? node, string step, out object? child)
+    {
+        if (node is PickleObject instance && instance["_content"] is PickleDictionary content) node = content;
+        var index = node is PickleDictionary dictionary ? dictionary.Items.FindLastIndex(item => KeyText(item.Key) == step) : -1;
+        if (index >= 0)
+        {
+            child = ((PickleDictionary)node!).Items[index].Value;
+            return true;
+        }
+
+        var items = node is PickleTuple tuple ? tuple.Items : node as IReadOnlyList<object?>;
+        var found = int.TryParse(step, NumberStyles.None, CultureInfo.InvariantCulture, out index) && items is not null && index < items.Count;
+        child = found ? items![index] : null;
+        return found;
+    }
+
+    private static string KeyText(object? key) => key switch
+    {
+        string text => text,
+        IFormattable number => number.ToString(null, CultureInfo.InvariantCulture),
+        PickleTuple tuple => $"({string.Join(", ", tuple.Items.Take(8).Select(item => item is PickleTuple ? "(...)" : KeyText(item)))})",
+        PickleGlobal global => global.FullName,
+        null => "None",
+        bool flag => flag ? "True" : "False",
+        _ => key.GetType().Name,
+    };
+
+    private static string Join(string name, string part) => name.Length == 0 ? part : $"{name}.{part}";
+}
