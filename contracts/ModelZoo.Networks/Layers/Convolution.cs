@@ -39,15 +39,19 @@ public static class ConvolutionLayers
     }
 
     /// <summary>Transposed convolution with given weights.</summary>
-    public static Value ConvTranspose(this Scope scope, Value x, Value weight, Value? bias, long stride = 1, long padding = 0, long outputPadding = 0, long groups = 1)
+    public static Value ConvTranspose(this Scope scope, Value x, Value weight, Value? bias, long stride = 1, long padding = 0, long outputPadding = 0, long groups = 1) =>
+        scope.ConvTranspose(x, weight, bias, stride, padding, padding, outputPadding, groups);
+
+    /// <summary>Transposed convolution that trims its two ends by different amounts.</summary>
+    public static Value ConvTranspose(this Scope scope, Value x, Value weight, Value? bias, long stride, long trimStart, long trimEnd, long outputPadding, long groups)
     {
         if (x.Rank != weight.Rank || x.Shape[1] != weight.Shape[0])
             throw new GraphException("A transposed convolution takes (B, in, ..) and a weight (in, out / groups, kernel..).") { Where = scope.Path, Expected = weight.ToString(), Found = x.ToString() };
         var kernels = weight.Shape[2..].Sizes;
-        var spatial = kernels.Select((kernel, i) => (x.Shape[i + 2] - 1) * stride + (kernel - 2 * padding + outputPadding));
+        var spatial = kernels.Select((kernel, i) => (x.Shape[i + 2] - 1) * stride + (kernel - trimStart - trimEnd + outputPadding));
         var dimensions = kernels.Length;
         return scope.Node("ConvTranspose", [x, weight, bias], [x.Shape[0], weight.Shape[1] * groups, .. spatial],
-            ("kernel_shape", kernels), ("strides", Same(dimensions, stride)), ("pads", Same(2 * dimensions, padding)), ("output_padding", Same(dimensions, outputPadding)), ("group", groups));
+            ("kernel_shape", kernels), ("strides", Same(dimensions, stride)), ("pads", (long[])[.. Same(dimensions, trimStart), .. Same(dimensions, trimEnd)]), ("output_padding", Same(dimensions, outputPadding)), ("group", groups));
     }
 
     /// <summary>

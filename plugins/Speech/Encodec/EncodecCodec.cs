@@ -1,0 +1,173 @@
+using System.Runtime.InteropServices;
+using System.Security.Cryptography;
+using ModelZoo.Contracts;
+using ModelZoo.Inference;
+using ModelZoo.Networks;
+using TensorPrimitives = System.Numerics.Tensors.TensorPrimitives;
+
+namespace ModelZoo.Plugins.Speech;
+
+/// <summary>Chunks, scales and networks: what turns samples into codes and codes into samples.</summary>
+internal sealed class EncodecCodec : IDisposable
+{
+    private readonly EncodecConfig _config;
+    private readonly NetworkContext _context;
+    private readonly Network _encoder, _decoder;
+    private readonly WeightData[] _codebooks;
+    private readonly int _shortFrames;
+
+    public EncodecCodec(EncodecConfig config, NetworkContext context)
+    {
+        (_config, _context) = (config, context);
+        (_encoder, _decoder) = (BuildEncoder(Dim.Symbol("samples")), BuildDecoder(Dim.Symbol("frames")));
+        _codebooks = [.. Enumerable.Range(0, config.NumQuantizers).Select(i => WeightConversion.ToFloat32(context.Weights.Find($"quantizer.layers.{i}.codebook.embed")!))];
+        // Below this many frames some layer's signal may be shorter than its mirror image; networks of such lengths are built for that length alone.
+        var kernel = Math.Max(Math.Max(config.KernelSize, config.LastKernelSize), config.ResidualKernelSize * (int)Math.Pow(config.DilationGrowthRate, Math.Max(0, config.NumResidualLayers - 1)));
+        _shortFrames = config.PadMode == "reflect" ? Math.Max(kernel, 2 * config.UpsamplingRatios.Max()) : 0;
+    }
+
+    public long Parameters => Network.Inventory(scope => { Encoder(scope, 1, 65536); Decoder(scope, 1, 64); }).Sum(Elements);
+
+    public SessionMemory Memory => new(
+        _encoder.Session.Memory.MappedBytes + _decoder.Session.Memory.MappedBytes, _encoder.Session.Memory.PrivateBytes + _decoder.Session.Memory.PrivateBytes);
+
+    public string VocabularyDigest()
+    {
+        using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
+        foreach (var codebook in _codebooks) hash.AppendData(MemoryMarshal.AsBytes(codebook.Span<float>()));
+        return Convert.ToHexStringLower(hash.GetHashAndReset());
+    }
+
+    /// <summary>x (B, channels, samples); the mask has ones where there is sound.</summary>
+    public async Task<EncodecEncoding> EncodeAsync(Tensor<float> x, int codebooks, Tensor? mask, CancellationToken cancel)
+    {
+        var length = (int)x.Shape[2];
+        var chunkLength = _config.ChunkLength ?? length;
+        var stride = _config.ChunkStride ?? length;
+        var chunks = new List<Tensor<long>>();
+        var scales = new List<float>();
+        CallResults? stages = null;
+        for (var start = 0; start < length; start += stride)
+        {
+            var chunk = x.Window(start, Math.Min(chunkLength, length - start));
+            if (_config.Normalize) scales.AddRange(Normalize(chunk, mask, start));
+            using var network = Short(chunk.Shape[2]) ? BuildEncoder(chunk.Shape[2]) : null;
+            var outputs = await (network ?? _encoder).RunAsync(cancel, ("samples", chunk)).ConfigureAwait(false);
+            chunks.Add(outputs.Get<long>("codes").TakeRows(codebooks));
+            stages ??= outputs.ToResults().Without("codes");
+        }
+
+        var batch = x.Shape[0];
+        return new(chunks, _config.Normalize ? Tensor.Create([.. scales], chunks.Count, batch, 1) : null, stages);
+    }
+
+    /// <summary>Codes to samples (B, channels, samples).</summary>
+    public async Task<Tensor<float>> DecodeAsync(EncodecEncoding encoding, CancellationToken cancel)
+    {
+        var frames = new List<Tensor<float>>();
+        for (var i = 0; i < encoding.Chunks.Count; i++)
+        {
+            var latent = Dequantize(encoding.Chunks[i]);
+            using var network = latent.Shape[2] <= _shortFrames ? BuildDecoder(latent.Shape[2]) : null;
+            var outputs = await (network ?? _decoder).RunAsync(cancel, ("latent", latent)).ConfigureAwait(false);
+            if (i == 0) encoding.Stages.Add("quantized", latent).AddRange(outputs.ToResults().Without("reconstruction"));
+            var samples = outputs["reconstruction"];
+            if (encoding.Scales is { } scales) Scale(samples, scales.Slice(i).Span);
+            frames.Add(samples);
+        }
+
+        return _config.ChunkStride is { } stride ? OverlapAdd(frames, stride) : frames[0];
+    }
+
+    public void Dispose()
+    {
+        _encoder.Dispose();
+        _decoder.Dispose();
+    }
+
+    private bool Short(long samples) => samples <= (long)_shortFrames * _config.HopLength;
+
+    private Network BuildEncoder(Dim samples) => Network.Build(_context, "encodec encoder", scope => Encoder(scope, Dim.Symbol("batch"), samples));
+
+    private Network BuildDecoder(Dim frames) => Network.Build(_context, "encodec decoder", scope => Decoder(scope, Dim.Symbol("batch"), frames));
+
+    private void Encoder(Scope scope, Dim batch, Dim samples)
+    {
+        var x = scope.Graph.Input("samples", [batch, _config.AudioChannels, samples]);
+        scope.Graph.Output("codes", EncodecNetwork.Quantize(scope, EncodecNetwork.Encode(scope, x, _config), _config));
+    }
+
+    private void Decoder(Scope scope, Dim batch, Dim frames)
+    {
+        var z = scope.Graph.Input("latent", [batch, _config.HiddenSize, frames]);
+        scope.Graph.Output("reconstruction", EncodecNetwork.Decode(scope, z, _config));
+    }
+
+    // The sum of the codebooks' rows: codes (B, Q, T) -> (B, D, T).
+    private Tensor<float> Dequantize(Tensor<long> codes)
+    {
+        var (batch, codebooks, frames, width) = ((int)codes.Shape[0], (int)codes.Shape[1], (int)codes.Shape[2], _config.HiddenSize);
+        var latent = Tensor.Zeros<float>(batch, width, frames);
+        var sum = new float[width];
+        for (var b = 0; b < batch; b++)
+        {
+            for (var t = 0; t < frames; t++)
+            {
+                Array.Clear(sum);
+                for (var q = 0; q < codebooks; q++) TensorPrimitives.Add(sum, _codebooks[q].Span<float>().Slice((int)codes[b, q, t] * width, width), sum);
+                for (var d = 0; d < width; d++) latent.Span[(b * width + d) * frames + t] = sum[d];
+            }
+        }
+
+        return latent;
+    }
+
+    // Divides each batch row by the root mean square of its mono mix, masked samples counting as zeros.
+    private static float[] Normalize(Tensor<float> chunk, Tensor? mask, int start)
+    {
+        var (channels, length) = ((int)chunk.Shape[1], (int)chunk.Shape[2]);
+        var scales = new float[chunk.Shape[0]];
+        for (var b = 0; b < scales.Length; b++)
+        {
+            var row = chunk.Slice(b);
+            if (mask is not null) row.Mask(mask, b, start);
+            var mono = new float[length];
+            for (var c = 0; c < channels; c++) TensorPrimitives.Add(mono, row.Slice(c).Span, mono);
+            TensorPrimitives.Divide(mono, channels, mono);
+            scales[b] = MathF.Sqrt(TensorPrimitives.SumOfSquares(mono) / length) + 1e-8f;
+            TensorPrimitives.Divide(row.Span, scales[b], row.Span);
+        }
+
+        return scales;
+    }
+
+    private static void Scale(Tensor<float> samples, ReadOnlySpan<float> scales)
+    {
+        for (var b = 0; b < samples.Shape[0]; b++) TensorPrimitives.Multiply(samples.Slice(b).Span, scales[b], samples.Slice(b).Span);
+    }
+
+    // Triangular weights 1/2 - |t - 1/2| at t = 1/(n+1) .. n/(n+1), divided by their sum.
+    private static Tensor<float> OverlapAdd(List<Tensor<float>> frames, int stride)
+    {
+        var length = (int)frames[0].Shape[2];
+        var weight = new float[length];
+        for (var i = 0; i < length; i++) weight[i] = (float)(0.5 - Math.Abs((i + 1) / (length + 1.0) - 0.5));
+        var total = stride * (frames.Count - 1) + (int)frames[^1].Shape[2];
+        var (batch, channels) = (frames[0].Shape[0], frames[0].Shape[1]);
+        var sum = Tensor.Zeros<float>(batch, channels, total);
+        var weights = new float[total];
+        for (var i = 0; i < frames.Count; i++)
+        {
+            var n = (int)frames[i].Shape[2];
+            TensorPrimitives.Add(weights.AsSpan(i * stride, n), weight.AsSpan(0, n), weights.AsSpan(i * stride, n));
+            for (var row = 0; row < batch * channels; row++)
+                TensorPrimitives.MultiplyAdd(frames[i].Span.Slice(row * n, n), weight.AsSpan(0, n), sum.Span.Slice(row * total + i * stride, n), sum.Span.Slice(row * total + i * stride, n));
+        }
+
+        for (var row = 0; row < batch * channels; row++) TensorPrimitives.Divide(sum.Span.Slice(row * total, total), weights, sum.Span.Slice(row * total, total));
+        return sum;
+    }
+
+    // "name [a, b]" -> a b
+    private static long Elements(string line) => line[(line.IndexOf('[') + 1)..^1].Split(", ", StringSplitOptions.RemoveEmptyEntries).Aggregate(1L, (product, extent) => product * long.Parse(extent));
+}

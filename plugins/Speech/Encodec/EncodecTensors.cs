@@ -1,0 +1,68 @@
+using ModelZoo.Contracts;
+
+namespace ModelZoo.Plugins.Speech;
+
+/// <summary>Parts of tensors that the codec works on.</summary>
+internal static class EncodecTensors
+{
+    /// <summary>A copy of samples <paramref name="start"/>.. of the last dimension of (B, C, T).</summary>
+    public static Tensor<float> Window(this Tensor<float> x, int start, int length)
+    {
+        var (rows, total) = ((int)(x.Shape[0] * x.Shape[1]), (int)x.Shape[2]);
+        var window = Tensor.Zeros<float>(x.Shape[0], x.Shape[1], length);
+        for (var row = 0; row < rows; row++) x.Span.Slice(row * total + start, length).CopyTo(window.Span[(row * length)..]);
+        return window;
+    }
+
+    /// <summary>The first <paramref name="count"/> elements of the last of three dimensions.</summary>
+    public static Tensor<T> TakeLast<T>(this Tensor<T> x, long count) where T : unmanaged
+    {
+        var total = (int)x.Shape[2];
+        if (count == total) return x;
+        var taken = Tensor.Zeros<T>(x.Shape[0], x.Shape[1], count);
+        for (var row = 0; row < x.Shape[0] * x.Shape[1]; row++) x.Span.Slice(row * total, (int)count).CopyTo(taken.Span[(row * (int)count)..]);
+        return taken;
+    }
+
+    /// <summary>The first codebooks of codes (B, Q, T).</summary>
+    public static Tensor<long> TakeRows(this Tensor<long> codes, int rows)
+    {
+        var size = rows * (int)codes.Shape[2];
+        var taken = Tensor.Zeros<long>(codes.Shape[0], rows, codes.Shape[2]);
+        for (var b = 0; b < codes.Shape[0]; b++) codes.Slice(b).Span[..size].CopyTo(taken.Slice(b).Span);
+        return taken;
+    }
+
+    /// <summary>The only batch row of (1, channels, samples), cut to a length when that is known: (channels, samples).</summary>
+    public static Tensor<float> Trim(this Tensor<float> x, long length) => x.TakeLast(length > 0 ? Math.Min(length, x.Shape[2]) : x.Shape[2]).Slice(0);
+
+    /// <summary>The same tokens with fewer codebooks.</summary>
+    public static Tokens TakeCodebooks(this Tokens tokens, int count) =>
+        tokens with { Ids = Tensor.Create(tokens.Ids.Span[..(count * (int)tokens.Ids.Shape[1])].ToArray(), count, tokens.Ids.Shape[1]) };
+
+    /// <summary>Multiplies samples (C, T) by a mask (B, T) or (B, 1, T) of any number type.</summary>
+    public static void Mask(this Tensor<float> samples, Tensor mask, int batch, int start)
+    {
+        var (total, length) = ((int)mask.Shape[^1], (int)samples.Shape[1]);
+        var size = mask.Type.Size();
+        var row = mask.Bytes.Slice(batch * (mask.Bytes.Length / (int)mask.Shape[0]), total * size);
+        for (var t = 0; t < length; t++)
+        {
+            // Zero is all bits zero in every number type.
+            if (row.Slice((start + t) * size, size).ContainsAnyExcept((byte)0)) continue;
+            for (var c = 0; c < samples.Shape[0]; c++) samples[c, t] = 0;
+        }
+    }
+
+    /// <summary>The results but for one.</summary>
+    public static CallResults Without(this CallResults results, string name)
+    {
+        var rest = new CallResults();
+        foreach (var (key, value) in results.Values)
+        {
+            if (key != name && value is Tensor tensor) rest.Add(key, tensor);
+        }
+
+        return rest;
+    }
+}

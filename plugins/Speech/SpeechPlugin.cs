@@ -1,0 +1,13 @@
+using ModelZoo.Contracts;
+using ModelZoo.Plugins.Speech;
+
+[assembly: ModelPlugin(typeof(SpeechPlugin))]
+
+namespace ModelZoo.Plugins.Speech;
+
+/// <summary>Speech codecs and the networks around them.</summary>
+public sealed class SpeechPlugin : IModelPlugin
+{
+    /// <inheritdoc/>
+    public IReadOnlyList<ModelArchitecture> Architectures => [EncodecModel.Architecture];
+}
