@@ -1,0 +1,166 @@
+using System.Buffers;
+
+namespace ModelZoo.Plugins.TextTokenizers.Models;
+
+/// <summary>
+/// Applies merges to a row of symbols, always the one of lowest rank and, among equals, the leftmost. Short rows are scanned; long ones use a heap, O(n log n).
+/// </summary>
+internal sealed class BpeMerger(MergeTable merges)
+{
+    private const int ScanLimit = 48;
+
+    /// <summary>A symbol, in a doubly linked row.</summary>
+    internal struct Symbol
+    {
+        public int Id;
+        public int Length; // in bytes; 0 once merged into the one before
+        public int Previous;
+        public int Next;   // -1 at the end
+    }
+
+    /// <summary>Merges the symbols in place; those of length 0 are gone.</summary>
+    /// <param name="symbols">The row, linked.</param>
+    /// <param name="skip">Tells for each merge whether to drop it (BPE-dropout); null to apply all.</param>
+    public void Merge(Span<Symbol> symbols, Func<bool>? skip = null)
+    {
+        if (symbols.Length <= ScanLimit && skip is null) Scan(symbols);
+        else Heap(symbols, skip);
+    }
+
+    private void Scan(Span<Symbol> symbols)
+    {
+        Span<int> ranks = stackalloc int[ScanLimit];
+        Span<int> ids = stackalloc int[ScanLimit];
+        for (var i = 0; i + 1 < symbols.Length; i++) Look(symbols, i, ranks, ids);
+        while (true)
+        {
+            var (best, rank) = (-1, int.MaxValue);
+            for (var i = 0; i >= 0; i = symbols[i].Next)
+            {
+                if (symbols[i].Next >= 0 && ranks[i] < rank) (best, rank) = (i, ranks[i]);
+            }
+
+            if (best < 0) return;
+            Join(symbols, best, ids[best]);
+            if (symbols[best].Next >= 0) Look(symbols, best, ranks, ids);
+            if (symbols[best].Previous >= 0) Look(symbols, symbols[best].Previous, ranks, ids);
+        }
+    }
+
+    private void Look(ReadOnlySpan<Symbol> symbols, int left, Span<int> ranks, Span<int> ids) =>
+        merges.TryGet(symbols[left].Id, symbols[symbols[left].Next].Id, out ranks[left], out ids[left]);
+
+    private static void Join(Span<Symbol> symbols, int left, int newId)
+    {
+        ref var symbol = ref symbols[left];
+        ref var right = ref symbols[symbol.Next];
+        symbol.Id = newId;
+        symbol.Length += right.Length;
+        right.Length = 0;
+        symbol.Next = right.Next;
+        if (right.Next >= 0) symbols[right.Next].Previous = left;
+    }
+
+    private void Heap(Span<Symbol> symbols, Func<bool>? skip)
+    {
+        // At most one entry for each neighbouring pair at the start, and two more for each merge.
+        var heap = new MergeHeap(symbols.Length * 3 + 4);
+        var dropped = skip is null ? null : new List<ulong>();
+        try
+        {
+            for (var i = 0; i + 1 < symbols.Length; i++) Push(symbols, i, ref heap);
+            while (heap.TryPop(out var top))
+            {
+                if (skip is not null && skip())
+                {
+                    dropped!.Add(top);
+                    continue;
+                }
+
+                if (dropped is not null)
+                {
+                    foreach (var entry in dropped) heap.Push(entry);
+                    dropped.Clear();
+                }
+
+                var left = (int)(uint)top;
+                ref var symbol = ref symbols[left];
+                if (symbol.Length == 0 || symbol.Next < 0) continue;
+                if (!merges.TryGet(symbol.Id, symbols[symbol.Next].Id, out var rank, out var newId) || rank != (int)(top >> 32)) continue;
+                Join(symbols, left, newId);
+                if (symbol.Previous >= 0) Push(symbols, symbol.Previous, ref heap);
+                if (symbol.Next >= 0) Push(symbols, left, ref heap);
+            }
+        }
+        finally
+        {
+            heap.Dispose();
+        }
+    }
+
+    private void Push(ReadOnlySpan<Symbol> symbols, int left, ref MergeHeap heap)
+    {
+        if (merges.TryGet(symbols[left].Id, symbols[symbols[left].Next].Id, out var rank, out _)) heap.Push((ulong)(uint)rank << 32 | (uint)left);
+    }
+
+    /// <summary>A four-way heap of rank and position.</summary>
+    private struct MergeHeap(int capacity) : IDisposable
+    {
+        private ulong[] _items = ArrayPool<ulong>.Shared.Rent(capacity);
+        private int _count;
+
+        public void Push(ulong item)
+        {
+            if (_count == _items.Length)
+            {
+                var larger = ArrayPool<ulong>.Shared.Rent(_count * 2);
+                _items.AsSpan(0, _count).CopyTo(larger);
+                ArrayPool<ulong>.Shared.Return(_items);
+                _items = larger;
+            }
+
+            var i = _count++;
+            while (i > 0)
+            {
+                var parent = (i - 1) >> 2;
+                if (_items[parent] <= item) break;
+                _items[i] = _items[parent];
+                i = parent;
+            }
+
+            _items[i] = item;
+        }
+
+        public bool TryPop(out ulong top)
+        {
+            if (_count == 0)
+            {
+                top = 0;
+                return false;
+            }
+
+            top = _items[0];
+            var last = _items[--_count];
+            var i = 0;
+            while (true)
+            {
+                var child = i * 4 + 1;
+                if (child >= _count) break;
+                var end = Math.Min(child + 4, _count);
+                for (var other = child + 1; other < end; other++)
+                {
+                    if (_items[other] < _items[child]) child = other;
+                }
+
+                if (_items[child] >= last) break;
+                _items[i] = _items[child];
+                i = child;
+            }
+
+            _items[i] = last;
+            return true;
+        }
+
+        public readonly void Dispose() => ArrayPool<ulong>.Shared.Return(_items);
+    }
+}

@@ -1,0 +1,53 @@
+namespace ModelZoo.Plugins.TextTokenizers.Pipeline;
+
+/// <summary>What offsets count.</summary>
+public enum OffsetUnit
+{
+    /// <summary>Units of UTF-16: positions in a .NET string.</summary>
+    Utf16,
+
+    /// <summary>Bytes of UTF-8.</summary>
+    Byte,
+
+    /// <summary>Unicode code points.</summary>
+    CodePoint,
+}
+
+/// <summary>Turns offsets in bytes into another unit; a byte inside a character counts as the character's start.</summary>
+internal sealed class OffsetMap
+{
+    private readonly int[]? _map; // position of the character that holds the byte; null when all units are the same
+    private readonly int _length;
+
+    public OffsetMap(ReadOnlySpan<byte> utf8, OffsetUnit unit)
+    {
+        _length = utf8.Length;
+        if (unit == OffsetUnit.Byte || System.Text.Ascii.IsValid(utf8)) return;
+        _map = new int[utf8.Length];
+        var next = 0;
+        for (var i = 0; i < utf8.Length; i++)
+        {
+            var b = utf8[i];
+            if ((b & 0xC0) != 0x80)
+            {
+                _map[i] = next;
+                next += unit == OffsetUnit.Utf16 && b >= 0xF0 ? 2 : 1;
+            }
+            else
+            {
+                _map[i] = _map[i - 1];
+            }
+        }
+
+        Total = next;
+    }
+
+    private int Total { get; }
+
+    /// <summary>Converts a range. A start beyond the text leaves the range as it is, like the reference.</summary>
+    public (int Start, int End) Convert(int start, int end)
+    {
+        if (_map is null || start >= _length || start < 0) return (start, end);
+        return (_map[start], end < _length ? _map[end] : Total);
+    }
+}

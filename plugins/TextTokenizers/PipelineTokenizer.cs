@@ -1,0 +1,210 @@
+using System.Text;
+using ModelZoo.Plugins.TextTokenizers.Decoders;
+using ModelZoo.Plugins.TextTokenizers.Models;
+using ModelZoo.Plugins.TextTokenizers.Normalizers;
+using ModelZoo.Plugins.TextTokenizers.Pipeline;
+using ModelZoo.Plugins.TextTokenizers.PostProcessors;
+using ModelZoo.Plugins.TextTokenizers.PreTokenizers;
+
+namespace ModelZoo.Plugins.TextTokenizers;
+
+/// <summary>
+/// The pipeline of Hugging Face tokenizers (0.23): added tokens are cut out, the rest is normalized, cut, tokenized by the model, post-processed, truncated and padded.
+/// .
+/// </summary>
+public sealed class PipelineTokenizer : Tokenizer
+{
+    private readonly IReadOnlyList<AddedToken> _addedTokens;
+    private readonly AddedVocabulary _added;
+
+    /// <summary>A pipeline of components.</summary>
+    public PipelineTokenizer(TokenizerModel model, IReadOnlyList<AddedToken>? addedTokens = null, Normalizer? normalizer = null)
+    {
+        (Model, Normalizer, _addedTokens) = (model, normalizer, addedTokens ?? []);
+        _added = new(_addedTokens, model.Vocabulary, normalizer);
+    }
+
+    /// <summary>The model.</summary>
+    public TokenizerModel Model { get; }
+
+    /// <summary>Changes the text before it is cut.</summary>
+    public Normalizer? Normalizer { get; }
+
+    /// <summary>Cuts the text.</summary>
+    public PreTokenizer? PreTokenizer { get; init; }
+
+    /// <summary>Adds special tokens.</summary>
+    public PostProcessor? PostProcessor { get; init; }
+
+    /// <summary>Turns tokens back into text.</summary>
+    public TokenDecoder? Decoder { get; init; }
+
+    /// <summary>How long an encoding may be.</summary>
+    public Truncation? Truncation { get; init; }
+
+    /// <summary>How encodings are made equally long.</summary>
+    public Padding? Padding { get; init; }
+
+    /// <summary>The added tokens by id.</summary>
+    public IReadOnlyDictionary<int, AddedToken> AddedTokens => _added.Tokens;
+
+    /// <inheritdoc/>
+    public override int IdLimit => Math.Max(Model.Vocabulary.IdLimit, _added.Tokens.Count == 0 ? 0 : _added.Tokens.Keys.Max() + 1);
+
+    /// <inheritdoc/>
+    public override IEnumerable<int> Ids => Model.Vocabulary.Ids.Union(_added.Tokens.Keys).Order();
+
+    /// <inheritdoc/>
+    public override int? IdOf(string token) => _added.TryGetId(token, out var id) || Model.Vocabulary.TryGet(token, out id) ? id : null;
+
+    /// <inheritdoc/>
+    public override string? TokenOf(int id) => _added.TextOf(id) ?? Model.Vocabulary.TextOf(id);
+
+    /// <inheritdoc/>
+    public override ReadOnlySpan<byte> BytesOf(int id)
+    {
+        var token = TokenOf(id);
+        if (token is null) return default;
+        var utf8 = Encoding.UTF8.GetBytes(token);
+        if (_added.Tokens.ContainsKey(id)) return utf8;
+        if (ByteTokens.ValueOf(token) is >= 0 and var value && Model is BpeModel { Options.ByteFallback: true } or UnigramModel { ByteFallback: true }) return new[] { (byte)ByteTokens.ValueOf(token) };
+        var bytes = new List<byte>();
+        return UsesByteAlphabet && ByteAlphabet.TryDecode(utf8, bytes) ? bytes.ToArray() : utf8;
+    }
+
+    /// <inheritdoc/>
+    public override bool IsSpecial(int id) => _added.Tokens.TryGetValue(id, out var token) && token.Special;
+
+    /// <summary>Whether tokens are written in <see cref="ByteAlphabet"/>.</summary>
+    public bool UsesByteAlphabet => PreTokenizer is ByteLevelPreTokenizer || (PreTokenizer is SequencePreTokenizer sequence && sequence.Items.Any(item => item is ByteLevelPreTokenizer))
+        || Normalizer is ByteLevelNormalizer || (Normalizer is SequenceNormalizer normalizers && normalizers.Items.Any(item => item is ByteLevelNormalizer));
+
+    /// <summary>The encoding of a text, or of a pair of texts.</summary>
+    /// <exception cref="Contracts.MediaException">The text cannot be encoded: an unknown character without an unknown token.</exception>
+    /// <exception cref="ArgumentException">It cannot be truncated as the settings say.</exception>
+    public TokenEncoding Encode(EncodeInput text, EncodeInput? pair = null, EncodeOptions? options = null)
+    {
+        options ??= new();
+        var truncation = options.NoTruncation ? null : options.Truncation ?? Truncation;
+        var first = EncodeSequence(text, 0, truncation, options);
+        var second = pair is null ? null : EncodeSequence(pair, 1, truncation, options);
+        var added = options.AddSpecialTokens ? PostProcessor?.AddedTokens(pair is not null) ?? 0 : 0;
+        truncation?.Apply(ref first, ref second, added);
+        var result = Finish(first, second, options.AddSpecialTokens);
+        if (!options.NoPadding) Padding?.Apply([result]);
+        return result;
+    }
+
+    /// <summary>The encodings of many texts, computed side by side and padded together.</summary>
+    public IReadOnlyList<TokenEncoding> EncodeBatch(IReadOnlyList<(EncodeInput Text, EncodeInput? Pair)> inputs, EncodeOptions? options = null, CancellationToken cancel = default)
+    {
+        var result = new TokenEncoding[inputs.Count];
+        Parallel.For(0, inputs.Count, new() { CancellationToken = cancel }, i => result[i] = Encode(inputs[i].Text, inputs[i].Pair, options));
+        if (options is not { NoPadding: true }) Padding?.Apply(result);
+        return result;
+    }
+
+    /// <inheritdoc/>
+    public override int[] EncodeToIds(ReadOnlySpan<char> text, bool addSpecialTokens = false) =>
+        [.. Encode(text.ToString(), options: new() { AddSpecialTokens = addSpecialTokens, NoTruncation = true, NoPadding = true }).Ids];
+
+    /// <inheritdoc/>
+    public override IReadOnlyList<EncodedToken> EncodeToTokens(string text, bool addSpecialTokens = false)
+    {
+        var encoding = Encode(text, options: new() { AddSpecialTokens = addSpecialTokens, NoTruncation = true, NoPadding = true });
+        return [.. Enumerable.Range(0, encoding.Count).Select(i => new EncodedToken(encoding.Ids[i], encoding.Tokens[i], encoding.Offsets[i].Start, encoding.Offsets[i].End))];
+    }
+
+    /// <inheritdoc/>
+    public override string Decode(ReadOnlySpan<int> ids, bool skipSpecialTokens = false)
+    {
+        var tokens = new List<string>(ids.Length);
+        foreach (var id in ids)
+        {
+            if (TokenOf(id) is { } token && !(skipSpecialTokens && _added.IsSpecial(token))) tokens.Add(token);
+        }
+
+        return Decoder is null ? string.Join(' ', tokens) : string.Concat(Decoder.Decode(tokens));
+    }
+
+    /// <summary>Decodes ids one by one, giving text as soon as it is certain.</summary>
+    public DecodeStream StartDecoding(bool skipSpecialTokens = false) => new(this, skipSpecialTokens);
+
+    private TokenEncoding Finish(TokenEncoding first, TokenEncoding? second, bool addSpecialTokens)
+    {
+        if (PostProcessor is not null) return PostProcessor.Process(first, second, addSpecialTokens);
+        if (second is null) return first;
+        first.SetSequence(0);
+        second.SetSequence(1);
+        return TokenEncoding.Merge([first, second]);
+    }
+
+    private TokenEncoding EncodeSequence(EncodeInput input, int type, Truncation? truncation, EncodeOptions options)
+    {
+        var limit = truncation is not null && (truncation.Strategy != TruncationStrategy.OnlySecond || type != 0) ? truncation : null;
+        if (!input.IsWords) return EncodePart(input.Parts[0], type, null, limit, options);
+        return TokenEncoding.Merge(input.Parts.Select((word, i) => EncodePart(word, type, i, limit, options)));
+    }
+
+    private TokenEncoding EncodePart(string text, int type, int? word, Truncation? limit, EncodeOptions options)
+    {
+        var pieces = _added.Extract(Encoding.UTF8.GetBytes(text), Normalizer, options.EncodeSpecialTokens);
+        PreTokenizer?.Apply(pieces);
+        var tokenized = Tokenize(pieces.Pieces, limit, options.Seed);
+        var result = new TokenEncoding();
+        var offsets = new OffsetMap(pieces.Original, options.Offsets);
+        for (var i = 0; i < tokenized.Count; i++)
+        {
+            foreach (var token in tokenized[i].Tokens!)
+            {
+                var (start, end) = tokenized[i].Text.ToOriginal(token.Start, token.End);
+                result.Add(token.Id, token.Text ?? Model.Vocabulary.TextOf(token.Id) ?? "", offsets.Convert(start, end), word ?? i, type);
+            }
+        }
+
+        return result;
+    }
+
+    // With a limit, tokenizing stops with the piece that reaches it; what lies beyond is not even counted as overflow, as in the reference.
+    private List<Piece> Tokenize(List<Piece> pieces, Truncation? limit, ulong seed)
+    {
+        var random = Model is BpeModel { IsRandom: true } bpe ? new DropoutDraws(seed, bpe.Options.Dropout!.Value) : null;
+        var result = new List<Piece>(pieces.Count);
+        var total = 0;
+        for (var i = 0; i < pieces.Count; i++)
+        {
+            var piece = pieces[limit is { Left: true } ? pieces.Count - 1 - i : i];
+            var isAdded = piece.Tokens is not null;
+            if (!isAdded)
+            {
+                var tokens = new List<PieceToken>();
+                if (random is not null) ((BpeModel)Model).Tokenize(piece.Text.Bytes, tokens, random.Next);
+                else Model.Tokenize(piece.Text.Bytes, tokens);
+                piece = piece with { Tokens = tokens };
+            }
+
+            total += piece.Tokens!.Count;
+            result.Add(piece);
+            if (!isAdded && limit is not null && total >= limit.MaxLength) break;
+        }
+
+        if (limit is { Left: true }) result.Reverse();
+        return result;
+    }
+
+    internal IReadOnlyList<AddedToken> AddedTokenList => _addedTokens;
+
+    /// <summary>The draws of BPE-dropout: SplitMix64 from a seed.</summary>
+    private sealed class DropoutDraws(ulong seed, double dropout)
+    {
+        private ulong _state = seed;
+
+        public bool Next()
+        {
+            var z = _state += 0x9E3779B97F4A7C15UL;
+            z = (z ^ z >> 30) * 0xBF58476D1CE4E5B9UL;
+            z = (z ^ z >> 27) * 0x94D049BB133111EBUL;
+            return ((z ^ z >> 31) >> 11) * (1.0 / (1UL << 53)) < dropout;
+        }
+    }
+}
