@@ -86,8 +86,8 @@ public sealed class PipelineTokenizer : Tokenizer
     {
         options ??= new();
         var truncation = options.NoTruncation ? null : options.Truncation ?? Truncation;
-        var first = EncodeSequence(text, 0, truncation, options);
-        var second = pair is null ? null : EncodeSequence(pair, 1, truncation, options);
+        var first = EncodeSequence(text, 0, options);
+        var second = pair is null ? null : EncodeSequence(pair, 1, options);
         var added = options.AddSpecialTokens ? PostProcessor?.AddedTokens(pair is not null) ?? 0 : 0;
         truncation?.Apply(ref first, ref second, added);
         var result = Finish(first, second, options.AddSpecialTokens);
@@ -98,8 +98,7 @@ public sealed class PipelineTokenizer : Tokenizer
     /// <summary>The encodings of many texts, computed side by side and padded together.</summary>
     public IReadOnlyList<TokenEncoding> EncodeBatch(IReadOnlyList<(EncodeInput Text, EncodeInput? Pair)> inputs, EncodeOptions? options = null, CancellationToken cancel = default)
     {
-        var result = new TokenEncoding[inputs.Count];
-        Parallel.For(0, inputs.Count, new() { CancellationToken = cancel }, i => result[i] = Encode(inputs[i].Text, inputs[i].Pair, options));
+        var result = Batch(inputs.Count, i => Encode(inputs[i].Text, inputs[i].Pair, options), cancel);
         if (options is not { NoPadding: true }) Padding?.Apply(result);
         return result;
     }
@@ -139,56 +138,32 @@ public sealed class PipelineTokenizer : Tokenizer
         return TokenEncoding.Merge([first, second]);
     }
 
-    private TokenEncoding EncodeSequence(EncodeInput input, int type, Truncation? truncation, EncodeOptions options)
-    {
-        var limit = truncation is not null && (truncation.Strategy != TruncationStrategy.OnlySecond || type != 0) ? truncation : null;
-        if (!input.IsWords) return EncodePart(input.Parts[0], type, null, limit, options);
-        return TokenEncoding.Merge(input.Parts.Select((word, i) => EncodePart(word, type, i, limit, options)));
-    }
+    private TokenEncoding EncodeSequence(EncodeInput input, int type, EncodeOptions options) => input.IsWords
+        ? TokenEncoding.Merge(input.Parts.Select((word, i) => EncodePart(word, type, i, options)))
+        : EncodePart(input.Parts[0], type, null, options);
 
-    private TokenEncoding EncodePart(string text, int type, int? word, Truncation? limit, EncodeOptions options)
+    private TokenEncoding EncodePart(string text, int type, int? word, EncodeOptions options)
     {
         var pieces = _added.Extract(Encoding.UTF8.GetBytes(text), Normalizer, options.EncodeSpecialTokens);
         PreTokenizer?.Apply(pieces);
-        var tokenized = Tokenize(pieces.Pieces, limit, options.Seed);
+        var random = Model is BpeModel { IsRandom: true } bpe ? new DropoutDraws(options.Seed, bpe.Options.Dropout!.Value) : null;
         var result = new TokenEncoding();
         var offsets = new OffsetMap(pieces.Original, options.Offsets);
-        for (var i = 0; i < tokenized.Count; i++)
+        var tokens = new List<PieceToken>();
+        for (var i = 0; i < pieces.Pieces.Count; i++)
         {
-            foreach (var token in tokenized[i].Tokens!)
+            var piece = pieces.Pieces[i];
+            tokens.Clear();
+            if (piece.Tokens is not null) tokens.AddRange(piece.Tokens);
+            else if (random is not null) ((BpeModel)Model).Tokenize(piece.Text.Bytes, tokens, random.Next);
+            else Model.Tokenize(piece.Text.Bytes, tokens);
+            foreach (var token in tokens)
             {
-                var (start, end) = tokenized[i].Text.ToOriginal(token.Start, token.End);
+                var (start, end) = piece.Text.ToOriginal(token.Start, token.End);
                 result.Add(token.Id, token.Text ?? Model.Vocabulary.TextOf(token.Id) ?? "", offsets.Convert(start, end), word ?? i, type);
             }
         }
 
-        return result;
-    }
-
-    // With a limit, tokenizing stops with the piece that reaches it; what lies beyond is not even counted as overflow, as in the reference.
-    private List<Piece> Tokenize(List<Piece> pieces, Truncation? limit, ulong seed)
-    {
-        var random = Model is BpeModel { IsRandom: true } bpe ? new DropoutDraws(seed, bpe.Options.Dropout!.Value) : null;
-        var result = new List<Piece>(pieces.Count);
-        var total = 0;
-        for (var i = 0; i < pieces.Count; i++)
-        {
-            var piece = pieces[limit is { Left: true } ? pieces.Count - 1 - i : i];
-            var isAdded = piece.Tokens is not null;
-            if (!isAdded)
-            {
-                var tokens = new List<PieceToken>();
-                if (random is not null) ((BpeModel)Model).Tokenize(piece.Text.Bytes, tokens, random.Next);
-                else Model.Tokenize(piece.Text.Bytes, tokens);
-                piece = piece with { Tokens = tokens };
-            }
-
-            total += piece.Tokens!.Count;
-            result.Add(piece);
-            if (!isAdded && limit is not null && total >= limit.MaxLength) break;
-        }
-
-        if (limit is { Left: true }) result.Reverse();
         return result;
     }
 

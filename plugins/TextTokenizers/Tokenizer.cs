@@ -1,3 +1,4 @@
+using System.Runtime.ExceptionServices;
 using System.Security.Cryptography;
 using System.Text;
 
@@ -49,10 +50,22 @@ public abstract class Tokenizer
     public virtual int CountTokens(ReadOnlySpan<char> text, bool addSpecialTokens = false) => EncodeToIds(text, addSpecialTokens).Length;
 
     /// <summary>The ids of many texts, computed side by side.</summary>
-    public IReadOnlyList<int[]> EncodeBatchToIds(IReadOnlyList<string> texts, bool addSpecialTokens = false, CancellationToken cancel = default)
+    public IReadOnlyList<int[]> EncodeBatchToIds(IReadOnlyList<string> texts, bool addSpecialTokens = false, CancellationToken cancel = default) =>
+        Batch(texts.Count, i => EncodeToIds(texts[i], addSpecialTokens), cancel);
+
+    /// <summary>Computes many results on all cores; the first error ends it.</summary>
+    private protected static T[] Batch<T>(int count, Func<int, T> compute, CancellationToken cancel)
     {
-        var result = new int[texts.Count][];
-        Parallel.For(0, texts.Count, new() { CancellationToken = cancel }, i => result[i] = EncodeToIds(texts[i], addSpecialTokens));
+        var result = new T[count];
+        try
+        {
+            Parallel.For(0, count, new() { CancellationToken = cancel }, i => result[i] = compute(i));
+        }
+        catch (AggregateException error)
+        {
+            ExceptionDispatchInfo.Capture(error.InnerExceptions[0]).Throw();
+        }
+
         return result;
     }
 

@@ -87,6 +87,7 @@ public sealed class BpeModel : TokenizerModel
         try
         {
             symbols = symbols[..Initial(piece, symbols)];
+            if (symbols.IsEmpty) return;
             _merger.Merge(symbols, skip);
             var start = 0;
             foreach (ref readonly var symbol in symbols)

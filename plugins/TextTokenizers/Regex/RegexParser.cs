@@ -235,6 +235,8 @@ internal sealed class RegexParser
         }
 
         if (_pattern[_position + 1] is (>= '1' and <= '9') or 'k' or 'g' or 'G' or 'K' or 'X') throw Error($"the construct \\{_pattern[_position + 1]}, which is not supported,");
+        if (_flavor == RegexFlavor.Oniguruma && Accept(@"\w")) return Single(CodePoints.IsOnigurumaWord);
+        if (_flavor == RegexFlavor.Oniguruma && Accept(@"\W")) return Single(c => !CodePoints.IsOnigurumaWord(c));
         return Single(ParseEscapedSet());
     }
 

@@ -13,11 +13,13 @@ internal sealed class TextRegex
     private const long StepsAtLeast = 10_000_000;
 
     private readonly RegexProgram _program;
+    private readonly Func<int, bool> _isWord;
 
     /// <exception cref="FormatException">The pattern cannot be read.</exception>
     public TextRegex(string pattern, RegexFlavor flavor)
     {
         Pattern = pattern;
+        _isWord = flavor == RegexFlavor.Oniguruma ? CodePoints.IsOnigurumaWord : CodePoints.IsWordOrJoiner;
         _program = RegexProgram.Compile(RegexParser.Parse(pattern, flavor));
     }
 
@@ -187,7 +189,7 @@ internal sealed class TextRegex
             return false;
         }
 
-        private static bool IsAt(AnchorKind kind, ReadOnlySpan<byte> span, int position) => kind switch
+        private bool IsAt(AnchorKind kind, ReadOnlySpan<byte> span, int position) => kind switch
         {
             AnchorKind.TextStart => position == 0,
             AnchorKind.TextEnd => position == span.Length,
@@ -198,9 +200,9 @@ internal sealed class TextRegex
             _ => IsWordAt(span, position) == IsWordBefore(span, position),
         };
 
-        private static bool IsWordAt(ReadOnlySpan<byte> span, int position) => position < span.Length && CodePoints.IsWord(CodePoints.Decode(span, position, out _));
+        private bool IsWordAt(ReadOnlySpan<byte> span, int position) => position < span.Length && regex._isWord(CodePoints.Decode(span, position, out _));
 
-        private static bool IsWordBefore(ReadOnlySpan<byte> span, int position) => position > 0 && CodePoints.IsWord(CodePoints.DecodeBefore(span, position, out _));
+        private bool IsWordBefore(ReadOnlySpan<byte> span, int position) => position > 0 && regex._isWord(CodePoints.DecodeBefore(span, position, out _));
 
         private ModelZooException Overrun() => new("text.regex-overrun", "A regular expression of the tokenizer backtracks without end on this text.")
         {

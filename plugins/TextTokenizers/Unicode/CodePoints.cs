@@ -35,6 +35,9 @@ internal static class CodePoints
     /// <summary><c>\w</c> of the Rust crate regex: <see cref="IsWord"/> and the joiners U+200C, U+200D.</summary>
     public static bool IsWordOrJoiner(int c) => c is 0x200C or 0x200D || IsWord(c);
 
+    /// <summary><c>\w</c> of Oniguruma outside of brackets: below U+0100 it goes by a table in which superscripts and fractions are word characters.</summary>
+    public static bool IsOnigurumaWord(int c) => c is 0xB2 or 0xB3 or 0xB9 or (>= 0xBC and <= 0xBE) || IsWord(c);
+
     /// <summary>Letters in circles and squares: symbols that have the property Alphabetic.</summary>
     public static bool IsAlphabeticSymbol(int c) => c is (>= 0x24B6 and <= 0x24E9) or (>= 0x1F130 and <= 0x1F149) or (>= 0x1F150 and <= 0x1F169) or (>= 0x1F170 and <= 0x1F189);
 

@@ -1,0 +1,17 @@
+using ModelZoo.Contracts;
+using ModelZoo.Plugins.TextTokenizers;
+using ModelZoo.Plugins.TextTokenizers.Formats;
+
+[assembly: ModelPlugin(typeof(TextTokenizersPlugin))]
+
+namespace ModelZoo.Plugins.TextTokenizers;
+
+/// <summary>Tokenizers of text: every published format, and the family's papers.</summary>
+public sealed class TextTokenizersPlugin : IModelPlugin
+{
+    /// <inheritdoc/>
+    public IReadOnlyList<ModelArchitecture> Architectures { get; } =
+    [
+        TokenizerJsonModel.Architecture,
+    ];
+}

@@ -1,0 +1,10 @@
+using ModelZoo.Conformance;
+using ModelZoo.Networks.Parity;
+
+namespace ModelZoo.Plugins.TextTokenizers.Tests;
+
+public class ParityTests
+{
+    [Theory, ParityCases("text-tokenizers/tokenizer-json")]
+    public Task TokenizerJson_ReproducesTheReference(ParityCase @case) => Parity.VerifyAsync<TextTokenizersPlugin>(@case);
+}
