@@ -1,0 +1,15 @@
+using ModelZoo.Contracts;
+
+[assembly: ModelPlugin(typeof(ModelZoo.Plugins.ImageTokenizers.ImageTokenizersPlugin))]
+
+namespace ModelZoo.Plugins.ImageTokenizers;
+
+/// <summary>Pictures to tokens and back.</summary>
+public sealed class ImageTokenizersPlugin : IModelPlugin
+{
+    /// <inheritdoc/>
+    public IReadOnlyList<ModelArchitecture> Architectures =>
+    [
+        TiTokModel.Architecture, AutoencoderKlModel.Architecture,
+    ];
+}

@@ -1,0 +1,28 @@
+using ModelZoo.Networks;
+
+namespace ModelZoo.Plugins.ImageTokenizers;
+
+/// <summary>The transformer block of open_clip, with PyTorch's own attention module: <c>in_proj_weight</c> holds queries, keys and values.</summary>
+internal static class OpenClipBlock
+{
+    /// <summary>x + attention(ln_1 x), then + mlp(ln_2 ..) with exact GELU and four times the width. x (B, N, D) -> (B, N, D).</summary>
+    public static Value ResidualAttentionBlock(this Scope block, Value x, long heads)
+    {
+        x += block["attn"].MultiheadSelfAttention(block["ln_1"].LayerNorm(x), heads);
+        return x + block["mlp"].Mlp(block["ln_2"].LayerNorm(x), 4 * x.Shape[-1].Size, value => value.Gelu(), "c_fc", "c_proj");
+    }
+
+    /// <summary><c>nn.MultiheadAttention</c> of a sequence with itself. x (B, N, D) -> (B, N, D).</summary>
+    public static Value MultiheadSelfAttention(this Scope attention, Value x, long heads, Value? bias = null)
+    {
+        var width = x.Shape[-1].Size;
+        Value Part(long part)
+        {
+            var weight = attention.Data("in_proj_weight", 3 * width, width).Rows(part * width, width);
+            var offset = attention.Data("in_proj_bias", 3 * width).Rows(part * width, width);
+            return attention.Linear(x, attention.Graph.Weight($"{attention.Path}.in_proj_weight[{part}]", weight, attention.Path), attention.Graph.Weight($"{attention.Path}.in_proj_bias[{part}]", offset, attention.Path));
+        }
+
+        return attention["out_proj"].Linear(AttentionLayers.Attention(Part(0), Part(1), Part(2), new() { Heads = heads, Bias = bias }), width);
+    }
+}
