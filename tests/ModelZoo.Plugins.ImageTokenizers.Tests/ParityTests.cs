@@ -5,6 +5,8 @@ namespace ModelZoo.Plugins.ImageTokenizers.Tests;
 
 public class ParityTests
 {
-    [Theory, ParityCases("image-tokenizers")]
+    public static TheoryData<ParityCase> Cases => [.. new ImageTokenizersPlugin().Architectures.SelectMany(architecture => ParityCasesAttribute.Find(architecture.Card.Id))];
+
+    [Theory, MemberData(nameof(Cases))]
     public Task Call_OfTheAuthorsInterface_GivesTheirNumbers(ParityCase @case) => Parity.VerifyAsync<ImageTokenizersPlugin>(@case);
 }
