@@ -9,6 +9,7 @@ namespace ModelZoo.Inference.Native;
 internal abstract unsafe class EngineHandle : SafeHandle
 {
     private readonly EngineHandle? _parent;
+    private volatile bool _disposed;
 
     protected EngineHandle(OrtApi api, void* value, EngineHandle? parent, DeviceGate gate = default) : base(0, ownsHandle: true)
     {
@@ -25,10 +26,19 @@ internal abstract unsafe class EngineHandle : SafeHandle
 
     protected OrtApi Api { get; }
 
+    /// <summary>True from the first call of Dispose on, also while users still hold on.</summary>
+    public bool IsDisposed => _disposed;
+
     /// <inheritdoc/>
     public override bool IsInvalid => handle == 0;
 
     protected abstract void Release();
+
+    protected override void Dispose(bool disposing)
+    {
+        _disposed = true;
+        base.Dispose(disposing);
+    }
 
     protected sealed override bool ReleaseHandle()
     {
@@ -47,6 +57,7 @@ internal readonly ref struct EngineLease
     /// <exception cref="ObjectDisposedException">The handle was disposed.</exception>
     public EngineLease(EngineHandle handle)
     {
+        ObjectDisposedException.ThrowIf(handle.IsDisposed, handle);
         var added = false;
         handle.DangerousAddRef(ref added);
         _handle = handle;

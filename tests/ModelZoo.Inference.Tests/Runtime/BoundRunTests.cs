@@ -9,7 +9,7 @@ public sealed class BoundRunTests(RuntimeFixture fixture) : IClassFixture<Runtim
     [Theory, MemberData(nameof(Devices))]
     public void Run_OutputFedBackAsInput_AccumulatesOnTheDevice(string device)
     {
-        using var session = _runtime.CreateSession(Graphs.Accumulator(1000), new() { Device = Device.Parse(device), AllowCpuFallback = true });
+        using var session = _runtime.CreateSession(SmallGraphs.Accumulator(1000), new() { Device = Device.Parse(device), AllowCpuFallback = true });
         using var run = session.Bind();
         var step = Tensor.Zeros<float>(1000);
         step.Span.Fill(1);
@@ -31,7 +31,7 @@ public sealed class BoundRunTests(RuntimeFixture fixture) : IClassFixture<Runtim
     [Theory, MemberData(nameof(Devices))]
     public void Take_EngineAllocatedOutput_IsTheNextInput(string device)
     {
-        using var session = _runtime.CreateSession(Graphs.Linear(rows: 64, columns: 64), new() { Device = Device.Parse(device), AllowCpuFallback = true });
+        using var session = _runtime.CreateSession(SmallGraphs.Linear(rows: 64, columns: 64), new() { Device = Device.Parse(device), AllowCpuFallback = true });
         using var run = session.Bind();
         var x = Tensor.Zeros<float>(2, 64);
         x[0, 1] = 1;
@@ -56,7 +56,7 @@ public sealed class BoundRunTests(RuntimeFixture fixture) : IClassFixture<Runtim
     [Fact]
     public void Run_BoundTensors_AllocatesNothing()
     {
-        using var session = _runtime.CreateSession(Graphs.Accumulator(16));
+        using var session = _runtime.CreateSession(SmallGraphs.Accumulator(16));
         using var run = session.Bind();
         using var a = session.Upload(Tensor.Zeros<float>(16));
         using var b = session.Allocate(ElementType.Float32, 16);

@@ -3,7 +3,7 @@ using ModelZoo.Contracts;
 namespace ModelZoo.Inference.Tests.Runtime;
 
 /// <summary>Small graphs to run.</summary>
-internal static class Graphs
+internal static class SmallGraphs
 {
     public static readonly IReadOnlyDictionary<string, object> None = new Dictionary<string, object>();
 
