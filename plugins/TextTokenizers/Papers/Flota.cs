@@ -1,0 +1,68 @@
+// An Embarrassingly Simple Method to Mitigate Undesirable Properties of Pretrained Language Model Tokenizers. Hofmann, Schütze, Pierrehumbert. ACL 2022. github.com/valentinhofmann/flota
+// Published layout: vocab.json (list of entries) and config.json (model, special, max_len). Deviations: the modes "first" and "longest" need the model's own tokenizer and are not here.
+using ModelZoo.Contracts;
+
+namespace ModelZoo.Plugins.TextTokenizers.Papers;
+
+/// <summary>Few longest token approximation: takes the longest entries anywhere in a word until k are taken.</summary>
+/// <param name="vocabulary">Entries of the pretrained tokenizer.</param>
+/// <param name="special">Its mark: <c>##</c> for continuations, or a mark of word starts.</param>
+/// <param name="marksContinuation">True when the mark stands on continuations (BERT), false when on word starts.</param>
+/// <param name="maxLength">Longest entry that is tried, in code points.</param>
+internal sealed class Flota(IReadOnlySet<string> vocabulary, string special, bool marksContinuation, int maxLength)
+{
+    // Overwrites what is taken; a word's own dash is therefore never matched.
+    private const string Taken = "-";
+
+    public static ModelArchitecture Architecture { get; } = Paper.Row(
+        Paper.Tokenizer("flota", "An Embarrassingly Simple Method to Mitigate Undesirable Properties of Pretrained Language Model Tokenizers", null,
+            ["Valentin Hofmann", "Hinrich Schütze", "Janet B. Pierrehumbert"], "valentinhofmann/flota")
+            with { Layouts = ["vocab.json + config.json"], Deviations = "The modes 'first' and 'longest' are not offered." },
+        Open);
+
+    /// <summary>At most <paramref name="k"/> entries of a word, in order of place. <paramref name="strict"/> keeps continuations away from the first place (BERT).</summary>
+    public List<string> Tokenize(string word, int k, bool strict)
+    {
+        var (first, second) = marksContinuation ? (word, special + word) : (special + word, word);
+        if (vocabulary.Contains(first)) return [first];
+        if (vocabulary.Contains(second)) return [second];
+
+        var letters = Scalars.Split(word);
+        var found = new SortedDictionary<int, string>();
+        for (; k > 0 && letters.Any(letter => letter != Taken); k--)
+        {
+            if (LongestEntry(letters, strict) is not { } match) break;
+            found[match.Start] = match.Entry;
+            Array.Fill(letters, Taken, match.Start, match.Width);
+        }
+
+        return [.. found.Values];
+    }
+
+    private (string Entry, int Start, int Width)? LongestEntry(string[] letters, bool strict)
+    {
+        for (var width = Math.Min(letters.Length, maxLength); width > 0; width--)
+        {
+            for (var start = 0; start + width <= letters.Length; start++)
+            {
+                if (letters[start] == Taken) continue;
+                var plain = Scalars.Join(letters.AsSpan(start, width));
+                var marked = special + plain;
+                var atStart = start == 0;
+                var (first, second) = atStart != marksContinuation ? (marked, plain) : (plain, marked);
+                if (vocabulary.Contains(first)) return (first, start, width);
+                if (vocabulary.Contains(second) && !(marksContinuation && atStart && strict)) return (second, start, width);
+            }
+        }
+
+        return null;
+    }
+
+    private static PaperModel Open(ModelSource source)
+    {
+        var config = source.Json("config.json");
+        var vocabulary = source.Json("vocab.json").EnumerateArray().Select(entry => entry.GetString()!).ToHashSet();
+        var flota = new Flota(vocabulary, config.Text("special"), config.Text("model").StartsWith("bert", StringComparison.Ordinal), config.Member("max_len").GetInt32());
+        return new PaperModel(source).OnLines("encode", line => Line.Of(("tokens", flota.Tokenize(line.Text("word"), line.Option("k", 3), line.Option("strict", false)))));
+    }
+}

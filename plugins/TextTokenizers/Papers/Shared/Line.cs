@@ -1,0 +1,113 @@
+using System.Collections;
+using System.Runtime.CompilerServices;
+using System.Text.Json;
+using ModelZoo.Contracts;
+
+namespace ModelZoo.Plugins.TextTokenizers.Papers;
+
+/// <summary>Lines of JSON: how papers' calls take and give what is not a tensor. Written without reflection, so that nothing outside holds on to the plugin.</summary>
+internal static class Line
+{
+    /// <summary>A JSON object; a value is text, a number, true or false, a list, a pair of them, null or JSON.</summary>
+    public static JsonElement Of(params ReadOnlySpan<(string Key, object? Value)> members)
+    {
+        var buffer = new System.Buffers.ArrayBufferWriter<byte>();
+        using (var writer = new Utf8JsonWriter(buffer))
+        {
+            writer.WriteStartObject();
+            foreach (var (key, value) in members)
+            {
+                writer.WritePropertyName(key);
+                Write(writer, value);
+            }
+
+            writer.WriteEndObject();
+        }
+
+        return Parse(buffer.WrittenSpan);
+    }
+
+    /// <summary>A JSON list.</summary>
+    public static JsonElement List(IEnumerable values)
+    {
+        var buffer = new System.Buffers.ArrayBufferWriter<byte>();
+        using (var writer = new Utf8JsonWriter(buffer)) Write(writer, values);
+        return Parse(buffer.WrittenSpan);
+    }
+
+    /// <summary>The text of a member.</summary>
+    public static string Text(this JsonElement line, string key) => line.Member(key).GetString() ?? "";
+
+    /// <summary>The bytes of a line: <c>bytes</c> in base64, or <c>text</c> in UTF-8.</summary>
+    public static byte[] Bytes(this JsonElement line) =>
+        line.Find("bytes") is { } bytes ? bytes.GetBytesFromBase64() : System.Text.Encoding.UTF8.GetBytes(line.Text("text"));
+
+    /// <summary>The list of texts of a member.</summary>
+    public static string[] Texts(this JsonElement line, string key) => [.. line.Member(key).EnumerateArray().Select(item => item.GetString() ?? "")];
+
+    /// <summary>The list of whole numbers of a member.</summary>
+    public static int[] Ints(this JsonElement line, string key) => [.. line.Member(key).EnumerateArray().Select(item => item.GetInt32())];
+
+    /// <summary>The list of numbers of a member.</summary>
+    public static double[] Doubles(this JsonElement line, string key) => [.. line.Member(key).EnumerateArray().Select(item => item.GetDouble())];
+
+    /// <summary>The member of that name.</summary>
+    /// <exception cref="ModelZooException">The line has none.</exception>
+    public static JsonElement Member(this JsonElement line, string key) => line.TryGetProperty(key, out var value) ? value
+        : throw new ModelZooException(ErrorCodes.VerbUnsupported, $"A line lacks '{key}'.") { Found = line.GetRawText() is { Length: > 200 } text ? text[..200] : line.GetRawText() };
+
+    /// <summary>The member of that name, or null when it is not there or null.</summary>
+    public static JsonElement? Find(this JsonElement line, string key) =>
+        line.ValueKind == JsonValueKind.Object && line.TryGetProperty(key, out var value) && value.ValueKind != JsonValueKind.Null ? value : null;
+
+    /// <summary>The option of that name in the line's <c>options</c>, or null.</summary>
+    public static JsonElement? Option(this JsonElement line, string key) => line.Find("options")?.Find(key);
+
+    /// <summary>A whole-number option.</summary>
+    public static int Option(this JsonElement line, string key, int otherwise) => line.Option(key)?.GetInt32() ?? otherwise;
+
+    /// <summary>A true or false option.</summary>
+    public static bool Option(this JsonElement line, string key, bool otherwise) => line.Option(key)?.GetBoolean() ?? otherwise;
+
+    private static JsonElement Parse(ReadOnlySpan<byte> utf8)
+    {
+        var reader = new Utf8JsonReader(utf8);
+        return JsonElement.ParseValue(ref reader);
+    }
+
+    private static void Write(Utf8JsonWriter writer, object? value)
+    {
+        switch (value)
+        {
+            case null: writer.WriteNullValue(); break;
+            case string text: writer.WriteStringValue(text); break;
+            case bool flag: writer.WriteBooleanValue(flag); break;
+            case int number: writer.WriteNumberValue(number); break;
+            case long number: writer.WriteNumberValue(number); break;
+            case float number: writer.WriteNumberValue(number); break;
+            case double number: writer.WriteNumberValue(number); break;
+            case JsonElement json: json.WriteTo(writer); break;
+            case ITuple tuple:
+                writer.WriteStartArray();
+                for (var i = 0; i < tuple.Length; i++) Write(writer, tuple[i]);
+                writer.WriteEndArray();
+                break;
+            case IEnumerable<KeyValuePair<string, object?>> members:
+                writer.WriteStartObject();
+                foreach (var (key, member) in members)
+                {
+                    writer.WritePropertyName(key);
+                    Write(writer, member);
+                }
+
+                writer.WriteEndObject();
+                break;
+            case IEnumerable items:
+                writer.WriteStartArray();
+                foreach (var item in items) Write(writer, item);
+                writer.WriteEndArray();
+                break;
+            default: throw new ArgumentException($"JSON lines do not hold {value.GetType().Name}.");
+        }
+    }
+}

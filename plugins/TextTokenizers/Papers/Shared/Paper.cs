@@ -1,0 +1,34 @@
+using ModelZoo.Contracts;
+
+namespace ModelZoo.Plugins.TextTokenizers.Papers;
+
+/// <summary>Makes the table rows of this family.</summary>
+internal static class Paper
+{
+    /// <summary>A row: card and a way to open it.</summary>
+    public static ModelArchitecture Row(ModelCard card, Func<ModelSource, IModel> open) => new(card, (source, cancel) =>
+    {
+        cancel.ThrowIfCancellationRequested();
+        return ValueTask.FromResult(open(source));
+    });
+
+    /// <summary>The card of a tokenizer: text in, tokens out.</summary>
+    public static ModelCard Tokenizer(string architecture, string title, string? arXiv, EquatableList<string> authors, string? repository) => new()
+    {
+        Id = $"text-tokenizers/{architecture}",
+        Paper = title,
+        ArXiv = arXiv,
+        Authors = authors,
+        Repository = repository,
+        Inputs = [Modality.Text],
+        Outputs = [Modality.Tokens],
+    };
+
+    /// <summary>The card of an analysis: text in, figures out.</summary>
+    public static ModelCard Analysis(string architecture, string title, string? arXiv, EquatableList<string> authors, string? repository) =>
+        Tokenizer(architecture, title, arXiv, authors, repository) with { Outputs = [Modality.Tensors] };
+
+    /// <summary>The card of a method on embedding tables: tensors in, tensors out.</summary>
+    public static ModelCard Transplant(string architecture, string title, string? arXiv, EquatableList<string> authors, string? repository) =>
+        Tokenizer(architecture, title, arXiv, authors, repository) with { Inputs = [Modality.Tensors], Outputs = [Modality.Tensors] };
+}
