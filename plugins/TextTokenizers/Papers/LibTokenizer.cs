@@ -1,10 +1,11 @@
 // Rethinking Tokenization: Crafting Better Tokenizers for Large Language Models. Yang. arXiv:2403.00417. github.com/ray306/LiB
-// Published layout: lexicon.json, the learned units in order of priority. Deviations: none.
+// Published layout: lexicon.json, the learned units in order of priority. Deviations: the learner, whose draws are random, is not here.
+// The published code defines its reading twice; the later definition, longest match, is the one that runs.
 using ModelZoo.Contracts;
 
 namespace ModelZoo.Plugins.TextTokenizers.Papers;
 
-/// <summary>Reads text with an ordered lexicon: the longest unit is held against the second longest until both readings meet, and the better one stays.</summary>
+/// <summary>Reads text with an ordered lexicon: the longest unit at each place, and, when asked to, each unit again as better ones.</summary>
 internal sealed class LibTokenizer
 {
     public static ModelArchitecture Architecture { get; } = Paper.Row(
@@ -31,35 +32,13 @@ internal sealed class LibTokenizer
         var chunks = new List<string>();
         for (var i = 0; i < sentence.Length;)
         {
-            var (second, first) = LongestTwo(Window(sentence, i, maxLength));
-            if (first == 0 || second == 0)
-            {
-                var width = Math.Max(1, first);
-                chunks.Add(Scalars.Join(sentence.AsSpan(i, width)));
-                i += width;
-                continue;
-            }
-
-            var (long_, short_) = (new Reading(i, first, sentence), new Reading(i, second, sentence));
-            while (long_.End != short_.End)
-            {
-                var behind = long_.End > short_.End ? short_ : long_;
-                behind.Read(Longest(Window(sentence, behind.End, maxLength)), sentence);
-            }
-
-            var better = IsBetter(short_, long_) ? short_ : long_;
-            chunks.AddRange(better.Chunks);
-            i = better.End;
+            var width = Math.Max(1, Longest(sentence.AsSpan(i, Math.Min(maxLength, sentence.Length - i))));
+            chunks.Add(Scalars.Join(sentence.AsSpan(i, width)));
+            i += width;
         }
 
         return decompose ? [.. chunks.SelectMany(chunk => Decompose(chunk, 2))] : chunks;
     }
-
-    // Fewer unknown characters, then fewer chunks, then the better (smaller) sum of places.
-    private bool IsBetter(Reading candidate, Reading current) =>
-        candidate.Unknown != current.Unknown ? candidate.Unknown < current.Unknown
-        : candidate.Chunks.Count != current.Chunks.Count ? candidate.Chunks.Count < current.Chunks.Count
-        : candidate.Chunks.Sum(Priority) < current.Chunks.Sum(Priority);
 
     private int Priority(string chunk) => _priority.GetValueOrDefault(chunk, _lexicon.Length);
 
@@ -85,22 +64,15 @@ internal sealed class LibTokenizer
         return levels == 1 ? [pair.Left, pair.Right] : [.. Decompose(pair.Left, levels - 1), .. Decompose(pair.Right, levels - 1)];
     }
 
-    private static ReadOnlySpan<string> Window(string[] sentence, int start, int length) => sentence.AsSpan(start, Math.Min(length, sentence.Length - start));
-
-    private int Longest(ReadOnlySpan<string> window) => LongestTwo(window).First;
-
-    // Widths of the second longest and the longest unit that the window begins with; 0 where there is none.
-    private (int Second, int First) LongestTwo(ReadOnlySpan<string> window)
+    // Width of the longest unit that the window begins with; 0 when there is none.
+    private int Longest(ReadOnlySpan<string> window)
     {
-        var first = 0;
         for (var width = Math.Min(window.Length, _longest); width > 0; width--)
         {
-            if (!_priority.ContainsKey(Scalars.Join(window[..width]))) continue;
-            if (first != 0) return (width, first);
-            first = width;
+            if (_priority.ContainsKey(Scalars.Join(window[..width]))) return width;
         }
 
-        return (0, first);
+        return 0;
     }
 
     private static PaperModel Open(ModelSource source, string[] lexicon)
@@ -109,28 +81,5 @@ internal sealed class LibTokenizer
         return new PaperModel(source)
             .OnLines("segment", line => Line.Of(("chunks", new[] { reader.Segment(line.Text("text"), line.Option("max_len", 10), line.Option("decompose", false)) })))
             .Tokenizes(new PieceCodec(lexicon, text => reader.Segment(text, 10, decompose: false)));
-    }
-
-    private sealed class Reading
-    {
-        public Reading(int start, int width, string[] sentence)
-        {
-            End = start;
-            Read(width, sentence);
-        }
-
-        public int End { get; private set; }
-
-        public int Unknown { get; private set; }
-
-        public List<string> Chunks { get; } = [];
-
-        public void Read(int width, string[] sentence)
-        {
-            if (width == 0) Unknown++;
-            width = Math.Max(1, width);
-            Chunks.Add(Scalars.Join(sentence.AsSpan(End, width)));
-            End += width;
-        }
     }
 }

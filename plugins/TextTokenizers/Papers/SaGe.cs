@@ -3,7 +3,7 @@
 using System.Text;
 using System.Text.Json;
 using ModelZoo.Contracts;
-using ModelZoo.Inference;
+using ModelZoo.Networks.Parity;
 
 namespace ModelZoo.Plugins.TextTokenizers.Papers;
 
@@ -63,7 +63,8 @@ internal sealed class SaGe(byte[][] vocabulary) : ITextCodec
         foreach (var ((removed, target, context), count) in ablation.Triples)
         {
             var dot = 0.0;
-            var (a, b) = (embeddings.Slice(target).Span, embeddings.Slice(context).Span);
+            var a = embeddings.Slice(target).Span;
+            var b = embeddings.Slice(context).Span;
             for (var i = 0; i < a.Length; i++) dot += (double)a[i] * b[i];
             losses[removed] = losses.GetValueOrDefault(removed) + count * Math.Log(1 + Math.Exp(-dot));
         }
@@ -124,7 +125,7 @@ internal sealed class SaGe(byte[][] vocabulary) : ITextCodec
         .OnLines("encode", line =>
         {
             var tokens = pieces.Segment(line.Bytes());
-            return Line.Of(("ids", tokens.Select(token => token.Id)), ("spans", tokens.Select(token => (token.Start, token.Start + token.Width))));
+            return Line.Of(("ids", tokens.Select(token => token.Id)), ("spans", tokens.Select(token => (token.Start, token.Width))));
         })
         .OnLines("ablate", line => pieces.Report(line, source))
         .Tokenizes(pieces);
@@ -132,8 +133,7 @@ internal sealed class SaGe(byte[][] vocabulary) : ITextCodec
     private JsonElement Report(JsonElement line, ModelSource source)
     {
         var ablation = Ablate(line.Texts("texts"), line.Option("max_len", 16), line.Option("pad", 2));
-        using var file = SafetensorsFile.Open(source.PathOf("embeddings.safetensors"));
-        var losses = Losses(ablation, file.ToTensor(file.Names.Single()).As<float>());
+        var losses = Losses(ablation, TensorArchive.Read(source.PathOf("embeddings.safetensors")).Values.Single().As<float>());
         return Line.Of(
             ("total_tokens", ablation.TotalTokens),
             ("triples", ablation.Triples.Where(pair => pair.Value != 0).OrderBy(pair => pair.Key).Select(pair => (pair.Key.Item1, pair.Key.Item2, pair.Key.Item3, pair.Value))),

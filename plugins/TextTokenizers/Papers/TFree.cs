@@ -20,6 +20,9 @@ internal sealed record TFreeConfig(int VocabSize, int VocabPopulation, int Lower
 /// <summary>A word is the set of rows that the hashes of its byte trigrams name; there is no vocabulary.</summary>
 internal sealed class TFree(TFreeConfig config)
 {
+    // The listing of a longer text would be mostly rows; it names trigrams alone.
+    private const int MostWordsWithRows = 11;
+
     public static ModelArchitecture Architecture { get; } = Paper.Row(
         Paper.Tokenizer("t-free", "T-FREE: Subword Tokenizer-Free Generative LLMs via Sparse Representations for Memory-Efficient Embeddings", "2406.19223",
             ["Björn Deiseroth", "Manuel Brack", "Patrick Schramowski", "Kristian Kersting", "Samuel Weinbach"], "Aleph-Alpha/trigrams")
@@ -96,13 +99,13 @@ internal sealed class TFree(TFreeConfig config)
     {
         var text = line.Text("text");
         var words = TFreeWords.Split(config.Lowercase ? text.ToLowerInvariant() : text);
-        return Line.Of(("words", words), ("restored", TFreeWords.Join(words)), ("encoding", words.Select(Describe)));
+        return Line.Of(("words", words), ("restored", TFreeWords.Join(words)), ("encoding", words.Select(word => Describe(word, rows: words.Count <= MostWordsWithRows))));
     }
 
-    private JsonElement Describe(string word)
+    private JsonElement Describe(string word, bool rows)
     {
         if (config.EntireWords || word.Contains("<|", StringComparison.Ordinal)) return Line.Of(("hash", WholeWord(word)));
         var trigrams = Trigrams(word);
-        return Line.Of(("trigrams", trigrams), ("active", new SortedSet<int>(trigrams.SelectMany(Rows))));
+        return rows ? Line.Of(("trigrams", trigrams), ("active", new SortedSet<int>(trigrams.SelectMany(Rows)))) : Line.Of(("trigrams", trigrams));
     }
 }

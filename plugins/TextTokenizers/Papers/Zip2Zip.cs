@@ -9,7 +9,7 @@ namespace ModelZoo.Plugins.TextTokenizers.Papers;
 /// <param name="MaxCodebookSize">Most new ids of one sequence.</param>
 /// <param name="MaxSubtokens">Most base ids that a new id stands for.</param>
 /// <param name="PadTokenId">Fills short sequences.</param>
-/// <param name="DisabledIds">Ids that pass through and end the current phrase.</param>
+/// <param name="DisabledIds">Ids that pass through and end the current phrase; padding is one of them.</param>
 internal sealed record Zip2ZipConfig(int InitialVocabSize, int MaxCodebookSize, int MaxSubtokens, int PadTokenId, IReadOnlySet<int> DisabledIds);
 
 /// <summary>Lempel-Ziv-Welch over token ids, with a codebook that both sides rebuild.</summary>
@@ -66,9 +66,10 @@ internal sealed class Zip2Zip(Zip2ZipConfig config)
     private static PaperModel Open(ModelSource source)
     {
         var file = source.Json("config.json");
+        var pad = file.Member("pad_token_id").GetInt32();
         var config = new Zip2ZipConfig(
             file.Member("initial_vocab_size").GetInt32(), file.Member("max_codebook_size").GetInt32(), file.Member("max_subtokens").GetInt32(),
-            file.Member("pad_token_id").GetInt32(), file.Ints("disabled_ids").ToHashSet());
+            pad, file.Ints("disabled_ids").Append(pad).ToHashSet());
         var coder = new Zip2Zip(config);
         return new PaperModel(source)
             .OnLines("encode", line =>
@@ -85,20 +86,21 @@ internal sealed class Zip2Zip(Zip2ZipConfig config)
     {
         if (truncation && compressed.Length > length) compressed = compressed[..length];
         var missing = padding == "max_length" ? Math.Max(0, length - compressed.Length) : 0;
-        return ([.. Enumerable.Repeat(config.PadTokenId, missing), .. compressed], [.. Enumerable.Repeat(0, missing), .. Enumerable.Repeat(1, compressed.Length)]);
+        int[] padded = [.. Enumerable.Repeat(config.PadTokenId, missing), .. compressed];
+        return (padded, [.. padded.Select(id => id == config.PadTokenId ? 0 : 1)]);
     }
 
     // What the model's side learns after each id: new entries, padded to equal width, and their places. The first step sets up the empty table.
     private System.Text.Json.JsonElement Follow(int[] compressed)
     {
-        var decoder = new Decoder(config);
+        var decoder = new Decoder(config, skipsPadding: true);
         var steps = new List<(int[], int[])>();
         foreach (var code in compressed)
         {
             var before = decoder.Codebook.Count;
             decoder.Next(code);
             int[] places = [.. Enumerable.Range(before, decoder.Codebook.Count - before)];
-            int[] entries = steps.Count == 0
+            int[] entries = steps.Count == 0 && code != config.PadTokenId
                 ? [.. Enumerable.Repeat(config.PadTokenId, config.MaxCodebookSize * config.MaxSubtokens)]
                 : [.. places.SelectMany(place => Padded(decoder.Codebook.Phrase(config.InitialVocabSize + place)))];
             steps.Add((entries, places));
@@ -140,9 +142,11 @@ internal sealed class Zip2Zip(Zip2ZipConfig config)
     }
 
     /// <summary>Rebuilds the codebook one compressed id behind the encoder.</summary>
-    internal sealed class Decoder(Zip2ZipConfig config)
+    /// <param name="config">Settings.</param>
+    /// <param name="skipsPadding">True where padding may stand inside a sequence and means nothing; false where it ends the phrase.</param>
+    internal sealed class Decoder(Zip2ZipConfig config, bool skipsPadding = false)
     {
-        private int[] _previous = [];
+        private List<int> _phrase = [];
 
         public Codebook Codebook { get; } = new(config);
 
@@ -150,19 +154,37 @@ internal sealed class Zip2Zip(Zip2ZipConfig config)
         /// <exception cref="MediaException">The id is not of this sequence.</exception>
         public int[] Next(int code)
         {
+            if (skipsPadding && code == config.PadTokenId) return [];
             if (config.DisabledIds.Contains(code))
             {
-                _previous = [];
+                _phrase = [];
                 return [code];
             }
 
             // An id may stand for the entry that is only now complete: the phrase before and its own first id.
-            if (!Codebook.Knows(code) && _previous.Length > 0) Codebook.Add([.. _previous, _previous[0]]);
+            if (!Codebook.Knows(code) && _phrase.Count > 0)
+            {
+                Codebook.Add([.. _phrase, _phrase[0]]);
+                _phrase = [];
+            }
+
             if (!Codebook.Knows(code)) throw new MediaException(ErrorCodes.TokensInvalid, "A compressed id has no entry yet.") { Found = $"{code}" };
-            var phrase = Codebook.Phrase(code);
-            if (_previous.Length > 0) Codebook.Add([.. _previous, phrase[0]]);
-            _previous = phrase;
-            return phrase;
+            var ids = Codebook.Phrase(code);
+            Extend(ids);
+            return ids;
+        }
+
+        // The phrase grows by the ids while the book knows it; the first that it does not know ends it, and the rest begins the next.
+        private void Extend(int[] ids)
+        {
+            for (var i = 0; i < ids.Length; i++)
+            {
+                _phrase.Add(ids[i]);
+                if (_phrase.Count == 1 || Codebook.Find(_phrase) >= 0) continue;
+                Codebook.Add([.. _phrase]);
+                _phrase = [.. ids[i..]];
+                return;
+            }
         }
     }
 }

@@ -31,7 +31,7 @@ internal static class Scalars
         return count;
     }
 
-    /// <summary>The parts from <paramref name="start"/> on, joined.</summary>
+    /// <summary>The parts joined.</summary>
     public static string Join(ReadOnlySpan<string> parts)
     {
         var text = new StringBuilder();

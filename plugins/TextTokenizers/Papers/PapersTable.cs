@@ -1,0 +1,25 @@
+using ModelZoo.Contracts;
+
+namespace ModelZoo.Plugins.TextTokenizers.Papers;
+
+/// <summary>The family's papers: one row a paper, beside the tokenizer library's own rows.</summary>
+internal static class PapersTable
+{
+    /// <summary>The rows, by name.</summary>
+    public static IReadOnlyList<ModelArchitecture> Architectures { get; } =
+    [
+        CharBench.Architecture,
+        Flota.Architecture,
+        Focus.Architecture,
+        GreedTok.Architecture,
+        LibTokenizer.Architecture,
+        Myte.Architecture,
+        OmpTransplant.Architecture,
+        PathPiece.Architecture,
+        PickyBpe.Architecture,
+        SaGe.Architecture,
+        TFree.Architecture,
+        TokenizationScorer.Architecture,
+        Zip2Zip.Architecture,
+    ];
+}

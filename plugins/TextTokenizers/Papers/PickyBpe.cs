@@ -1,0 +1,143 @@
+// BPE Gets Picky: Efficient Vocabulary Refinement During Tokenizer Training. Chizhov, Arnett, Korotkova, Yamshchikov. arXiv:2409.04599. github.com/pchizhov/picky_bpe
+// Published layout: model.json (tokens, merges, splits). Deviations: pairs with equal counts merge in the order in which they were first counted; the authors' order depends on a hash seed.
+using System.Text;
+using System.Text.Json;
+using ModelZoo.Contracts;
+
+namespace ModelZoo.Plugins.TextTokenizers.Papers;
+
+/// <summary>BPE that splits a token again once most of its occurrences went into a merge; encoding replays merges and splits in their order.</summary>
+internal sealed class PickyBpe : ITextCodec
+{
+    private const char Space = '\u2581';
+
+    public static ModelArchitecture Architecture { get; } = Paper.Row(
+        Paper.Tokenizer("picky-bpe", "BPE Gets Picky: Efficient Vocabulary Refinement During Tokenizer Training", "2409.04599",
+            ["Pavel Chizhov", "Catherine Arnett", "Elizaveta Korotkova", "Ivan P. Yamshchikov"], "pchizhov/picky_bpe")
+            with { Layouts = ["model.json", "model.json + config.json"], Deviations = "Among pairs with equal counts the one that was counted first merges." },
+        Open);
+
+    private readonly Dictionary<string, int> _ids = [];
+    private readonly HashSet<string> _present = [];
+    private readonly Dictionary<(string, string), List<int>> _merges = [];
+    private readonly Dictionary<string, List<int>> _splits = [];
+    private readonly Dictionary<int, string[]> _parts = [];
+    private readonly string _unknown;
+    private readonly string[] _tokens;
+
+    /// <summary>Reads the published model.</summary>
+    public PickyBpe(JsonElement model)
+    {
+        var strings = new Dictionary<int, string>();
+        var numbers = model.Member("id2int");
+        foreach (var token in model.Member("tokens").EnumerateArray())
+        {
+            var (id, text) = (token.Member("id").GetInt32(), token.Text("str"));
+            strings.Add(id, text);
+            if (!token.Member("present").GetBoolean()) continue;
+            _present.Add(text);
+            _ids[text] = numbers.Member($"{id}").GetInt32();
+        }
+
+        _tokens = [.. _ids.OrderBy(pair => pair.Value).Select(pair => pair.Key)];
+        _unknown = strings.Values.FirstOrDefault(text => text == "<UNK>") ?? throw new CheckpointException(ErrorCodes.CheckpointMalformed, "The model has no token <UNK>.");
+        foreach (var merge in model.Member("merges").EnumerateArray())
+        {
+            string[] pair = [.. merge.Member("pair").EnumerateArray().Select(token => token.Text("str"))];
+            Entry(_merges, (pair[0], pair[1])).Add(merge.Member("id").GetInt32());
+        }
+
+        foreach (var split in model.Member("splits").EnumerateArray())
+        {
+            var id = split.Member("id").GetInt32();
+            Entry(_splits, split.Member("token").Text("str")).Add(id);
+            _parts.Add(id, [.. split.Member("split").EnumerateArray().Select(token => token.Text("str"))]);
+        }
+    }
+
+    public int VocabularySize => _tokens.Length;
+
+    public string VocabularyDigest => Published.Digest(_tokens);
+
+    public int[] Encode(string text) => [.. PythonText.Words(text).SelectMany(word => EncodeWord(Space + word)).Select(Id)];
+
+    public string Decode(ReadOnlySpan<int> ids)
+    {
+        var text = new StringBuilder();
+        foreach (var id in ids) text.Append(_tokens[id]);
+        return text.ToString().Replace(Space, ' ').Trim();
+    }
+
+    /// <summary>Tokens of a word: the events that apply, earliest first, none before the one done last.</summary>
+    public List<string> EncodeWord(string word)
+    {
+        if (_present.Contains(word)) return [word];
+        List<string> tokens = [.. Scalars.Split(word).Select(letter => _present.Contains(letter) ? letter : _unknown)];
+        for (var done = -1; ;)
+        {
+            var next = int.MaxValue;
+            (string, string)? pair = null;
+            string? token = null;
+            for (var i = 0; i < tokens.Count; i++)
+            {
+                if (_splits.TryGetValue(tokens[i], out var splits) && From(splits, done) is var split && split < next) (next, token, pair) = (split, tokens[i], null);
+                if (i + 1 < tokens.Count && _merges.TryGetValue((tokens[i], tokens[i + 1]), out var merges) && From(merges, done) is var merge && merge < next)
+                    (next, token, pair) = (merge, null, (tokens[i], tokens[i + 1]));
+            }
+
+            if (next == int.MaxValue) return tokens;
+            if (pair is var (left, right)) Join(tokens, left, right);
+            else tokens = [.. tokens.SelectMany(item => item == token ? _parts[next] : [item])];
+            done = next;
+        }
+    }
+
+    private int Id(string token) => _ids.GetValueOrDefault(token, _ids[_unknown]);
+
+    // The first event at or after the last one; events are in rising order.
+    private static int From(List<int> events, int done)
+    {
+        var place = events.BinarySearch(done);
+        place = place < 0 ? ~place : place;
+        return place < events.Count ? events[place] : int.MaxValue;
+    }
+
+    private static void Join(List<string> tokens, string left, string right)
+    {
+        for (var i = 0; i + 1 < tokens.Count; i++)
+        {
+            if (tokens[i] != left || tokens[i + 1] != right) continue;
+            tokens[i] = left + right;
+            tokens.RemoveAt(i + 1);
+        }
+    }
+
+    private static List<int> Entry<TKey>(Dictionary<TKey, List<int>> table, TKey key) where TKey : notnull
+    {
+        if (!table.TryGetValue(key, out var list)) table.Add(key, list = []);
+        return list;
+    }
+
+    private static PaperModel Open(ModelSource source)
+    {
+        var model = new PaperModel(source);
+        if (File.Exists(Path.Combine(source.RequireFolder(), "config.json")))
+        {
+            var config = source.Json("config.json");
+            model.On("train", (arguments, cancel) =>
+            {
+                var trainer = new PickyBpeTrainer(config.Member("vocab_size").GetInt32(), config.Member("threshold").GetDouble(), config.Find("coverage")?.GetDouble() ?? 0.9999);
+                return new CallResults().Add("events", [.. trainer.Train(arguments.Lines("lines").Select(line => line.Text("text")), cancel).Select(PickyBpeTrainer.Describe)]);
+            });
+        }
+
+        var bpe = new PickyBpe(source.Json("model.json"));
+        return model
+            .OnLines("encode", line =>
+            {
+                var tokens = bpe.EncodeWord(Space + line.Text("word"));
+                return Line.Of(("tokens", tokens), ("ids", tokens.Select(bpe.Id)));
+            })
+            .Tokenizes(bpe);
+    }
+}
