@@ -1,6 +1,7 @@
 using ModelZoo.Contracts;
 using ModelZoo.Plugins.TextTokenizers;
 using ModelZoo.Plugins.TextTokenizers.Formats;
+using ModelZoo.Plugins.TextTokenizers.Papers;
 
 [assembly: ModelPlugin(typeof(TextTokenizersPlugin))]
 
@@ -13,5 +14,6 @@ public sealed class TextTokenizersPlugin : IModelPlugin
     public IReadOnlyList<ModelArchitecture> Architectures { get; } =
     [
         TokenizerJsonModel.Architecture,
+        .. PapersTable.Architectures,
     ];
 }
