@@ -10,10 +10,10 @@ namespace ModelZoo.Inference;
 
 /// <summary>A published configuration as a record of the architecture.</summary>
 /// <param name="Value">The record.</param>
-/// <param name="UnknownKeys">Dotted keys of the file that the record does not have, in the order of the file: reported, but no error, since authors publish training settings too.</param>
-/// <param name="Path">The file.</param>
+/// <param name="Unknown">Dotted keys of the file that the record does not have, in the order of the file: reported, but no error, since authors publish training settings too.</param>
+/// <param name="Json">Everything that the section holds.</param>
 /// <typeparam name="T">A record whose property names in snake_case are the published keys.</typeparam>
-public sealed record PublishedConfig<T>(T Value, IReadOnlyList<string> UnknownKeys, string Path);
+public sealed record PublishedConfig<T>(T Value, IReadOnlyList<string> Unknown, JsonObject Json);
 
 /// <summary>
 /// Reads the authors' own configuration files, JSON or YAML, into records: <c>HiddenSize</c> takes <c>hidden_size</c> (or what <see cref="JsonPropertyNameAttribute"/> says), a key
@@ -39,7 +39,7 @@ public static class PublishedConfig
     public static PublishedConfig<T> Read<T>(string path, string? section = null)
     {
         var file = Find(path);
-        return Bind<T>(Select(ReadNode(file), section, file), file, section);
+        return BindNode<T>(Select(ReadNode(file), section, file), file, section);
     }
 
     /// <summary>Reads a configuration as plain JSON, for architectures that must look before they know which record to bind.</summary>
@@ -50,21 +50,24 @@ public static class PublishedConfig
         return Select(ReadNode(file), section, file) as JsonObject ?? throw Invalid(file, section, "The configuration is not a set of keys.", "keys and values", null);
     }
 
-    /// <summary>Binds what a checkpoint holds beside its tensors, such as <c>checkpoint.Values["args"]</c>.</summary>
-    /// <param name="values">A dictionary of <see cref="Checkpoint.Values"/>.</param>
-    /// <param name="origin">Where it was, for messages.</param>
+    /// <summary>Binds settings that were read already: JSON, or what a checkpoint holds beside its tensors, such as <c>checkpoint.Values["args"]</c>.</summary>
+    /// <param name="values">A <see cref="JsonObject"/>, or a dictionary of <see cref="Checkpoint.Values"/>.</param>
+    /// <param name="origin">Where they come from, for messages.</param>
+    /// <param name="section">Dotted path of the part that is wanted; null for all of it.</param>
     /// <exception cref="ModelZooException"><see cref="ErrorCodes.ConfigInvalid"/>: a value cannot be taken.</exception>
-    public static PublishedConfig<T> Bind<T>(object? values, string origin) => Bind<T>(values is JsonNode node ? node.DeepClone() : PlainJson.Of(values), origin, null);
+    public static PublishedConfig<T> Bind<T>(object? values, string origin, string? section = null) =>
+        BindNode<T>(Select(values as JsonNode ?? PlainJson.Of(values), section, origin), origin, section);
 
-    private static PublishedConfig<T> Bind<T>(JsonNode? node, string file, string? section)
+    private static PublishedConfig<T> BindNode<T>(JsonNode? node, string file, string? section)
     {
         if (node is not JsonObject json) throw Invalid(file, section, "The configuration is not a set of keys.", "keys and values", node?.GetValueKind().ToString());
         var unknown = new List<string>();
-        Prepare(json, Options.GetTypeInfo(typeof(T)), "", unknown);
+        var prepared = json.DeepClone();
+        Prepare(prepared, Options.GetTypeInfo(typeof(T)), "", unknown);
         T value;
         try
         {
-            value = json.Deserialize<T>(Options)!;
+            value = prepared.Deserialize<T>(Options)!;
         }
         catch (JsonException e)
         {
@@ -73,7 +76,7 @@ public static class PublishedConfig
         }
 
         Validate(value, file, section ?? "");
-        return new(value, unknown, file);
+        return new(value, unknown, json);
     }
 
     private static string Find(string path)

@@ -45,7 +45,7 @@ public sealed class PublishedConfigTests : IDisposable
         Assert.Equal((6, "none", null, Norm.RmsNorm, 4, 0.1), (config.Value.Depth, config.Value.Name, config.Value.Dropout, config.Value.Norm, config.Value.Channels, config.Value.LearningRate));
         Assert.Equal([8, 5], config.Value.Levels);
         Assert.Equal(new Block { HiddenSize = 16, QkNorm = true }, config.Value.Block);
-        Assert.Equal(["block.extra", "optimizer"], config.UnknownKeys);
+        Assert.Equal(["block.extra", "optimizer"], config.Unknown);
     }
 
     [Fact]
