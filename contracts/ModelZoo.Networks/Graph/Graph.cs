@@ -76,6 +76,8 @@ public sealed class Graph
     {
         var (domain, kind) = op.IndexOf(':') is > 0 and var colon ? (op[..colon], op[(colon + 1)..]) : ("", op);
         var name = Unique($"{path}/{kind}");
+        // Kernels count their inputs: optional ones at the end are left out, not named empty.
+        while (inputs.Length > 0 && inputs[^1] is null) inputs = inputs[..^1];
         var names = new string[inputs.Length];
         for (var i = 0; i < inputs.Length; i++) names[i] = inputs[i]?.Name ?? "";
         var values = new Value[outputs.Length];

@@ -11,6 +11,8 @@ public enum PadMode
     Reflect,
     /// <summary>With the edge ("replicate").</summary>
     Edge,
+    /// <summary>With the other end ("circular").</summary>
+    Wrap,
 }
 
 /// <summary>Operations on shapes. Axes may be negative; nothing is computed.</summary>

@@ -1,5 +1,6 @@
 using System.Numerics.Tensors;
 using ModelZoo.Contracts;
+using Tensor = ModelZoo.Contracts.Tensor;
 
 namespace ModelZoo.Networks;
 
@@ -32,26 +33,39 @@ public static class ConvolutionLayers
     }
 
     /// <summary>Transposed convolution. <c>weight</c> (in, out / groups, kernel..), <c>bias</c> (out). x (B, in, ..) -> (B, out, ..).</summary>
-    public static Value ConvTranspose(this Scope scope, Value x, long outputs, long kernel, long stride = 1, long padding = 0, long outputPadding = 0, long groups = 1, bool bias = true)
+    public static Value ConvTranspose(this Scope scope, Value x, long outputs, long kernel, long stride = 1, long padding = 0, long outputPadding = 0, long groups = 1, bool bias = true, long dilation = 1)
     {
         long[] kernels = [.. Enumerable.Repeat(kernel, x.Rank - 2)];
-        return scope.ConvTranspose(x, scope.Weight("weight", [x.Shape[1].Size, outputs / groups, .. kernels]), bias ? scope.Weight("bias", outputs) : null, stride, padding, outputPadding, groups);
+        return scope.ConvTranspose(x, scope.Weight("weight", [x.Shape[1].Size, outputs / groups, .. kernels]), bias ? scope.Weight("bias", outputs) : null, stride, padding, outputPadding, groups, dilation);
     }
 
     /// <summary>Transposed convolution with given weights.</summary>
-    public static Value ConvTranspose(this Scope scope, Value x, Value weight, Value? bias, long stride = 1, long padding = 0, long outputPadding = 0, long groups = 1) =>
-        scope.ConvTranspose(x, weight, bias, stride, padding, padding, outputPadding, groups);
+    public static Value ConvTranspose(this Scope scope, Value x, Value weight, Value? bias, long stride = 1, long padding = 0, long outputPadding = 0, long groups = 1, long dilation = 1) =>
+        scope.ConvTranspose(x, weight, bias, stride, padding, padding, outputPadding, groups, dilation);
 
     /// <summary>Transposed convolution that trims its two ends by different amounts.</summary>
-    public static Value ConvTranspose(this Scope scope, Value x, Value weight, Value? bias, long stride, long trimStart, long trimEnd, long outputPadding, long groups)
+    public static Value ConvTranspose(this Scope scope, Value x, Value weight, Value? bias, long stride, long trimStart, long trimEnd, long outputPadding, long groups, long dilation = 1)
     {
         if (x.Rank != weight.Rank || x.Shape[1] != weight.Shape[0])
             throw new GraphException("A transposed convolution takes (B, in, ..) and a weight (in, out / groups, kernel..).") { Where = scope.Path, Expected = weight.ToString(), Found = x.ToString() };
         var kernels = weight.Shape[2..].Sizes;
-        var spatial = kernels.Select((kernel, i) => (x.Shape[i + 2] - 1) * stride + (kernel - trimStart - trimEnd + outputPadding));
+        var spatial = kernels.Select((kernel, i) => (x.Shape[i + 2] - 1) * stride + (dilation * (kernel - 1) + 1 - trimStart - trimEnd + outputPadding));
         var dimensions = kernels.Length;
-        return scope.Node("ConvTranspose", [x, weight, bias], [x.Shape[0], weight.Shape[1] * groups, .. spatial],
-            ("kernel_shape", kernels), ("strides", Same(dimensions, stride)), ("pads", (long[])[.. Same(dimensions, trimStart), .. Same(dimensions, trimEnd)]), ("output_padding", Same(dimensions, outputPadding)), ("group", groups));
+        return scope.Node("ConvTranspose", [x, weight, bias], [x.Shape[0], weight.Shape[1] * groups, .. spatial], ("kernel_shape", kernels), ("strides", Same(dimensions, stride)),
+            ("pads", (long[])[.. Same(dimensions, trimStart), .. Same(dimensions, trimEnd)]), ("output_padding", Same(dimensions, outputPadding)), ("dilations", Same(dimensions, dilation)), ("group", groups));
+    }
+
+    /// <summary>
+    /// Convolution over time that never looks ahead: output t sees inputs before (t + 1) stride. All padding, (kernel - 1) dilation + 1 - stride, is put in front. <c>weight</c> (out, in / groups, kernel), <c>bias</c> (out). x (B, in, T) -> (B, out, T / stride).
+    /// </summary>
+    public static Value CausalConv(this Scope scope, Value x, long outputs, long kernel, long stride = 1, long dilation = 1, long groups = 1, PadMode mode = PadMode.Constant, bool bias = true)
+    {
+        var weight = scope.Weight("weight", outputs, x.Shape[1].Size / groups, kernel);
+        var offset = bias ? scope.Weight("bias", outputs) : null;
+        var before = (kernel - 1) * dilation + 1 - stride;
+        return mode == PadMode.Constant
+            ? scope.Conv(x, weight, offset, [stride], [before], [0], [dilation], groups)
+            : scope.Conv(x.Pad(-1, before, 0, mode), weight, offset, stride, 0, dilation, groups);
     }
 
     /// <summary>
@@ -90,12 +104,53 @@ public static class ConvolutionLayers
         return scope.ConvTranspose(x, scope.WeightNorm([x.Shape[1].Size, outputs / groups, .. kernels]), bias ? scope.Weight("bias", outputs) : null, stride, padding, outputPadding, groups);
     }
 
+    /// <summary>
+    /// A weight divided by its largest singular value as trained: w / (u^T W v) with W (out, rest), folded once. Published as <c>weight_orig</c> (shape), <c>weight_u</c> (out) and <c>weight_v</c> (rest).
+    /// </summary>
+    public static Value SpectralNorm(this Scope scope, params ReadOnlySpan<long> shape)
+    {
+        var (rows, columns) = (shape[0], Tensor.Count(shape[1..]));
+        var (original, left, right) = (scope.Data("weight_orig", shape), scope.Data("weight_u", rows), scope.Data("weight_v", columns));
+        return scope.Derive("weight", shape, weight =>
+        {
+            ReadOnlySpan<float> source = original.Span<float>(), u = left.Span<float>(), v = right.Span<float>();
+            var sigma = 0.0;
+            for (var row = 0; row < (int)rows; row++) sigma += u[row] * (double)TensorPrimitives.Dot(source.Slice(row * (int)columns, (int)columns), v);
+            TensorPrimitives.Divide(source, (float)sigma, weight);
+        });
+    }
+
+    /// <summary>A standardised weight (Qiao et al., arXiv:1903.10520), folded once: (w - mean) / sqrt(var + eps), both over all dimensions but the first. Published as <c>weight</c>.</summary>
+    public static Value StandardizedWeight(this Scope scope, ReadOnlySpan<long> shape, double epsilon = 1e-5)
+    {
+        var size = (int)Tensor.Count(shape[1..]);
+        var original = scope.Data("weight", shape);
+        return scope.Derive("weight:standardized", shape, weight =>
+        {
+            for (var start = 0; start < weight.Length; start += size)
+            {
+                var source = original.Span<float>().Slice(start, size);
+                var target = weight.Slice(start, size);
+                var mean = Sum(source) / size;
+                TensorPrimitives.Subtract(source, (float)mean, target);
+                TensorPrimitives.Divide(target, (float)Math.Sqrt(SumOfSquares(target) / size + epsilon), target);
+            }
+        });
+    }
+
     /// <summary>Cuts a picture into patches and maps each: a convolution whose stride is its kernel. <c>weight</c> (width, C, P, P). x (B, C, H, W) -> (B, H/P W/P, width).</summary>
     public static Value PatchEmbed(this Scope scope, Value x, long width, long patch, bool bias = true) => scope.Conv(x, width, patch, stride: patch, bias: bias).Flatten(2).Swap(1, 2);
 
     private static long[] Same(int count, long value) => [.. Enumerable.Repeat(value, count)];
 
-    // In double: the sum of many squares loses digits in float.
+    // Sums in double: in float, many terms lose digits.
+    private static double Sum(ReadOnlySpan<float> values)
+    {
+        var sum = 0.0;
+        foreach (var value in values) sum += value;
+        return sum;
+    }
+
     private static double SumOfSquares(ReadOnlySpan<float> values)
     {
         var sum = 0.0;

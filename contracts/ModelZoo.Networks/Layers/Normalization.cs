@@ -1,3 +1,5 @@
+using System.Numerics.Tensors;
+
 namespace ModelZoo.Networks;
 
 /// <summary>Normalisations. Variances are biased, as in PyTorch.</summary>
@@ -14,8 +16,14 @@ public static class NormalizationLayers
     public static Value LayerNorm(this Value x, double epsilon = 1e-5) =>
         x.Graph.Node(x.Path, "LayerNormalization", [x, Filled(x, x.Shape[-1].Size, 1)], x.Type, x.Shape, ("axis", -1L), ("epsilon", (float)epsilon));
 
-    /// <summary>x / sqrt(mean(x^2) + eps) times <c>weight</c> (D), over the last dimension.</summary>
-    public static Value RmsNorm(this Scope scope, Value x, double epsilon = 1e-6) => x.RmsNorm(scope.Weight("weight", x.Shape[-1].Size), epsilon);
+    /// <summary>x / sqrt(mean(x^2) + eps) times <c>weight</c> + offset (D), over the last dimension; Gemma's offset is 1.</summary>
+    public static Value RmsNorm(this Scope scope, Value x, double epsilon = 1e-6, double offset = 0)
+    {
+        var width = x.Shape[-1].Size;
+        if (offset == 0) return x.RmsNorm(scope.Weight("weight", width), epsilon);
+        var weight = scope.Data("weight", width);
+        return x.RmsNorm(scope.Derive($"weight+{offset}", [width], target => TensorPrimitives.Add(weight.Span<float>(), (float)offset, target)), epsilon);
+    }
 
     /// <summary>x / sqrt(mean(x^2) + eps) times a given weight (D).</summary>
     public static Value RmsNorm(this Value x, Value? weight = null, double epsilon = 1e-6) =>

@@ -1,3 +1,4 @@
+using ModelZoo.Contracts;
 using ModelZoo.Inference;
 
 namespace ModelZoo.Networks;
@@ -5,25 +6,40 @@ namespace ModelZoo.Networks;
 /// <summary>Recurrent layers, as ONNX Runtime's fused operators. Weights in PyTorch's names and gate order.</summary>
 public static class RecurrentLayers
 {
+    // ONNX orders the gates i o f c, and z r h.
+    private static readonly int[] LstmGates = [0, 3, 1, 2], GruGates = [1, 0, 2];
+
     /// <summary>
     /// Layers of LSTM. <c>weight_ih_lN</c> (4H, I), <c>weight_hh_lN</c> (4H, H), <c>bias_ih_lN</c>, <c>bias_hh_lN</c> (4H), gates i f g o; the reverse direction has the suffix <c>_reverse</c>. x (T, B, I) -> (T, B, H), twice H when bidirectional.
     /// </summary>
     public static Value Lstm(this Scope scope, Value x, long hidden, int layers = 1, bool bidirectional = false)
     {
-        // ONNX orders the gates i o f c.
-        for (var layer = 0; layer < layers; layer++) x = scope.Recurrent("LSTM", x, hidden, layer, bidirectional, [0, 3, 1, 2], []);
+        for (var layer = 0; layer < layers; layer++) x = scope.Recurrent("LSTM", x, hidden, layer, bidirectional, LstmGates, []);
         return x;
     }
 
     /// <summary>Layers of GRU; gates r z n. x (T, B, I) -> (T, B, H), twice H when bidirectional.</summary>
     public static Value Gru(this Scope scope, Value x, long hidden, int layers = 1, bool bidirectional = false)
     {
-        // ONNX orders the gates z r h; PyTorch applies the reset gate after the matrix product.
-        for (var layer = 0; layer < layers; layer++) x = scope.Recurrent("GRU", x, hidden, layer, bidirectional, [1, 0, 2], [("linear_before_reset", 1L)]);
+        // PyTorch applies the reset gate after the matrix product.
+        for (var layer = 0; layer < layers; layer++) x = scope.Recurrent("GRU", x, hidden, layer, bidirectional, GruGates, [("linear_before_reset", 1L)]);
         return x;
     }
 
-    private static Value Recurrent(this Scope scope, string op, Value x, long hidden, int layer, bool bidirectional, int[] gates, ReadOnlySpan<(string, object)> attributes)
+    /// <summary>
+    /// The last state of one layer of GRU over sequences of different lengths, as PyTorch gives it for packed sequences: the reverse direction starts at each sequence's true last step.
+    /// x (T, B, I), initial (directions, B, H) or null for zeros, lengths (B) int64 -> (B, H), twice H when bidirectional.
+    /// </summary>
+    public static Value GruLast(this Scope scope, Value x, long hidden, bool bidirectional, Value? initial, Value lengths)
+    {
+        var outputs = scope.RecurrentNode("GRU", x, hidden, 0, bidirectional, GruGates, [("linear_before_reset", 1L)], lengths.Cast(ElementType.Int32), initial);
+        return outputs[1].Transpose(1, 0, 2).Flatten(1);
+    }
+
+    private static Value Recurrent(this Scope scope, string op, Value x, long hidden, int layer, bool bidirectional, int[] gates, ReadOnlySpan<(string, object)> attributes) =>
+        scope.RecurrentNode(op, x, hidden, layer, bidirectional, gates, attributes)[0].Transpose(0, 2, 1, 3).Flatten(2);      // (T, B, directions H)
+
+    private static Value[] RecurrentNode(this Scope scope, string op, Value x, long hidden, int layer, bool bidirectional, int[] gates, ReadOnlySpan<(string, object)> attributes, Value? lengths = null, Value? initial = null)
     {
         var directions = bidirectional ? 2 : 1;
         var (inputs, rows) = (x.Shape[-1].Size, gates.Length * hidden);
@@ -34,9 +50,8 @@ public static class RecurrentLayers
         var weights = scope.Derive($"weight_ih_l{layer}:{op}", [directions, rows, inputs], target => Reorder(target, w, gates, hidden * inputs));
         var recurrence = scope.Derive($"weight_hh_l{layer}:{op}", [directions, rows, hidden], target => Reorder(target, r, gates, hidden * hidden));
         var bias = scope.Derive($"bias_l{layer}:{op}", [directions, 2 * rows], target => Reorder(target, [.. bi.Zip(bh).SelectMany(pair => (WeightData[])[pair.First, pair.Second])], gates, hidden));
-        var y = scope.Node(op, [x, weights, recurrence, bias], [x.Shape[0], directions, x.Shape[1], hidden],
+        return scope.Graph.Nodes(scope.Path, op, [x, weights, recurrence, bias, lengths, initial], [(x.Type, [x.Shape[0], directions, x.Shape[1], hidden]), (x.Type, [directions, x.Shape[1], hidden])],
             [("hidden_size", hidden), ("direction", bidirectional ? "bidirectional" : "forward"), .. attributes]);
-        return y.Transpose(0, 2, 1, 3).Flatten(2);                                          // (T, B, directions H)
     }
 
     private static void Reorder(Span<float> target, WeightData[] sources, int[] gates, long gateSize)

@@ -21,15 +21,22 @@ public static class ResamplingLayers
     /// <summary>PyTorch's <c>F.interpolate</c> to the given extents of the dimensions after the first two. x (B, C, ..).</summary>
     public static Value Interpolate(this Value x, Interpolation mode, ReadOnlySpan<Dim> size, bool alignCorners = false, bool antialias = false)
     {
-        var g = x.Graph;
         Shape shape = [.. x.Shape[..2], .. size];
         if (shape.Equals(x.Shape)) return x;
         if (mode == Interpolation.Area) return x.AreaPool(size);
-        var nearest = mode is Interpolation.Nearest or Interpolation.NearestExact;
-        return g.Node(x.Path, "Resize", [x, null, null, g.Extents([.. shape])], x.Type, shape,
-            ("mode", nearest ? "nearest" : mode == Interpolation.Cubic ? "cubic" : "linear"),
-            ("coordinate_transformation_mode", mode == Interpolation.Nearest ? "asymmetric" : alignCorners ? "align_corners" : mode == Interpolation.NearestExact ? "half_pixel" : "pytorch_half_pixel"),
-            ("nearest_mode", mode == Interpolation.NearestExact ? "round_prefer_ceil" : "floor"), ("cubic_coeff_a", antialias ? -0.5f : -0.75f), ("antialias", antialias ? 1L : 0L));
+        if (!shape[2..].IsKnown || !x.Shape[2..].IsKnown) return x.Resize(mode, shape, null, alignCorners, antialias);
+        var ratios = shape[2..].Sizes.Select((to, i) => (float)x.Shape[i + 2].Size / to).ToArray();
+        return x.Nearest(mode, shape, ratios) ?? x.Resize(mode, shape, null, alignCorners, antialias);
+    }
+
+    /// <summary>
+    /// PyTorch's <c>F.interpolate</c> with a <c>scale_factor</c>: extents are rounded down, and positions are computed with the factor itself, not with the ratio of the extents. x (B, C, ..) with known extents after the first two.
+    /// </summary>
+    public static Value InterpolateBy(this Value x, Interpolation mode, double factor, bool alignCorners = false)
+    {
+        Shape shape = [.. x.Shape[..2], .. x.Shape[2..].Select(dim => (Dim)(long)(dim.Size * factor))];
+        if (mode == Interpolation.Area) return x.AreaPool([.. shape[2..]]);
+        return x.Nearest(mode, shape, [.. Enumerable.Repeat((float)(1 / factor), x.Rank - 2)]) ?? x.Resize(mode, shape, (float)factor, alignCorners, antialias: false);
     }
 
     /// <summary>Nearest-neighbour enlargement by a whole factor. x (B, C, ..).</summary>
@@ -38,8 +45,8 @@ public static class ResamplingLayers
     /// <summary>Mean over windows. x (B, C, ..).</summary>
     public static Value AveragePool(this Value x, long kernel, long stride, long padding = 0, bool countPadding = true) => x.Pool("AveragePool", kernel, stride, padding, [("count_include_pad", countPadding ? 1L : 0L)]);
 
-    /// <summary>Largest of windows. x (B, C, ..).</summary>
-    public static Value MaxPool(this Value x, long kernel, long stride, long padding = 0) => x.Pool("MaxPool", kernel, stride, padding, []);
+    /// <summary>Largest of windows; with <paramref name="ceil"/> a last partial window counts too. x (B, C, ..).</summary>
+    public static Value MaxPool(this Value x, long kernel, long stride, long padding = 0, bool ceil = false) => x.Pool("MaxPool", kernel, stride, padding, [("ceil_mode", ceil ? 1L : 0L)], ceil);
 
     /// <summary>Channels to pixels (PyTorch's <c>PixelShuffle</c>). x (B, C f f, H, W) -> (B, C, H f, W f).</summary>
     public static Value PixelShuffle(this Value x, long factor) =>
@@ -49,9 +56,47 @@ public static class ResamplingLayers
     public static Value PixelUnshuffle(this Value x, long factor) =>
         x.Reshape(x.Shape[0], x.Shape[1], x.Shape[2] / factor, factor, x.Shape[3] / factor, factor).Transpose(0, 1, 3, 5, 2, 4).Flatten(1, 3);
 
+    /// <summary>A picture as a row of patches. x (B, C, H P, W P) -> (B, H W, P P C), the channel fastest.</summary>
+    public static Value Patchify(this Value x, long patch) =>
+        x.Reshape(x.Shape[0], x.Shape[1], x.Shape[2] / patch, patch, x.Shape[3] / patch, patch).Transpose(0, 2, 4, 3, 5, 1).Reshape(x.Shape[0], x.Shape[2] / patch * (x.Shape[3] / patch), x.Shape[1] * (patch * patch));
+
     /// <summary>Patches back to a picture: x (B, H W, P P C) -> (B, C, H P, W P), the channel fastest.</summary>
     public static Value Unpatchify(this Value x, long patch, Dim rows, Dim columns, long channels) =>
         x.Reshape(x.Shape[0], rows, columns, patch, patch, channels).Transpose(0, 5, 1, 3, 2, 4).Reshape(x.Shape[0], channels, rows * patch, columns * patch);
+
+    private static Value Resize(this Value x, Interpolation mode, Shape shape, float? factor, bool alignCorners, bool antialias)
+    {
+        var g = x.Graph;
+        var nearest = mode is Interpolation.Nearest or Interpolation.NearestExact;
+        var scales = factor is { } by ? g.Constant<float>([1, 1, .. Enumerable.Repeat(by, x.Rank - 2)], x.Rank) : null;
+        return g.Node(x.Path, "Resize", [x, null, scales, scales is null ? g.Extents([.. shape]) : null], x.Type, shape,
+            ("mode", nearest ? "nearest" : mode == Interpolation.Cubic ? "cubic" : "linear"),
+            ("coordinate_transformation_mode", mode == Interpolation.Nearest ? "asymmetric" : alignCorners ? "align_corners" : "half_pixel"),
+            ("nearest_mode", mode == Interpolation.NearestExact ? "round_prefer_ceil" : "floor"), ("cubic_coeff_a", antialias ? -0.5f : -0.75f), ("antialias", antialias ? 1L : 0L), ("exclude_outside", antialias ? 1L : 0L));
+    }
+
+    // PyTorch finds the pixel in single precision, which differs from the exact quotient at some sizes: a table of pixels for each axis, unless pixels are merely repeated.
+    private static Value? Nearest(this Value x, Interpolation mode, Shape shape, float[] ratios)
+    {
+        if (mode is not (Interpolation.Nearest or Interpolation.NearestExact)) return null;
+        var half = mode == Interpolation.NearestExact ? 0.5f : 0;
+        var tables = new long[ratios.Length][];
+        var repeats = true;
+        for (var i = 0; i < tables.Length; i++)
+        {
+            var (from, to) = (x.Shape[i + 2].Size, shape[i + 2].Size);
+            tables[i] = [.. Enumerable.Range(0, (int)to).Select(o => Math.Min((long)MathF.Floor((o + half) * ratios[i]), from - 1))];
+            repeats &= to % from == 0 && tables[i].Select((source, o) => source == o / (to / from)).All(same => same);
+        }
+
+        if (repeats) return x.Resize(Interpolation.Nearest, shape, null, alignCorners: false, antialias: false);
+        for (var i = 0; i < tables.Length; i++)
+        {
+            if (shape[i + 2] != x.Shape[i + 2]) x = x.Gather(x.Graph.Constant<long>(tables[i], tables[i].Length), i + 2);
+        }
+
+        return x;
+    }
 
     private static Value AreaPool(this Value x, ReadOnlySpan<Dim> size)
     {
@@ -73,11 +118,11 @@ public static class ResamplingLayers
         return x;
     }
 
-    private static Value Pool(this Value x, string op, long kernel, long stride, long padding, ReadOnlySpan<(string, object)> attributes)
+    private static Value Pool(this Value x, string op, long kernel, long stride, long padding, ReadOnlySpan<(string, object)> attributes, bool ceil = false)
     {
         var dimensions = x.Rank - 2;
         long[] Same(int count, long value) => [.. Enumerable.Repeat(value, count)];
-        return x.Graph.Node(x.Path, op, [x], x.Type, [.. x.Shape[..2], .. x.Shape[2..].Select(dim => (dim + (2 * padding - kernel)) / stride + 1)],
+        return x.Graph.Node(x.Path, op, [x], x.Type, [.. x.Shape[..2], .. x.Shape[2..].Select(dim => (dim + (2 * padding - kernel + (ceil ? stride - 1 : 0))) / stride + 1)],
             [("kernel_shape", Same(dimensions, kernel)), ("strides", Same(dimensions, stride)), ("pads", Same(2 * dimensions, padding)), .. attributes]);
     }
 }
