@@ -10,6 +10,7 @@ public sealed class ImageTokenizersPlugin : IModelPlugin
     /// <inheritdoc/>
     public IReadOnlyList<ModelArchitecture> Architectures =>
     [
-        TiTokModel.Architecture, AutoencoderKlModel.Architecture,
+        TiTokModel.Architecture, VqganModel.Architecture, VqModelModel.Architecture, AutoencoderKlModel.Architecture, LdmKlModel.Architecture, VaVaeModel.Architecture, LlamaGenVqModel.Architecture,
+        IbqModel.Architecture, VarVqvaeModel.Architecture,
     ];
 }

@@ -80,7 +80,7 @@ public static class LdmAutoencoder
             var up = decoder["up"][level];
             for (var i = 0; i <= config.NumResBlocks; i++)
             {
-                h = ResnetBlock(up["block"][i], h, config.Ch * config.ChMult[level], config);
+                h = decoder.Stage($"decoder_block_{(deepest - level) * (config.NumResBlocks + 1) + i}", ResnetBlock(up["block"][i], h, config.Ch * config.ChMult[level], config));
                 if (config.HasAttention(level)) h = Attention(up["attn"][i], h, config);
             }
 

@@ -52,14 +52,14 @@ public sealed class ImageTokenizer : IModel, ITokenize<Image, ImageTokenizerOpti
     /// <summary>Opens published weights.</summary>
     /// <param name="source">Where they are.</param>
     /// <param name="plan">The paper's networks, for these weights.</param>
-    /// <param name="keys">Published names to those of the network; null when they are the same.</param>
-    internal static IModel Open(ModelSource source, Func<Checkpoint, TokenizerPlan> plan, KeyMap? keys = null)
+    /// <param name="weights">The checkpoint as the networks see it: under other names, or averaged; null when it is as published.</param>
+    internal static IModel Open(ModelSource source, Func<Checkpoint, TokenizerPlan> plan, Func<ITensorSource, ITensorSource>? weights = null)
     {
         var checkpoint = source.OpenCheckpoint();
         try
         {
             var made = plan(checkpoint);
-            var networks = new NetworkSet(NetworkContext.Of(source, keys?.Apply(checkpoint) ?? checkpoint), source.Id.ToString(), made.Networks);
+            var networks = new NetworkSet(NetworkContext.Of(source, weights?.Invoke(checkpoint) ?? checkpoint), source.Id.ToString(), made.Networks);
             checkpoint.ThrowIfUnused([.. made.TrainingOnly]);
             return new ImageTokenizer(source, made, checkpoint, networks);
         }

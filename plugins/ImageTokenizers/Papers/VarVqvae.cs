@@ -1,0 +1,184 @@
+// Visual Autoregressive Modeling: Scalable Image Generation via Next-Scale Prediction. Tian, Jiang, Yuan, Peng, Wang. arXiv:2404.02905. github.com/FoundationVision/VAR
+// Published layout: vae_ch160v4096z32.pth; sizes are arguments of the authors' class. Deviations: none.
+using System.ComponentModel.DataAnnotations;
+using ModelZoo.Contracts;
+using ModelZoo.Networks;
+using ModelZoo.Networks.Autoencoders;
+
+namespace ModelZoo.Plugins.ImageTokenizers;
+
+/// <summary>The arguments of the authors' <c>VQVAE</c>, and the sizes that their code fixes.</summary>
+public sealed record VarVqvaeConfig
+{
+    /// <summary>Entries of the codebook.</summary>
+    [Range(1, 1 << 24)] public int VocabSize { get; init; } = 4096;
+    /// <summary>Channels of the latent and of a code.</summary>
+    [Range(1, 4096)] public int ZChannels { get; init; } = 32;
+    /// <summary>Width of the first level.</summary>
+    public int Ch { get; init; } = 160;
+    /// <summary>Whether codes are compared by cosine.</summary>
+    public bool UsingZnorm { get; init; }
+    /// <summary>Kernel of the convolutions around the quantizer.</summary>
+    public int QuantConvKs { get; init; } = 3;
+    /// <summary>Share of the convolution in a scale's residual; 0 for none.</summary>
+    public double QuantResi { get; init; } = 0.5;
+    /// <summary>Convolutions that the scales share: 0 one a scale, 1 one for all.</summary>
+    public int ShareQuantResi { get; init; } = 4;
+    /// <summary>Places along each side, scale by scale.</summary>
+    [MinLength(1)] public int[] VPatchNums { get; init; } = [1, 2, 3, 4, 5, 6, 8, 10, 13, 16];
+    /// <summary>Width of each level.</summary>
+    public int[] ChMult { get; init; } = [1, 1, 2, 2, 4];
+    /// <summary>Residual blocks a level.</summary>
+    public int NumResBlocks { get; init; } = 2;
+    /// <summary>Groups of the group norms.</summary>
+    public int NormGroups { get; init; } = 32;
+
+    /// <summary>Encoder and decoder: attention stands at the deepest level.</summary>
+    public LdmAutoencoderConfig Ddconfig => new() { Ch = Ch, ChMult = ChMult, NumResBlocks = NumResBlocks, NormGroups = NormGroups, ZChannels = ZChannels, Resolution = 1 << (ChMult.Length - 1), AttnResolutions = [1] };
+
+    /// <summary>Tokens a picture.</summary>
+    public int Tokens => VPatchNums.Sum(side => side * side);
+}
+
+/// <summary>Multi-scale residual quantization: each scale codes what the smaller ones left over.</summary>
+internal sealed class MultiScaleQuantizer(Scope quantize, VarVqvaeConfig config)
+{
+    private readonly int _full = config.VPatchNums[^1];
+
+    /// <summary>The codebook (K, C).</summary>
+    public Value Table { get; } = quantize["embedding"].Weight("weight", config.VocabSize, config.ZChannels);
+
+    /// <summary>Codes (B, sum of squares) of a latent (B, C, h, w) and what they add up to; stages <c>fhat_scale_i</c>.</summary>
+    public (Value Codes, Value Sum) Quantize(Value latent)
+    {
+        var (rest, codes) = (latent, new List<Value>());
+        Value? sum = null;
+        for (var scale = 0; scale < config.VPatchNums.Length; scale++)
+        {
+            var side = config.VPatchNums[scale];
+            var z = (IsLast(scale) ? rest : rest.Interpolate(Interpolation.Area, [side, side])).ChannelsLast();   // (B, s, s, C)
+            var ids = config.UsingZnorm ? VectorQuantization.MostAlike(z.L2Normalize(), Table.L2Normalize()) : VectorQuantization.Nearest(z, Table);
+            var part = Part(ids, scale);
+            sum = quantize.Stage($"fhat_scale_{scale}", sum is null ? part : sum + part);
+            rest -= part;
+            codes.Add(ids.Flatten(1));
+        }
+
+        return (ValueShape.Concat(1, [.. codes]), sum!);
+    }
+
+    /// <summary>What each of the first scales of codes (B, tokens) adds, (B, C, h, w).</summary>
+    public IEnumerable<Value> Parts(Value codes, int scales)
+    {
+        var start = 0;
+        for (var scale = 0; scale < scales; scale++)
+        {
+            var side = config.VPatchNums[scale];
+            yield return Part(codes.Slice(1, start, start + side * side).Reshape(codes.Shape[0], side, side), scale);
+            start += side * side;
+        }
+    }
+
+    private bool IsLast(int scale) => scale == config.VPatchNums.Length - 1;
+
+    // Codes enlarged to the full size, then phi(h) = (1 - r) h + r conv(h).
+    private Value Part(Value ids, int scale)
+    {
+        var h = Table.Gather(ids).ChannelsFirst();
+        if (!IsLast(scale)) h = h.Interpolate(Interpolation.Cubic, [_full, _full]);
+        var ratio = Math.Abs(config.QuantResi);
+        return ratio <= 1e-6 ? h : h * (1 - ratio) + Phi(scale).Conv(h, config.ZChannels, 3, padding: 1) * ratio;
+    }
+
+    // Partially shared: the convolution whose tick is nearest to the scale's place between 0 and 1.
+    private Scope Phi(int scale)
+    {
+        var shared = config.ShareQuantResi;
+        if (shared == 1) return quantize["quant_resi.qresi"];
+        var scales = config.VPatchNums.Length;
+        var count = shared == 0 ? scales : shared;
+        var margin = count == 4 ? 1.0 / 3 / count : 1.0 / 2 / count;
+        // The place half-way lies between two ticks: which is nearer is decided by rounding, so the ticks are computed as numpy.linspace does.
+        var (place, step) = ((double)scale / (scales - 1), (1 - margin - margin) / (count - 1));
+        var index = Enumerable.Range(0, count).MinBy(i => Math.Abs((i == count - 1 ? 1 - margin : i * step + margin) - place));
+        return shared == 0 ? quantize["quant_resi"][index] : quantize["quant_resi.qresi_ls"][index];
+    }
+}
+
+/// <summary>VAR's tokenizer: scales from coarse to fine.</summary>
+public static class VarVqvaeModel
+{
+    /// <summary>Card and opening.</summary>
+    public static ModelArchitecture Architecture { get; } = new(
+        new()
+        {
+            Id = "image-tokenizers/var-vqvae",
+            Paper = "Visual Autoregressive Modeling: Scalable Image Generation via Next-Scale Prediction",
+            ArXiv = "2404.02905",
+            Authors = ["Keyu Tian", "Yi Jiang", "Zehuan Yuan", "Bingyue Peng", "Liwei Wang"],
+            Repository = "FoundationVision/VAR",
+            CodeLicense = "MIT",
+            Inputs = [Modality.Image],
+            Outputs = [Modality.Tokens, Modality.Image],
+            Layouts = ["authors: vae_ch160v4096z32.pth"],
+        },
+        OpenAsync);
+
+    /// <summary>The networks for a configuration.</summary>
+    internal static TokenizerPlan Plan(VarVqvaeConfig config)
+    {
+        var size = config.VPatchNums[^1] << (config.ChMult.Length - 1);
+        return new()
+        {
+            Networks = new Dictionary<string, Action<Scope>>
+            {
+                ["img_to_idxBl"] = vae => Encode(vae, config, size),
+                ["idxBl_to_img"] = vae => Decode(vae, config),
+                ["idxBl_to_var_input"] = vae => NextScales(vae, config),
+            },
+            Preparation = ImagePreparation.SignedRange(size, size, isFixed: true),
+            Layout = TokenLayout.CoarseToFine,
+            VocabularySizes = [config.VocabSize],
+            Codebooks = ["quantize.embedding.weight"],
+            TrainingOnly = [@"^quantize\.ema_vocab_hit_SV$"],
+            Encode = TokenizerPlan.EncodeWith("img_to_idxBl", "x", "codes"),
+            Decode = TokenizerPlan.DecodeWith("idxBl_to_img", "codes", "reconstruction"),
+        };
+    }
+
+    private static void Encode(Scope vae, VarVqvaeConfig config, int size)
+    {
+        var h = LdmAutoencoder.Encoder(vae["encoder"], vae.Graph.Input("x", [TokenizerInputs.Batch, 3, size, size]), config.Ddconfig);
+        var latent = vae.Stage("latent", vae["quant_conv"].Conv(h, config.ZChannels, config.QuantConvKs, padding: config.QuantConvKs / 2));
+        var (codes, sum) = new MultiScaleQuantizer(vae["quantize"], config).Quantize(latent);
+        vae.Graph.Output("codes", codes);
+        vae.Graph.Output("fhat", sum);
+    }
+
+    private static void Decode(Scope vae, VarVqvaeConfig config)
+    {
+        var sum = new MultiScaleQuantizer(vae["quantize"], config).Parts(CodesInput(vae, config), config.VPatchNums.Length).Aggregate((a, b) => a + b);
+        var h = vae.Stage("post_quant", vae["post_quant_conv"].Conv(sum, config.ZChannels, config.QuantConvKs, padding: config.QuantConvKs / 2));
+        vae.Graph.Output("reconstruction", LdmAutoencoder.Decoder(vae["decoder"], h, config.Ddconfig).Clip(-1, 1));
+    }
+
+    // What the transformer reads before it predicts scales 2, 3...: the sum so far, shrunk to the next scale.
+    private static void NextScales(Scope vae, VarVqvaeConfig config)
+    {
+        var inputs = new List<Value>();
+        Value? sum = null;
+        foreach (var part in new MultiScaleQuantizer(vae["quantize"], config).Parts(CodesInput(vae, config), config.VPatchNums.Length - 1))
+        {
+            sum = sum is null ? part : sum + part;
+            var side = config.VPatchNums[inputs.Count + 1];
+            inputs.Add(sum.Interpolate(Interpolation.Area, [side, side]).Flatten(2).Swap(1, 2));
+        }
+
+        vae.Graph.Output("var_input", ValueShape.Concat(1, [.. inputs]));
+    }
+
+    private static Value CodesInput(Scope vae, VarVqvaeConfig config) => vae.Graph.Input("codes", ElementType.Int64, [TokenizerInputs.Batch, config.Tokens]);
+
+    private static ValueTask<IModel> OpenAsync(ModelSource source, CancellationToken cancel) =>
+        ValueTask.FromResult(ImageTokenizer.Open(source, _ => Plan(source.ReadConfig<VarVqvaeConfig>())));
+}
