@@ -13,7 +13,7 @@ public sealed class TextTokenizersPlugin : IModelPlugin
     /// <inheritdoc/>
     public IReadOnlyList<ModelArchitecture> Architectures { get; } =
     [
-        TokenizerJsonModel.Architecture,
+        .. FormatsTable.Architectures,
         .. PapersTable.Architectures,
     ];
 }

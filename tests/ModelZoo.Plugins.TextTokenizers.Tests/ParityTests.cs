@@ -7,4 +7,7 @@ public class ParityTests
 {
     [Theory, ParityCases("text-tokenizers/tokenizer-json")]
     public Task TokenizerJson_ReproducesTheReference(ParityCase @case) => Parity.VerifyAsync<TextTokenizersPlugin>(@case);
+
+    [Theory, ParityCases("text-tokenizers/tiktoken")]
+    public Task Tiktoken_ReproducesTheReference(ParityCase @case) => Parity.VerifyAsync<TextTokenizersPlugin>(@case);
 }

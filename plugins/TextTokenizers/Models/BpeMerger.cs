@@ -5,9 +5,16 @@ namespace ModelZoo.Plugins.TextTokenizers.Models;
 /// <summary>
 /// Applies merges to a row of symbols, always the one of lowest rank and, among equals, the leftmost. Short rows are scanned; long ones use a heap, O(n log n).
 /// </summary>
-internal sealed class BpeMerger(MergeTable merges)
+internal static class BpeMerger
 {
     private const int ScanLimit = 48;
+
+    /// <summary>Tells which neighbours merge.</summary>
+    internal interface IRule
+    {
+        /// <summary>Rank and new id of the merge of a symbol with the next, if there is one.</summary>
+        bool TryGet(ReadOnlySpan<Symbol> symbols, int left, out int rank, out int newId);
+    }
 
     /// <summary>A symbol, in a doubly linked row.</summary>
     internal struct Symbol
@@ -20,18 +27,19 @@ internal sealed class BpeMerger(MergeTable merges)
 
     /// <summary>Merges the symbols in place; those of length 0 are gone.</summary>
     /// <param name="symbols">The row, linked.</param>
+    /// <param name="rule">Tells which neighbours merge.</param>
     /// <param name="skip">Tells for each merge whether to drop it (BPE-dropout); null to apply all.</param>
-    public void Merge(Span<Symbol> symbols, Func<bool>? skip = null)
+    public static void Merge<TRule>(Span<Symbol> symbols, TRule rule, Func<bool>? skip = null) where TRule : IRule, allows ref struct
     {
-        if (symbols.Length <= ScanLimit && skip is null) Scan(symbols);
-        else Heap(symbols, skip);
+        if (symbols.Length <= ScanLimit && skip is null) Scan(symbols, rule);
+        else Heap(symbols, rule, skip);
     }
 
-    private void Scan(Span<Symbol> symbols)
+    private static void Scan<TRule>(Span<Symbol> symbols, TRule rule) where TRule : IRule, allows ref struct
     {
         Span<int> ranks = stackalloc int[ScanLimit];
         Span<int> ids = stackalloc int[ScanLimit];
-        for (var i = 0; i + 1 < symbols.Length; i++) Look(symbols, i, ranks, ids);
+        for (var i = 0; i + 1 < symbols.Length; i++) rule.TryGet(symbols, i, out ranks[i], out ids[i]);
         while (true)
         {
             var (best, rank) = (-1, int.MaxValue);
@@ -42,13 +50,10 @@ internal sealed class BpeMerger(MergeTable merges)
 
             if (best < 0) return;
             Join(symbols, best, ids[best]);
-            if (symbols[best].Next >= 0) Look(symbols, best, ranks, ids);
-            if (symbols[best].Previous >= 0) Look(symbols, symbols[best].Previous, ranks, ids);
+            if (symbols[best].Next >= 0) rule.TryGet(symbols, best, out ranks[best], out ids[best]);
+            if (symbols[best].Previous is >= 0 and var before) rule.TryGet(symbols, before, out ranks[before], out ids[before]);
         }
     }
-
-    private void Look(ReadOnlySpan<Symbol> symbols, int left, Span<int> ranks, Span<int> ids) =>
-        merges.TryGet(symbols[left].Id, symbols[symbols[left].Next].Id, out ranks[left], out ids[left]);
 
     private static void Join(Span<Symbol> symbols, int left, int newId)
     {
@@ -61,14 +66,14 @@ internal sealed class BpeMerger(MergeTable merges)
         if (right.Next >= 0) symbols[right.Next].Previous = left;
     }
 
-    private void Heap(Span<Symbol> symbols, Func<bool>? skip)
+    private static void Heap<TRule>(Span<Symbol> symbols, TRule rule, Func<bool>? skip) where TRule : IRule, allows ref struct
     {
         // At most one entry for each neighbouring pair at the start, and two more for each merge.
         var heap = new MergeHeap(symbols.Length * 3 + 4);
         var dropped = skip is null ? null : new List<ulong>();
         try
         {
-            for (var i = 0; i + 1 < symbols.Length; i++) Push(symbols, i, ref heap);
+            for (var i = 0; i + 1 < symbols.Length; i++) Push(symbols, rule, i, ref heap);
             while (heap.TryPop(out var top))
             {
                 if (skip is not null && skip())
@@ -86,10 +91,10 @@ internal sealed class BpeMerger(MergeTable merges)
                 var left = (int)(uint)top;
                 ref var symbol = ref symbols[left];
                 if (symbol.Length == 0 || symbol.Next < 0) continue;
-                if (!merges.TryGet(symbol.Id, symbols[symbol.Next].Id, out var rank, out var newId) || rank != (int)(top >> 32)) continue;
+                if (!rule.TryGet(symbols, left, out var rank, out var newId) || rank != (int)(top >> 32)) continue;
                 Join(symbols, left, newId);
-                if (symbol.Previous >= 0) Push(symbols, symbol.Previous, ref heap);
-                if (symbol.Next >= 0) Push(symbols, left, ref heap);
+                if (symbol.Previous >= 0) Push(symbols, rule, symbol.Previous, ref heap);
+                if (symbol.Next >= 0) Push(symbols, rule, left, ref heap);
             }
         }
         finally
@@ -98,9 +103,9 @@ internal sealed class BpeMerger(MergeTable merges)
         }
     }
 
-    private void Push(ReadOnlySpan<Symbol> symbols, int left, ref MergeHeap heap)
+    private static void Push<TRule>(ReadOnlySpan<Symbol> symbols, TRule rule, int left, ref MergeHeap heap) where TRule : IRule, allows ref struct
     {
-        if (merges.TryGet(symbols[left].Id, symbols[symbols[left].Next].Id, out var rank, out _)) heap.Push((ulong)(uint)rank << 32 | (uint)left);
+        if (rule.TryGet(symbols, left, out var rank, out _)) heap.Push((ulong)(uint)rank << 32 | (uint)left);
     }
 
     /// <summary>A four-way heap of rank and position.</summary>

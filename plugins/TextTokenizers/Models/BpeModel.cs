@@ -37,7 +37,6 @@ public sealed class BpeModel : TokenizerModel
 {
     private const int StackLimit = 64;
 
-    private readonly BpeMerger _merger;
     private readonly byte[] _prefix;
     private readonly byte[] _suffix;
     private readonly int[]? _byteIds;
@@ -49,7 +48,6 @@ public sealed class BpeModel : TokenizerModel
     {
         if (options.Dropout is < 0 or > 1 or double.NaN) throw new FormatException($"the dropout {options.Dropout} is not between 0 and 1");
         (Vocabulary, Merges, Options) = (vocabulary, merges, options);
-        _merger = new(merges);
         _prefix = Encoding.UTF8.GetBytes(options.ContinuingSubwordPrefix ?? "");
         _suffix = Encoding.UTF8.GetBytes(options.EndOfWordSuffix ?? "");
         _byteIds = options.ByteFallback ? [.. Enumerable.Range(0, 256).Select(b => vocabulary.TryGet(ByteTokens.NameOf((byte)b), out var id) ? id : -1)] : null;
@@ -88,7 +86,7 @@ public sealed class BpeModel : TokenizerModel
         {
             symbols = symbols[..Initial(piece, symbols)];
             if (symbols.IsEmpty) return;
-            _merger.Merge(symbols, skip);
+            BpeMerger.Merge(symbols, new PairRule(Merges), skip);
             var start = 0;
             foreach (ref readonly var symbol in symbols)
             {

@@ -1,0 +1,39 @@
+using System.Runtime.CompilerServices;
+
+namespace ModelZoo.Plugins.TextTokenizers.Models;
+
+/// <summary>Ids that are being collected.</summary>
+internal sealed class IdBuffer
+{
+    private int[] _items = new int[256];
+
+    public int Count { get; private set; }
+
+    public ReadOnlySpan<int> Span => _items.AsSpan(0, Count);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public void Add(int id)
+    {
+        if (Count == _items.Length) Grow(1);
+        _items[Count++] = id;
+    }
+
+    public void Clear() => Count = 0;
+
+    /// <summary>Forgets the ids from <paramref name="count"/> on.</summary>
+    public void Truncate(int count) => Count = count;
+
+    public int[] ToArray() => Span.ToArray();
+
+    /// <summary>Room for <paramref name="more"/> further ids; those that are written count after <see cref="Advance"/>.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public Span<int> Room(int more)
+    {
+        if (Count + more > _items.Length) Grow(more);
+        return _items.AsSpan(Count);
+    }
+
+    public void Advance(int count) => Count += count;
+
+    private void Grow(int more) => Array.Resize(ref _items, Math.Max(_items.Length * 2, Count + more));
+}
