@@ -32,7 +32,16 @@ internal static class CommandLine
         root.Options.Add(Manifest);
         root.Options.Add(Plugin);
         root.Options.Add(Verbose);
+        root.Subcommands.Add(ListCommand.Create(terminal));
+        root.Subcommands.Add(InfoCommand.Create(terminal));
+        root.Subcommands.Add(TokenizeCommand.CreateTokenize(terminal));
+        root.Subcommands.Add(TokenizeCommand.CreateDetokenize(terminal));
+        root.Subcommands.Add(GenerateCommand.Create(terminal));
+        root.Subcommands.Add(EvaluateCommand.Create(terminal));
         root.Subcommands.Add(VerifyCommand.Create(terminal));
+        root.Subcommands.Add(ReplayCommand.Create(terminal));
+        root.Subcommands.Add(DoctorCommand.Create(terminal));
+        ZooCommand.ShowExamples(root);
         return root;
     }
 

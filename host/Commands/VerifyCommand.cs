@@ -2,6 +2,7 @@ using System.CommandLine;
 using System.Globalization;
 using ModelZoo.Host.Hosting;
 using ModelZoo.Host.Loading;
+using ModelZoo.Host.Verification;
 using ModelZoo.Networks.Parity;
 using Spectre.Console;
 
@@ -15,8 +16,8 @@ internal static class VerifyCommand
         var paths = new Argument<string[]>("PATH") { Description = "Folders of parity cases, or folders above them.", Arity = ArgumentArity.OneOrMore };
         var device = new Option<string>("--device") { Description = "cpu, webgpu[:n], cuda[:n], tensorrt[:n] or auto.", HelpName = "D", DefaultValueFactory = _ => "cpu" };
         var json = new Option<bool>("--json") { Description = "One line of JSON a case." };
-        var command = new Command("verify", "Runs parity cases: the model must compute what the authors' own code did. Exit code 0 only if every case passes.".WithExamples(
-            "modelzoo verify tests/parity", "modelzoo verify ../shared/parity/speech/encodec --device webgpu", "modelzoo verify ../shared/parity --json > parity.jsonl")) { paths, device, json };
+        var command = new ZooCommand("verify", "Runs parity cases: the model must compute what the authors' own code did. Exit code 0 only if every case passes.",
+            "modelzoo verify tests/parity", "modelzoo verify ../shared/parity/speech/encodec --device webgpu", "modelzoo verify ../shared/parity --json > parity.jsonl") { paths, device, json };
         return command.Runs(terminal, async (parsed, services, cancel) =>
         {
             var folders = parsed.GetRequiredValue(paths).SelectMany(ParityCase.Find).Distinct().ToList();
@@ -33,6 +34,8 @@ internal static class VerifyCommand
                 else Write(terminal, report);
             }
 
+            services.GetRequiredService<ParityLedger>().Record(reports, name, model => catalog.Find(Contracts.ModelId.Parse(model)) is { } found
+                ? PluginDigest.Of(catalog.Plugins.First(record => record.Loaded == found.Plugin).Path) : null, services.GetRequiredService<TimeProvider>().GetUtcNow());
             if (folders.Count == 0) terminal.Error.MarkupLine("[red]error[/] There are no cases (folders with case.json) here.");
             var counts = reports.GroupBy(report => report.Status).OrderBy(group => group.Key).Select(group => $"{group.Count()} {group.Key.ToString().ToLowerInvariant()}");
             terminal.Error.MarkupLineInterpolated($"{reports.Count} cases: {string.Join(", ", counts)}");

@@ -38,7 +38,4 @@ internal static class ZooAction
         });
         return command;
     }
-
-    /// <summary>Adds examples to a command's help.</summary>
-    public static string WithExamples(this string description, params string[] examples) => $"{description}\n\nExamples:\n{string.Join('\n', examples.Select(example => "  " + example))}";
 }

@@ -1,5 +1,12 @@
+using ModelZoo.Contracts;
+using ModelZoo.Host.Evaluation;
 using ModelZoo.Host.Loading;
 using ModelZoo.Host.Manifest;
+using ModelZoo.Host.Media;
+using ModelZoo.Host.Models;
+using ModelZoo.Host.Replay;
+using ModelZoo.Host.Scheduling;
+using ModelZoo.Host.Verification;
 using ModelZoo.Inference;
 
 namespace ModelZoo.Host.Hosting;
@@ -34,7 +41,24 @@ internal static class Zoo
         .AddSingleton<IPluginLoader, PluginLoader>()
         .AddSingleton<PluginCatalog>()
         .AddSingleton(provider => Engine(provider.GetService<ILoggerFactory>()))
-        .AddSingleton(provider => new PluginServices(provider.GetRequiredService<Lazy<InferenceRuntime>>()));
+        .AddSingleton(provider => new PluginServices(provider.GetRequiredService<Lazy<InferenceRuntime>>()))
+        .AddSingleton(TimeProvider.System)
+        .AddSingleton<ModelResolver>()
+        .AddSingleton<ModelPool>()
+        .AddSingleton<ModelMeter>()
+        .AddSingleton<ProvenanceSource>()
+        .AddSingleton<MediaFiles>()
+        .AddSingleton<IMediaReader>(provider => provider.GetRequiredService<MediaFiles>())
+        .AddSingleton<IModelRunner, ModelRunner>()
+        .Decorate<IModelRunner, ContainingRunner>()
+        .Decorate<IModelRunner, AdmittingRunner>()
+        .Decorate<IModelRunner, MeteringRunner>()
+        .AddSingleton<ModelVerbs>()
+        .AddSingleton<Evaluator>()
+        .AddSingleton(new ParityLedger(Path.Combine(CacheFolder, "parity.json")));
+
+    /// <summary>The host's version.</summary>
+    public static string Version { get; } = typeof(Zoo).Assembly.GetName().Version!.ToString(3);
 
     /// <summary>Where the host keeps what it can make again.</summary>
     public static string CacheFolder => Environment.GetEnvironmentVariable("MODELZOO_CACHE")

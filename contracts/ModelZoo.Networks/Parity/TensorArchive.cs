@@ -26,13 +26,22 @@ public static class TensorArchive
     public static OrderedDictionary<string, Tensor> Read(string path, out IReadOnlyDictionary<string, string> metadata)
     {
         if (!File.Exists(path)) throw new CheckpointException(ErrorCodes.CheckpointMissing, "There is no such tensor file.") { Where = path };
+        return Read(File.ReadAllBytes(path), path, out metadata);
+    }
+
+    /// <summary>The tensors of a file in memory.</summary>
+    /// <exception cref="CheckpointException">It breaks the format's rules.</exception>
+    public static OrderedDictionary<string, Tensor> Read(byte[] file, string where) => Read(file, where, out _);
+
+    private static OrderedDictionary<string, Tensor> Read(byte[] file, string where, out IReadOnlyDictionary<string, string> metadata)
+    {
         try
         {
-            return Parse(File.ReadAllBytes(path), out metadata);
+            return Parse(file, out metadata);
         }
         catch (Exception error) when (error is JsonException or InvalidDataException or KeyNotFoundException or InvalidOperationException or FormatException or ArgumentException or OverflowException)
         {
-            throw new CheckpointException(ErrorCodes.CheckpointMalformed, $"The tensor file cannot be read: {error.Message}", error) { Where = path };
+            throw new CheckpointException(ErrorCodes.CheckpointMalformed, $"The tensor file cannot be read: {error.Message}", error) { Where = where };
         }
     }
 

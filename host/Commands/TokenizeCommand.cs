@@ -1,0 +1,114 @@
+using System.CommandLine;
+using System.Globalization;
+using System.Text.Json.Nodes;
+using ModelZoo.Contracts;
+using ModelZoo.Host.Media;
+using ModelZoo.Host.Replay;
+using ModelZoo.Host.Scheduling;
+using ModelZoo.Host.Terminal;
+using Spectre.Console;
+
+namespace ModelZoo.Host.Commands;
+
+/// <summary><c>modelzoo tokenize</c> and <c>modelzoo detokenize</c>.</summary>
+internal static class TokenizeCommand
+{
+    public static Command CreateTokenize(Terminal.Terminal terminal)
+    {
+        var input = new Option<string?>("--in") { Description = "The file: .wav, .png, .txt, .npy, .obj, .json, .safetensors, or anything that an installed ffmpeg reads.", HelpName = "FILE" };
+        var text = new Option<string?>("--text") { Description = "Text, instead of a file.", HelpName = "TEXT" };
+        var output = new Option<string?>("--out") { Description = "Where the tokens go: .json or .safetensors. Without it they are written to standard output as JSON.", HelpName = "FILE" };
+        var model = new ModelArguments();
+        var command = new ZooCommand("tokenize", "Media to tokens.",
+            "modelzoo tokenize speech/encodec.8khz --in hello.wav --out hello.json", "modelzoo tokenize speech/encodec.8khz --in hello.wav --option bandwidth=1.6 --out hello.safetensors",
+            "modelzoo tokenize text-tokenizers/tokenizer-json --checkpoint ./gpt2 --text \"Hello\"") { input, text, output };
+        model.AddTo(command);
+        return command.Runs(terminal, async (parsed, services, cancel) =>
+        {
+            var path = parsed.GetValue(input);
+            if ((path is null) == (parsed.GetValue(text) is null)) throw new OptionsException(ErrorCodes.OptionType, "Give the input once.") { Expected = "--in FILE or --text TEXT" };
+            var media = path is null ? new Contracts.Text(parsed.GetValue(text)!) : await services.GetRequiredService<MediaFiles>().ReadAsync(path, cancel).ConfigureAwait(false);
+            var given = model.Given(parsed);
+            var result = await services.GetRequiredService<ModelVerbs>().TokenizeAsync(model.Request(parsed), media, given, cancel).ConfigureAwait(false);
+            var target = parsed.GetValue(output);
+            if (target is not null) await OutputFile.WriteAsync(target, stream => MediaFiles.Write(stream, result.Value, target), cancel).ConfigureAwait(false);
+
+            var summary = Summary(media, result);
+            var record = Recording.Make("tokenize", model.Request(parsed), result, given, path is null ? [] : [path], target, 0, parsed.GetValue(text));
+            if (target is not null) await OutputFile.WriteAsync(target + ".run.json", record.ToText(), cancel).ConfigureAwait(false);
+            if (parsed.GetValue(model.Json))
+            {
+                var json = new JsonObject { ["summary"] = new JsonObject(summary.Select(pair => KeyValuePair.Create<string, JsonNode?>(pair.Name, pair.Value))), ["run"] = record.ToJson() };
+                if (target is null) json["tokens"] = TokensFile.ToJson(result.Value);
+                terminal.WriteJson(json);
+            }
+            else
+            {
+                if (target is null) terminal.WriteJsonLine(TokensFile.ToJson(result.Value));
+                var line = string.Join(", ", summary.Select(pair => pair.Shown));
+                if (target is null) terminal.Error.WriteLine(line);
+                else terminal.Writer.WriteLine($"{target}: {line}");
+            }
+
+            return ExitCodes.Ok;
+        });
+    }
+
+    public static Command CreateDetokenize(Terminal.Terminal terminal)
+    {
+        var input = new Option<string>("--in") { Description = "The tokens, as `modelzoo tokenize` wrote them.", HelpName = "TOKENS", Required = true };
+        var output = new Option<string>("--out") { Description = "Where the media goes; the extension says how.", HelpName = "FILE", Required = true };
+        var model = new ModelArguments();
+        var command = new ZooCommand("detokenize", "Tokens to media.", "modelzoo detokenize speech/encodec.8khz --in hello.json --out again.wav") { input, output };
+        model.AddTo(command);
+        return command.Runs(terminal, async (parsed, services, cancel) =>
+        {
+            var (path, target) = (parsed.GetRequiredValue(input), parsed.GetRequiredValue(output));
+            var tokens = (await services.GetRequiredService<MediaFiles>().ReadAsync(path, cancel).ConfigureAwait(false)).Expect<Tokens>();
+            var given = model.Given(parsed);
+            var result = await services.GetRequiredService<ModelVerbs>().DetokenizeAsync(model.Request(parsed), tokens, given, cancel).ConfigureAwait(false);
+            await OutputFile.WriteAsync(target, stream => MediaFiles.Write(stream, result.Value, target), cancel).ConfigureAwait(false);
+            var record = Recording.Make("detokenize", model.Request(parsed), result, given, [path], target, 0, null);
+            await OutputFile.WriteAsync(target + ".run.json", record.ToText(), cancel).ConfigureAwait(false);
+            if (parsed.GetValue(model.Json)) terminal.WriteJson(new JsonObject { ["run"] = record.ToJson() });
+            else terminal.Writer.WriteLine($"{target}: {Describe(result.Value)}, {result.Elapsed.TotalSeconds.ToString("0.00", CultureInfo.InvariantCulture)} s");
+            return ExitCodes.Ok;
+        });
+    }
+
+    /// <summary>Media in a few words.</summary>
+    public static string Describe(Contracts.Media media) => media switch
+    {
+        Audio audio => FormattableString.Invariant($"{audio.Seconds:0.00} s of sound, {audio.SampleRate} Hz, {audio.Channels} channel{(audio.Channels == 1 ? "" : "s")}"),
+        Contracts.Image image => $"picture of {image.Width} x {image.Height}",
+        Video video => FormattableString.Invariant($"video of {video.Frames.Shape[0]} frames, {video.FrameRate:0.##} a second"),
+        Motion motion => FormattableString.Invariant($"motion of {motion.Features.Shape[0]} frames ({motion.Representation})"),
+        Mesh mesh => $"mesh of {mesh.Vertices.Shape[0]} vertices and {mesh.Faces?.Shape[0] ?? 0} faces",
+        Items items => $"{items.Ids.Count} items",
+        Contracts.Text text => $"{text.Value.Length} characters",
+        Tokens tokens => $"tokens of {tokens.Ids}",
+        _ => media.Modality.ToString().ToLowerInvariant(),
+    };
+
+    private static IReadOnlyList<(string Name, JsonNode Value, string Shown)> Summary(Contracts.Media media, VerbResult<Tokens> result)
+    {
+        var tokens = result.Value;
+        var list = new List<(string, JsonNode, string)>();
+        if (media is Audio audio) list.Add(("duration_seconds", audio.Seconds, Number(audio.Seconds, "0.00") + " s"));
+        else list.Add(("source", Describe(media), Describe(media)));
+        list.Add(("tokens", tokens.Ids.Length, $"{tokens.Ids.Length} tokens ({string.Join(" x ", tokens.Ids.Shape.ToArray())})"));
+        if (tokens.FrameRate is { } rate)
+        {
+            var codebooks = tokens.Space.Layout == TokenLayout.Frames ? (int)tokens.Ids.Shape[0] : 1;
+            var sizes = tokens.Space.VocabularySizes;
+            var bits = Enumerable.Range(0, codebooks).Sum(i => Math.Log2(sizes.Count == 1 ? sizes[0] : sizes[Math.Min(i, sizes.Count - 1)]));
+            list.Add(("kbit_per_second", rate * bits / 1000, Number(rate * bits / 1000, "0.###") + " kbit/s"));
+        }
+
+        list.Add(("elapsed_seconds", result.Elapsed.TotalSeconds, Number(result.Elapsed.TotalSeconds, "0.000") + " s of work"));
+        if (media is Audio sound) list.Add(("real_time_factor", sound.Seconds / result.Elapsed.TotalSeconds, Number(sound.Seconds / result.Elapsed.TotalSeconds, "0.0") + "x real time"));
+        return list;
+    }
+
+    private static string Number(double value, string format) => value.ToString(format, CultureInfo.InvariantCulture);
+}

@@ -1,0 +1,149 @@
+using System.Text;
+using System.Text.Json;
+using System.Text.Json.Nodes;
+using ModelZoo.Contracts;
+using ModelZoo.Networks.Parity;
+
+namespace ModelZoo.Host.Media;
+
+/// <summary>Reads and writes media by file extension: WAV, PNG, text, motion and arrays (.npy), meshes (.obj), items and tokens (.json), tensors (.safetensors); all else through ffmpeg.</summary>
+internal sealed class MediaFiles : IMediaReader
+{
+    /// <inheritdoc/>
+    public bool CanRead(string path) =>
+        Path.GetExtension(path).ToLowerInvariant() is ".wav" or ".png" or ".txt" or ".npy" or ".obj" or ".json" or ".safetensors" || Ffmpeg.Knows(path);
+
+    /// <inheritdoc/>
+    public async ValueTask<Contracts.Media> ReadAsync(string path, CancellationToken cancel = default)
+    {
+        if (!File.Exists(path)) throw new MediaException(ErrorCodes.MediaMalformed, "There is no such file.") { Where = path };
+        var extension = Path.GetExtension(path).ToLowerInvariant();
+        if (Ffmpeg.Knows(path)) return await Ffmpeg.ReadAsync(path, cancel).ConfigureAwait(false);
+        if (extension == ".safetensors") return ReadTensors(path);
+        var bytes = await ReadBytesAsync(path, cancel).ConfigureAwait(false);
+        return extension switch
+        {
+            ".wav" => WavFile.Read(bytes, path),
+            ".png" => PngReader.Read(bytes, path),
+            ".txt" => new Text(ReadText(bytes, path)),
+            ".npy" => ToMotion(NpyFile.Read(bytes, path)),
+            ".obj" => ObjFile.Read(ReadText(bytes, path), path),
+            ".json" => ReadJson(bytes, path),
+            _ => throw new MediaException(ErrorCodes.MediaUnsupported, "Files of this kind are not read.") { Where = path, Expected = ".wav, .png, .txt, .npy, .obj, .json, .safetensors, or what ffmpeg reads" },
+        };
+    }
+
+    /// <summary>Writes media in the format of the extension.</summary>
+    /// <exception cref="MediaException">That kind of media is not written in that format.</exception>
+    public static void Write(Stream output, Contracts.Media media, string path)
+    {
+        switch (media, Path.GetExtension(path).ToLowerInvariant())
+        {
+            case (Audio audio, ".wav"):
+                WavFile.Write(output, audio, WavEncoding.Float32);
+                break;
+            case (Image image, ".png"):
+                PngWriter.Write(output, image);
+                break;
+            case (Text text, ".txt"):
+                output.Write(Encoding.UTF8.GetBytes(text.Value));
+                break;
+            case (Motion motion, ".npy"):
+                NpyFile.Write(output, motion.Features);
+                break;
+            case (Mesh mesh, ".obj"):
+                ObjFile.Write(output, mesh);
+                break;
+            case (Items items, ".json"):
+                output.Write(Encoding.UTF8.GetBytes(ItemsJson(items).ToJsonString()));
+                break;
+            case (Tokens tokens, ".json"):
+                output.Write(Encoding.UTF8.GetBytes(TokensFile.ToJson(tokens).ToJsonString()));
+                break;
+            case (Tokens tokens, ".safetensors"):
+                TokensFile.WriteTensors(output, tokens);
+                break;
+            case (NamedTensors tensors, ".safetensors"):
+                TensorArchive.Write(output, tensors.Values);
+                break;
+            default:
+                throw new MediaException(ErrorCodes.MediaUnsupported, $"{media.Modality} is not written to a file of this kind.") { Where = path, Expected = Extension(media.Modality) };
+        }
+    }
+
+    /// <summary>The extension in which a kind of media is written.</summary>
+    public static string Extension(Modality modality) => modality switch
+    {
+        Modality.Audio => ".wav",
+        Modality.Image => ".png",
+        Modality.Text => ".txt",
+        Modality.Motion => ".npy",
+        Modality.Mesh => ".obj",
+        Modality.Items => ".json",
+        Modality.Tokens => ".json",
+        _ => ".safetensors",
+    };
+
+    /// <summary>A list of items as JSON.</summary>
+    public static JsonObject ItemsJson(Items items)
+    {
+        var json = new JsonObject { ["ids"] = new JsonArray([.. items.Ids.Select(id => (JsonNode)id)]) };
+        if (items.Scores is { } scores) json["scores"] = new JsonArray([.. scores.Select(score => (JsonNode)score)]);
+        return json;
+    }
+
+    private static async Task<byte[]> ReadBytesAsync(string path, CancellationToken cancel)
+    {
+        try
+        {
+            return await File.ReadAllBytesAsync(path, cancel).ConfigureAwait(false);
+        }
+        catch (Exception error) when (error is IOException or UnauthorizedAccessException)
+        {
+            throw new MediaException(ErrorCodes.MediaMalformed, $"The file cannot be read: {error.Message}", error) { Where = path };
+        }
+    }
+
+    private static string ReadText(byte[] bytes, string path)
+    {
+        try
+        {
+            return new UTF8Encoding(false, throwOnInvalidBytes: true).GetString(bytes.AsSpan().StartsWith("\uFEFF"u8) ? bytes.AsSpan(3) : bytes);
+        }
+        catch (DecoderFallbackException error)
+        {
+            throw new MediaException(ErrorCodes.MediaMalformed, "The text is not UTF-8.", error) { Where = path };
+        }
+    }
+
+    private static Contracts.Media ReadTensors(string path)
+    {
+        var tensors = TensorArchive.Read(path, out var metadata);
+        return metadata.ContainsKey("tokens") ? TokensFile.ReadTensors(path) : new NamedTensors(tensors);
+    }
+
+    // Token files say so; else it is a history: a list of ids, or {"ids": [...]}.
+    private static Contracts.Media ReadJson(byte[] bytes, string path)
+    {
+        try
+        {
+            using var document = JsonDocument.Parse(bytes);
+            var root = document.RootElement;
+            if (root.ValueKind == JsonValueKind.Object && root.TryGetProperty("format", out _)) return TokensFile.FromJson(bytes, path);
+            var ids = root.ValueKind == JsonValueKind.Object ? root.GetProperty("ids") : root;
+            return new Items([.. ids.EnumerateArray().Select(id => id.ValueKind == JsonValueKind.String ? id.GetString()! : id.GetRawText())]);
+        }
+        catch (Exception error) when (error is JsonException or KeyNotFoundException or InvalidOperationException)
+        {
+            throw new MediaException(ErrorCodes.MediaMalformed, "This is neither a file of tokens nor a list of items.", error) { Where = path, Expected = "[\"id\", ...] or {\"ids\": [...]}" };
+        }
+    }
+
+    // HumanML3D's arrays: (frames, 263) features at 20 frames a second, or (frames, 22, 3) joints.
+    private static Contracts.Media ToMotion(Tensor tensor) => tensor switch
+    {
+        Tensor<float> { Rank: 2 } features => new Motion(features, 20, features.Shape[1] is 263 or 251 ? $"humanml3d-{features.Shape[1]}" : $"features-{features.Shape[1]}"),
+        Tensor<float> { Rank: 3 } joints when joints.Shape[2] == 3 => new Motion(joints.Reshape(joints.Shape[0], joints.Shape[1] * 3), 20, $"joints-{joints.Shape[1]}"),
+        _ => new NamedTensors(new Dictionary<string, Tensor> { ["array"] = tensor }),
+    };
+}

@@ -1,0 +1,184 @@
+using ModelZoo.Contracts;
+using ModelZoo.Host.Loading;
+using ModelZoo.Host.Manifest;
+
+namespace ModelZoo.Host.Models;
+
+/// <summary>
+/// The models in memory. A model opens when it is first asked for, once however many ask; it is leased while in use, and leaves by least recent use when its device's budget is exceeded. A load that failed is not tried
+/// again at once.
+/// </summary>
+internal sealed class ModelPool(ModelResolver resolver, HostManifest manifest, TimeProvider clock) : IAsyncDisposable
+{
+    /// <summary>How long a failed load answers for itself before it is tried again.</summary>
+    public static readonly TimeSpan RetryAfter = TimeSpan.FromSeconds(5);
+
+    private readonly Lock _lock = new();
+    private readonly Dictionary<ModelRequest, ResidentModel> _models = [];
+    private readonly HashSet<ResidentModel> _leaving = [];
+    private long _uses;
+
+    /// <summary>The models in memory with what they take.</summary>
+    public IReadOnlyList<ResidentModel> Residents
+    {
+        get
+        {
+            lock (_lock) return [.. _models.Values];
+        }
+    }
+
+    /// <summary>A model that stays until the lease is disposed.</summary>
+    /// <exception cref="ModelZooException">It is unknown, cannot be opened, or does not fit into its device's budget.</exception>
+    public async Task<ModelLease> AcquireAsync(ModelRequest request, CancellationToken cancel = default)
+    {
+        while (true)
+        {
+            var resident = Join(request);
+            try
+            {
+                var model = await resident.Load.WaitAsync(cancel).ConfigureAwait(false);
+                await AdmitAsync(resident, model).ConfigureAwait(false);
+                return new(this, resident, model);
+            }
+            catch (OperationCanceledException) when (!cancel.IsCancellationRequested && resident.IsAbandoned)
+            {
+                Leave(resident, failed: false); // the last who waited gave up just as we joined: begin anew
+            }
+            catch (OperationCanceledException) when (cancel.IsCancellationRequested)
+            {
+                Leave(resident, failed: false);
+                throw;
+            }
+            catch (Exception error)
+            {
+                Leave(resident, failed: true);
+                throw error is ModelZooException ? error : new ModelZooException(ErrorCodes.PluginFailed, $"{resident.Id} failed while it was opened: {error.GetType().Name}: {error.Message}", error) { Where = resident.Plugin.Name };
+            }
+        }
+    }
+
+    /// <summary>Lets the models of a plugin go as soon as nobody uses them, and ends when they are gone. Requests from now on open them anew.</summary>
+    public async Task RetireAsync(LoadedPlugin plugin)
+    {
+        List<ResidentModel> leaving;
+        lock (_lock)
+        {
+            foreach (var model in _models.Values.Where(model => model.Plugin == plugin).ToList()) Retire(model);
+            leaving = [.. _leaving.Where(model => model.Plugin == plugin)];
+        }
+
+        await Task.WhenAll(leaving.Select(model => model.Gone)).ConfigureAwait(false);
+    }
+
+    /// <inheritdoc/>
+    public async ValueTask DisposeAsync()
+    {
+        List<ResidentModel> all;
+        lock (_lock)
+        {
+            all = [.. _models.Values];
+            foreach (var model in all) Retire(model);
+            all = [.. all.Where(model => model.Users == 0)];
+        }
+
+        await Task.WhenAll(all.Select(model => model.Gone)).ConfigureAwait(false);
+    }
+
+    internal void Release(ResidentModel resident) => Leave(resident, failed: false);
+
+    private ResidentModel Join(ModelRequest request)
+    {
+        lock (_lock)
+        {
+            if (_models.TryGetValue(request, out var resident))
+            {
+                if (resident.FailedAt is not { } failed || clock.GetUtcNow() - failed < RetryAfter)
+                {
+                    resident.Users++;
+                    return resident;
+                }
+
+                Retire(resident);
+            }
+
+            var resolved = resolver.Resolve(request);
+            var lease = resolved.Plugin.TryLease() ?? throw new ModelZooException(ErrorCodes.ModelUnknown, $"The plugin of {request.Id} is being replaced.") { Remedy = "Ask again." };
+            resident = new(request, resolved, lease) { Users = 1 };
+            _models.Add(request, resident);
+            return resident;
+        }
+    }
+
+    // Counts the model's bytes once, and makes room for them.
+    private Task AdmitAsync(ResidentModel resident, IModel model)
+    {
+        List<ResidentModel> evicted = [];
+        lock (_lock)
+        {
+            if (resident.Memory is not null) return Task.CompletedTask;
+            resident.Memory = new(model.Facts.MappedBytes, model.Facts.PrivateBytes, model.Facts.DeviceBytes);
+            if (!manifest.Memory.TryGetValue(resident.Source.Device, out var budget)) return Task.CompletedTask;
+            while (Charged(resident.Source.Device) > budget)
+            {
+                var idle = _models.Values.Where(other => other.Users == 0 && other.Source.Device == resident.Source.Device).MinBy(other => other.LastUse);
+                if (idle is null)
+                {
+                    Retire(resident);
+                    throw new ModelZooException("model.over-budget", $"{resident.Id} does not fit into the memory budget of {resident.Source.Device}.")
+                    {
+                        Expected = $"{budget} bytes in all", Found = $"{resident.Memory.Value.Charged} bytes beside {Charged(resident.Source.Device)} in use", Remedy = "Raise \"memory\" in plugins.json, or wait until other models are idle.",
+                    };
+                }
+
+                Retire(idle);
+                evicted.Add(idle);
+            }
+        }
+
+        return Task.WhenAll(evicted.Select(model => model.Gone));
+    }
+
+    private long Charged(string device) => _models.Values.Where(model => model.Source.Device == device).Sum(model => model.Memory?.Charged ?? 0);
+
+    private void Leave(ResidentModel resident, bool failed)
+    {
+        lock (_lock)
+        {
+            resident.Users--;
+            resident.LastUse = ++_uses;
+            if (failed) resident.FailedAt ??= clock.GetUtcNow();
+            if (resident.Users == 0 && !resident.Load.IsCompleted) resident.Abandon();
+            if (resident.IsAbandoned || (resident.Retired && resident.Users == 0)) Retire(resident);
+        }
+    }
+
+    // Takes a model out of the table; it is disposed at once, or when its last user leaves.
+    private void Retire(ResidentModel resident)
+    {
+        if (_models.TryGetValue(resident.Key, out var current) && current == resident) _models.Remove(resident.Key);
+        resident.Retired = true;
+        if (resident.Users > 0)
+        {
+            _leaving.Add(resident);
+            return;
+        }
+
+        _leaving.Remove(resident);
+        _ = Task.Run(resident.DisposeAsync);
+    }
+}
+
+/// <summary>A model in use.</summary>
+internal sealed class ModelLease(ModelPool pool, ResidentModel resident, IModel model) : IDisposable
+{
+    private ModelPool? _pool = pool;
+
+    /// <summary>The model.</summary>
+    public IModel Model { get; } = model;
+
+    /// <summary>What is known about it.</summary>
+    public ResidentModel Resident { get; } = resident;
+
+    /// <inheritdoc/>
+    public void Dispose() => Interlocked.Exchange(ref _pool, null)?.Release(Resident);
+}

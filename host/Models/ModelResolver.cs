@@ -1,0 +1,70 @@
+using System.Text.Json;
+using ModelZoo.Contracts;
+using ModelZoo.Host.Hosting;
+using ModelZoo.Host.Loading;
+using ModelZoo.Host.Manifest;
+
+namespace ModelZoo.Host.Models;
+
+/// <summary>A model that can be opened: who implements it and from what.</summary>
+/// <param name="Plugin">The plugin, not yet leased.</param>
+/// <param name="Architecture">The architecture.</param>
+/// <param name="Source">What it is opened from.</param>
+/// <param name="Options">Options that replace the model's defaults.</param>
+internal sealed record ResolvedModel(LoadedPlugin Plugin, ModelArchitecture Architecture, ModelSource Source, JsonElement? Options);
+
+/// <summary>Finds the plugin and the weights of a model.</summary>
+internal sealed class ModelResolver(PluginCatalog catalog, HostManifest manifest, PluginServices services)
+{
+    /// <summary>The model of a request.</summary>
+    /// <exception cref="ModelZooException">No plugin has it, or it needs a tag (<see cref="ErrorCodes.ModelUnknown"/>).</exception>
+    public ResolvedModel Resolve(ModelRequest request)
+    {
+        var (plugin, architecture) = catalog.Find(request.Id) ?? throw Unknown(request.Id);
+        var (id, entry) = request.Checkpoint is not null ? (request.Id, new ModelEntry()) : Entry(request.Id);
+        var source = new ModelSource
+        {
+            Id = id,
+            Folder = request.Checkpoint is { } folder ? Path.GetFullPath(folder) : entry.Checkpoint,
+            Parts = entry.Parts,
+            Device = Inference.Device.Parse(request.Device ?? entry.Device ?? manifest.Device ?? "cpu").ToString(),
+            Settings = entry.Settings ?? Settings(plugin),
+            Services = services,
+        };
+        return new(plugin, architecture, source, entry.Options);
+    }
+
+    /// <summary>Every model that the manifest names, in order of name.</summary>
+    public IReadOnlyList<ModelId> Named => [.. manifest.Models.Keys.OrderBy(id => id.ToString(), StringComparer.Ordinal)];
+
+    private (ModelId, ModelEntry) Entry(ModelId id)
+    {
+        if (manifest.Models.TryGetValue(id, out var entry)) return (id, entry);
+        var tagged = Named.Where(other => other.WithoutTag == id.WithoutTag).ToList();
+        if (id.Tag is null) return tagged.Count switch
+        {
+            0 => (id, new()),
+            1 => (tagged[0], manifest.Models[tagged[0]]),
+            _ => throw new ModelZooException(ErrorCodes.ModelUnknown, $"There are several models of {id}.") { Expected = string.Join(", ", tagged), Remedy = "Name one with its tag, or a folder with --checkpoint DIR." },
+        };
+        throw new ModelZooException(ErrorCodes.ModelUnknown, $"No weights are named {id}.")
+        {
+            Expected = tagged.Count == 0 ? null : string.Join(", ", tagged),
+            Remedy = $"Name them in plugins.json (\"models\": {{ \"{id}\": {{ \"checkpoint\": \"DIR\" }} }}), or give --checkpoint DIR.",
+        };
+    }
+
+    private JsonElement? Settings(LoadedPlugin plugin) => catalog.Plugins.FirstOrDefault(record => record.Loaded == plugin)?.Entry.Settings;
+
+    private ModelZooException Unknown(ModelId id)
+    {
+        var known = catalog.Ready.SelectMany(plugin => plugin.Plugin.Architectures).Select(architecture => architecture.Card.Id).ToList();
+        var broken = catalog.Plugins.Where(record => record.State is PluginState.Failed or PluginState.Incompatible && record.Name.Replace("-", "", StringComparison.Ordinal).Contains(id.Family.Replace("-", "", StringComparison.Ordinal), StringComparison.OrdinalIgnoreCase)).ToList();
+        return new(ErrorCodes.ModelUnknown, $"No loaded plugin has {id.WithoutTag}.")
+        {
+            Remedy = broken.Count > 0 ? $"{broken[0].Name} is {broken[0].State.ToString().ToLowerInvariant()}: {broken[0].Reason}"
+                : Names.Nearest(id.WithoutTag.ToString(), known) is { } nearest ? $"Did you mean '{nearest}'?"
+                : "`modelzoo list` shows what is loaded.",
+        };
+    }
+}

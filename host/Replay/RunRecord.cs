@@ -1,0 +1,84 @@
+using System.Text.Json;
+using System.Text.Json.Nodes;
+using ModelZoo.Contracts;
+
+namespace ModelZoo.Host.Replay;
+
+/// <summary>
+/// What is needed to do a run again, and to say what differs when it comes out otherwise: plugin, checkpoint and inputs by digest, device, versions, options and seed. It lies beside each result as <c>RESULT.run.json</c>.
+/// </summary>
+internal sealed record RunRecord
+{
+    public const string FormatName = "modelzoo.run/1";
+
+    public string Format { get; init; } = FormatName;
+    public required string Verb { get; init; }
+    public required string Model { get; init; }
+    public string? Checkpoint { get; init; }
+    public required string Device { get; init; }
+    public required JsonElement Options { get; init; }
+    public ulong Seed { get; init; }
+    public string? Prompt { get; init; }
+    public IReadOnlyList<RecordedFile> Inputs { get; init; } = [];
+    public RecordedFile? Output { get; init; }
+    public required Provenance Provenance { get; init; }
+
+    private static readonly JsonSerializerOptions Json = new() { PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower, WriteIndented = true, Encoder = System.Text.Encodings.Web.JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
+
+    public JsonObject ToJson() => JsonSerializer.SerializeToNode(this, Json)!.AsObject();
+
+    public string ToText() => JsonSerializer.Serialize(this, Json) + "\n";
+
+    /// <summary>Reads a record.</summary>
+    /// <exception cref="ModelZooException">It is none.</exception>
+    public static RunRecord Read(string path)
+    {
+        try
+        {
+            var record = JsonSerializer.Deserialize<RunRecord>(File.ReadAllBytes(path), Json);
+            return record is { Format: FormatName } ? record : throw new JsonException($"the format is not {FormatName}");
+        }
+        catch (Exception error) when (error is JsonException or IOException or UnauthorizedAccessException)
+        {
+            throw new ModelZooException("replay.malformed", $"This is not the record of a run: {error.Message}", error) { Where = path, Expected = "a .run.json file, which lies beside each result" };
+        }
+    }
+}
+
+/// <summary>A file by path and SHA-256.</summary>
+internal sealed record RecordedFile(string Path, string Sha256)
+{
+    public static RecordedFile Of(string path)
+    {
+        using var stream = File.OpenRead(path);
+        return new(System.IO.Path.GetFullPath(path), Convert.ToHexStringLower(System.Security.Cryptography.SHA256.HashData(stream)));
+    }
+}
+
+/// <summary>Where an answer comes from.</summary>
+internal sealed record Provenance
+{
+    public required string Plugin { get; init; }
+    public required string PluginVersion { get; init; }
+    public required string PluginSha256 { get; init; }
+    public required IReadOnlyDictionary<string, string> CheckpointSha256 { get; init; }
+    public required string Device { get; init; }
+    public string? Engine { get; init; }
+    public required string Host { get; init; }
+    public required string Machine { get; init; }
+
+    /// <summary>What differs from another, as lines for people.</summary>
+    public IEnumerable<string> Differences(Provenance now)
+    {
+        if (PluginSha256 != now.PluginSha256) yield return $"plugin: {Plugin} {PluginVersion} ({PluginSha256[..12]}) was {now.Plugin} {now.PluginVersion} ({now.PluginSha256[..12]})";
+        foreach (var (file, digest) in CheckpointSha256)
+        {
+            if (now.CheckpointSha256.GetValueOrDefault(file) is var other && other != digest) yield return $"checkpoint: {file} has SHA-256 {other?[..12] ?? "none"}, then {digest[..12]}";
+        }
+
+        if (Device != now.Device) yield return $"device: {now.Device}, then {Device}";
+        if (Engine != now.Engine) yield return $"engine: {now.Engine}, then {Engine}";
+        if (Host != now.Host) yield return $"host: {now.Host}, then {Host}";
+        if (Machine != now.Machine) yield return $"machine: {now.Machine}, then {Machine}";
+    }
+}

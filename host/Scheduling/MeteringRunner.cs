@@ -1,0 +1,48 @@
+using System.Diagnostics;
+using System.Diagnostics.Metrics;
+using ModelZoo.Contracts;
+
+namespace ModelZoo.Host.Scheduling;
+
+/// <summary>Counts requests and measures their time, by model, verb and outcome, in the meter <c>ModelZoo</c>.</summary>
+internal sealed class MeteringRunner(IModelRunner inner, ModelMeter meter) : IModelRunner
+{
+    public async Task<T> RunAsync<T>(ModelCall call, Func<Models.ModelLease, CancellationToken, Task<T>> work, CancellationToken cancel)
+    {
+        var started = Stopwatch.GetTimestamp();
+        var outcome = "ok";
+        meter.Running.Add(1);
+        try
+        {
+            return await inner.RunAsync(call, work, cancel).ConfigureAwait(false);
+        }
+        catch (Exception error)
+        {
+            outcome = error is OperationCanceledException ? "cancelled" : error is ModelZooException known ? known.Code : "error";
+            throw;
+        }
+        finally
+        {
+            meter.Running.Add(-1);
+            meter.Seconds.Record(Stopwatch.GetElapsedTime(started).TotalSeconds, new("model", call.Model.Id.ToString()), new("verb", call.Verb), new("outcome", outcome));
+        }
+    }
+}
+
+/// <summary>The host's instruments.</summary>
+internal sealed class ModelMeter : IDisposable
+{
+    private readonly Meter _meter = new("ModelZoo");
+
+    public ModelMeter()
+    {
+        Running = _meter.CreateUpDownCounter<long>("modelzoo.requests.running", description: "Requests that wait or run.");
+        Seconds = _meter.CreateHistogram<double>("modelzoo.request.duration", "s", "Time from request to result, waiting included.");
+    }
+
+    public UpDownCounter<long> Running { get; }
+
+    public Histogram<double> Seconds { get; }
+
+    public void Dispose() => _meter.Dispose();
+}

@@ -1,0 +1,84 @@
+using System.Text.Json;
+using System.Text.Json.Nodes;
+using ModelZoo.Contracts;
+using ModelZoo.Host.Models;
+using ModelZoo.Host.Replay;
+
+namespace ModelZoo.Host.Scheduling;
+
+/// <summary>A result, how long it took, and where it comes from.</summary>
+internal sealed record VerbResult<T>(T Value, TimeSpan Elapsed, ModelOptions Options, ModelId Model, Provenance Provenance);
+
+/// <summary>The three verbs on any model: options bound, media checked, provenance added.</summary>
+internal sealed class ModelVerbs(IModelRunner runner, ProvenanceSource provenance)
+{
+    /// <summary>Media to tokens.</summary>
+    public Task<VerbResult<Tokens>> TokenizeAsync(ModelRequest model, Contracts.Media media, JsonObject options, CancellationToken cancel) =>
+        RunAsync<ITokenize, Tokens>(model, "tokenize", options, tokenizer => tokenizer.TokenizeOptions, (tokenizer, bound, stop) =>
+        {
+            Require(tokenizer.Takes, media);
+            return tokenizer.TokenizeAsync(media, bound, stop).AsTask();
+        }, cancel);
+
+    /// <summary>Tokens to media.</summary>
+    public Task<VerbResult<Contracts.Media>> DetokenizeAsync(ModelRequest model, Tokens tokens, JsonObject options, CancellationToken cancel) =>
+        RunAsync<ITokenize, Contracts.Media>(model, "detokenize", options, tokenizer => tokenizer.TokenizeOptions, (tokenizer, bound, stop) => tokenizer.DetokenizeAsync(tokens, bound, stop).AsTask(), cancel);
+
+    /// <summary>Prompt to media; each step is reported.</summary>
+    public Task<VerbResult<Contracts.Media>> GenerateAsync(ModelRequest model, Prompt prompt, JsonObject options, ulong seed, Action<Generation> report, CancellationToken cancel) =>
+        RunAsync<IGenerate, Contracts.Media>(model, "generate", options, generator => generator.GenerateOptions, async (generator, bound, stop) =>
+        {
+            Contracts.Media? last = null;
+            await foreach (var step in generator.GenerateAsync(prompt, bound, seed, stop).WithCancellation(stop).ConfigureAwait(false))
+            {
+                stop.ThrowIfCancellationRequested();
+                report(step);
+                if (step.IsFinal) last = step.Value;
+            }
+
+            return last ?? throw new ModelZooException(ErrorCodes.PluginFailed, $"{model.Id} ended without a result.") { Remedy = "This is a fault of the plugin; tell its author." };
+        }, cancel);
+
+    /// <summary>A data set to observations, each handed on as it comes.</summary>
+    public Task<VerbResult<int>> ObserveAsync(ModelRequest model, IAsyncEnumerable<Example> examples, JsonObject options, ulong seed, Action<Observation> observe, CancellationToken cancel) =>
+        RunAsync<IEvaluate, int>(model, "evaluate", options, evaluator => evaluator.EvaluateOptions, async (evaluator, bound, stop) =>
+        {
+            var count = 0;
+            await foreach (var observation in evaluator.ObserveAsync(examples, bound, seed, stop).WithCancellation(stop).ConfigureAwait(false))
+            {
+                stop.ThrowIfCancellationRequested();
+                observe(observation);
+                count++;
+            }
+
+            return count;
+        }, cancel);
+
+    /// <summary>Looks at an open model.</summary>
+    public Task<T> InspectAsync<T>(ModelRequest model, Func<ModelLease, CancellationToken, Task<T>> look, CancellationToken cancel) => runner.RunAsync(new(model, "info"), look, cancel);
+
+    private Task<VerbResult<T>> RunAsync<TVerb, T>(ModelRequest model, string verb, JsonObject options, Func<TVerb, OptionsSchema> schema, Func<TVerb, ModelOptions, CancellationToken, Task<T>> work, CancellationToken cancel)
+        where TVerb : class => runner.RunAsync(new(model, verb), async (lease, stop) =>
+        {
+            var capability = lease.Model.Find<TVerb>() ?? throw new ModelZooException(ErrorCodes.VerbUnsupported, $"{model.Id} cannot {verb}.") { Remedy = "`modelzoo list` shows the verbs of each model." };
+            var bound = Bind(schema(capability), lease.Resident.Resolved.Options, verb, options);
+            var started = System.Diagnostics.Stopwatch.GetTimestamp();
+            var value = await work(capability, bound, stop).ConfigureAwait(false);
+            var elapsed = System.Diagnostics.Stopwatch.GetElapsedTime(started);
+            return new VerbResult<T>(value, elapsed, bound, lease.Resident.Id, await provenance.OfAsync(lease, stop).ConfigureAwait(false));
+        }, cancel);
+
+    // The manifest's options of the verb under those of the request.
+    private static ModelOptions Bind(OptionsSchema schema, JsonElement? manifest, string verb, JsonObject given)
+    {
+        var all = manifest is { } options && options.TryGetProperty(verb, out var ofVerb) ? JsonObject.Create(ofVerb)! : [];
+        foreach (var (name, value) in given) all[name] = value?.DeepClone();
+        return schema.Bind(JsonSerializer.SerializeToElement(all));
+    }
+
+    private static void Require(Modality expected, Contracts.Media media)
+    {
+        if (media.Modality != expected)
+            throw new MediaException(ErrorCodes.MediaUnsupported, "The model takes another kind of media.") { Expected = expected.ToString().ToLowerInvariant(), Found = media.Modality.ToString().ToLowerInvariant() };
+    }
+}
