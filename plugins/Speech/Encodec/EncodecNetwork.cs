@@ -124,7 +124,7 @@ internal static class EncodecNetwork
         var total = kernel - stride;
         var after = config.UseCausalConv ? (int)Math.Ceiling(total * config.TrimRightRatio) : total / 2;
         var (weight, bias) = (Weight(scope["conv"], config, x.Shape[1].Size, outputs, kernel), scope["conv"].Weight("bias", outputs));
-        if (config.NormType == "weight_norm") return scope["conv"].ConvTranspose(x, weight, bias, stride, total - after, after, 0, 1);
+        if (config.NormType == "weight_norm") return scope["conv"].ConvTranspose(x, weight, bias, stride, trimStart: total - after, trimEnd: after, outputPadding: 0, groups: 1);
         // The norm sees the untrimmed signal.
         var y = Normalized(scope, scope["conv"].ConvTranspose(x, weight, bias, stride), config);
         return y.Slice(2, total - after, y.Shape[2] - after);
