@@ -209,7 +209,7 @@ public sealed class DacModel : CodecModel
         var transformers = File.Exists(Path.Combine(folder, "config.json"));
         var checkpoint = transformers || source.Parts.Count > 0 ? source.OpenCheckpoint() : Checkpoint.Open(folder, "state_dict");
         var config = transformers ? PublishedConfig.Read<DacConfig>(folder).Value : DacConfig.FromMetadata(Checkpoint.Open(checkpoint.Files[0], "metadata.kwargs").Values);
-        var weights = transformers ? TransformersKeys(config.DownsamplingRatios.Length).Apply(checkpoint) : checkpoint;
+        var weights = transformers ? TransformersKeys(config.DownsamplingRatios.Length).Apply(checkpoint) : KeyMap.WeightNorm.Apply(checkpoint);
         return ValueTask.FromResult<IModel>(new DacModel(source.Id.ToString(), config, checkpoint, NetworkContext.Of(source, weights)));
     }
 

@@ -21,12 +21,13 @@ public sealed record CodecOptions : ModelOptions
 /// <param name="HopLength">Samples of one frame.</param>
 /// <param name="Codebooks">Number of codebooks.</param>
 /// <param name="CodebookSize">Codes of each.</param>
-public sealed record CodecFormat(int SampleRate, int HopLength, int Codebooks, int CodebookSize);
+/// <param name="Layout">How tokens are arranged: (codebooks, frames), or one sequence from coarse to fine.</param>
+public sealed record CodecFormat(int SampleRate, int HopLength, int Codebooks, int CodebookSize, TokenLayout Layout = TokenLayout.Frames);
 
 /// <summary>What all mono codecs do the same: resampling, tokens, evaluation. A paper brings the two directions and the reference's calls.</summary>
 public abstract class CodecModel(string id, CodecFormat format, Checkpoint checkpoint) : IModel, ITokenize<Audio, CodecOptions>, IEvaluate, IReferenceCalls
 {
-    private readonly Lazy<TokenSpace> _space = new(() => new(id, TokenLayout.Frames, [.. Enumerable.Repeat(format.CodebookSize, format.Codebooks)], checkpoint.Digest));
+    private readonly Lazy<TokenSpace> _space = new(() => new(id, format.Layout, [.. Enumerable.Repeat(format.CodebookSize, format.Codebooks)], checkpoint.Digest));
 
     /// <summary>What the codec's numbers mean.</summary>
     protected CodecFormat Format => format;
@@ -72,7 +73,7 @@ public abstract class CodecModel(string id, CodecFormat format, Checkpoint check
     public async ValueTask<Audio> DetokenizeAsync(Tokens tokens, CodecOptions options, CancellationToken cancel = default)
     {
         tokens.Expect(_space.Value);
-        if (tokens.Ids.Rank != 2 || tokens.Ids.Length == 0 || tokens.Ids.Shape[0] > format.Codebooks)
+        if (format.Layout == TokenLayout.Frames && (tokens.Ids.Rank != 2 || tokens.Ids.Length == 0 || tokens.Ids.Shape[0] > format.Codebooks))
             throw new MediaException(ErrorCodes.TokensInvalid, "The codec's tokens are (codebooks, frames).") { Expected = $"1..{format.Codebooks} codebooks", Found = tokens.Ids.ToString() };
         var samples = (await DecodeAsync(tokens.Ids, cancel).ConfigureAwait(false)).Span;
         var length = tokens.SourceLength > 0 ? (int)Math.Min(tokens.SourceLength, samples.Length) : samples.Length;
@@ -102,10 +103,10 @@ public abstract class CodecModel(string id, CodecFormat format, Checkpoint check
         return ValueTask.CompletedTask;
     }
 
-    /// <summary>Samples (1, 1, T) to codes (codebooks, frames).</summary>
+    /// <summary>Samples (1, 1, T) to codes, arranged as the format says.</summary>
     protected abstract Task<Tensor<int>> EncodeAsync(Tensor<float> samples, int codebooks, CancellationToken cancel);
 
-    /// <summary>Codes (codebooks, frames) to samples (.., T).</summary>
+    /// <summary>Codes, arranged as the format says, to samples (.., T).</summary>
     protected abstract Task<Tensor<float>> DecodeAsync(Tensor<int> codes, CancellationToken cancel);
 
     private int Codebooks(CodecOptions options) => (options.Codebooks ?? format.Codebooks) is var codebooks && codebooks <= format.Codebooks

@@ -30,6 +30,9 @@ internal static class CodecTensors
         return ids;
     }
 
+    /// <summary>Network codes (Q, 1, T) as tokens (Q, T).</summary>
+    public static Tensor<int> ToTokensByCodebook(this Tensor<long> codes) => codes.Reshape(1, codes.Shape[0], codes.Shape[2]).ToTokens();
+
     /// <summary>Tokens (Q, T) as network codes (1, Q, T).</summary>
     public static Tensor<long> ToCodes(this Tensor<int> ids)
     {
