@@ -222,6 +222,9 @@ public static class ValueShape
     public static Value GatherElements(this Value x, Value indices, int axis) =>
         x.Graph.Node(x.Path, "GatherElements", [x, indices], x.Type, indices.Shape, ("axis", (long)x.Shape.Axis(axis)));
 
+    /// <summary>One row for each sample. x (B, N, D), rows (B) int64 -> (B, D).</summary>
+    public static Value Pick(this Value x, Value rows) => x.GatherElements(rows.Unsqueeze(1, 2).Expand(x.Shape[0], 1, x.Shape[2]), 1).Squeeze(1);
+
     private static Dim Infer(Value x, Dim[] dims, int open)
     {
         var rest = dims.Where((_, i) => i != open).ToList();

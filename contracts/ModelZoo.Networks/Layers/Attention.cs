@@ -14,10 +14,13 @@ public sealed record AttentionOptions
     /// <summary>Factor on the scores; null is 1 / sqrt(head width).</summary>
     public double? Scale { get; init; }
 
-    /// <summary>True when a query sees only keys up to its own position.</summary>
+    /// <summary>True when a query sees only keys up to its own position; the last query sits at the last key.</summary>
     public bool Causal { get; init; }
 
-    /// <summary>Added to the scores, (1 or B, 1 or heads, queries, keys): masks (large negative numbers) and position biases.</summary>
+    /// <summary>With <see cref="Causal"/>, the number of keys that a query sees, its own among them; null for all.</summary>
+    public long? Window { get; init; }
+
+    /// <summary>Added to the scores, (1 or B, 1 or heads, 1 or queries, keys): masks (see <see cref="AttentionMasks"/>) and position biases.</summary>
     public Value? Bias { get; init; }
 
     /// <summary>Scores s become cap tanh(s / cap) before bias and mask; null leaves them.</summary>
@@ -36,8 +39,12 @@ public static class AttentionLayers
         if (options.SoftCap is not null || !Fuses(q)) return AttentionPlain(q, k, v, options);
         var (keyHeads, width) = (options.KeyValueHeads ?? options.Heads, q.Shape[-1].Size / options.Heads);
         if (keyHeads != options.Heads) (k, v) = (RepeatHeads(k, keyHeads, options.Heads), RepeatHeads(v, keyHeads, options.Heads));
-        return q.Graph.Node(q.Path, "com.microsoft:MultiHeadAttention", [q, k, v, null, null, options.Bias], q.Type, q.Shape.With(-1, v.Shape[-1]),
-            ("num_heads", options.Heads), ("scale", (float)(options.Scale ?? 1 / Math.Sqrt(width))), ("unidirectional", options.Causal ? 1L : 0L));
+        // The kernel's own causal mask puts the first query at the first key, and it wants a bias for every query.
+        var masked = options.Causal && (options.Window is not null || q.Shape[1] != k.Shape[1]);
+        var bias = masked ? Sum(options.Bias, Order(q, k, options)) : options.Bias;
+        if (bias is not null && bias.Shape[2] != q.Shape[1]) bias = bias.Expand(bias.Shape[0], bias.Shape[1], q.Shape[1], k.Shape[1]);
+        return q.Graph.Node(q.Path, "com.microsoft:MultiHeadAttention", [q, k, v, null, null, bias], q.Type, q.Shape.With(-1, v.Shape[-1]),
+            ("num_heads", options.Heads), ("scale", (float)(options.Scale ?? 1 / Math.Sqrt(width))), ("unidirectional", options.Causal && !masked ? 1L : 0L));
     }
 
     /// <summary>The same written out: softmax(cap(q k^T scale) + bias) v. The fused form is tested against it.</summary>
@@ -49,7 +56,7 @@ public static class AttentionLayers
         var scores = SplitHeads(q, heads).MatMul(SplitHeads(k, heads).Swap(-1, -2)) * (options.Scale ?? 1 / Math.Sqrt(width));  // (B, heads, N, M)
         if (options.SoftCap is { } cap) scores = (scores / cap).Tanh() * cap;
         if (options.Bias is not null) scores += options.Bias;
-        if (options.Causal) scores += CausalBias(q, k);
+        if (options.Causal) scores += Order(q, k, options);
         return MergeHeads(scores.Softmax().MatMul(SplitHeads(v, heads)));
     }
 
@@ -71,21 +78,17 @@ public static class AttentionLayers
     public static (Value Q, Value K, Value V) Qkv(this Scope scope, Value x, long width, bool bias = true) =>
         (scope.LinearRows(x, 3 * width, 0, width, bias), scope.LinearRows(x, 3 * width, width, width, bias), scope.LinearRows(x, 3 * width, 2 * width, width, bias));
 
-    /// <summary>0 where a key is at or before the query, else <see cref="Masked"/>: (1, 1, N, M); the last query sits at the last key.</summary>
-    public static Value CausalBias(Value q, Value k)
-    {
-        var g = q.Graph;
-        var (queries, keys) = (Range(g, q.Shape[1]), Range(g, k.Shape[1]));
-        var offset = k.Shape[1] == q.Shape[1] ? queries : queries + (g.Extent(k.Shape[1]) - g.Extent(q.Shape[1]));
-        return keys.Reshape(1, -1).Greater(offset.Reshape(-1, 1)).Where(g.Scalar(ElementType.Float32, Masked), g.Scalar(ElementType.Float32, 0)).Reshape(1, 1, q.Shape[1], k.Shape[1]);
-    }
-
     /// <summary>0, 1, 2... as int64 (count).</summary>
     public static Value Range(Graph graph, Dim count)
     {
         if (count.IsKnown) return graph.Constant<long>([.. Enumerable.Range(0, count.Int).Select(i => (long)i)], count.Size);
         return graph.Node("range", "Range", [graph.Constant([0L]), graph.Extent(count).Squeeze(0), graph.Constant([1L])], ElementType.Int64, [count]);
     }
+
+    private static Value Order(Value q, Value k, AttentionOptions options) =>
+        options.Window is { } window ? AttentionMasks.Sliding(q.Graph, q.Shape[1], k.Shape[1], window) : AttentionMasks.Causal(q.Graph, q.Shape[1], k.Shape[1]);
+
+    private static Value Sum(Value? a, Value b) => a is null ? b : a + b;
 
     private static Value RepeatHeads(Value x, long from, long to) =>
         x.Reshape(x.Shape[0], x.Shape[1], from, -1).RepeatInterleave(2, to / from).Flatten(2);

@@ -1,0 +1,98 @@
+using System.ComponentModel.DataAnnotations;
+
+namespace ModelZoo.Networks.Encoders;
+
+// Exploring the Limits of Transfer Learning with a Unified Text-to-Text Transformer. Raffel et al. arXiv:1910.10683. UniMax: Chung et al. arXiv:2304.09151.
+// Layout of huggingface/transformers: T5EncoderModel and UMT5EncoderModel.
+
+/// <summary>The published <c>config.json</c> of a T5 or UMT5 encoder.</summary>
+public sealed record T5Config
+{
+    /// <summary><c>t5</c>, <c>mt5</c> or <c>umt5</c>; the last has a position bias in every layer.</summary>
+    public string ModelType { get; init; } = "t5";
+    /// <summary>Number of tokens in the vocabulary.</summary>
+    [Range(1, 10_000_000)] public long VocabSize { get; init; } = 32128;
+    /// <summary>Width.</summary>
+    [Range(1, 65536)] public long DModel { get; init; } = 512;
+    /// <summary>Width of a head.</summary>
+    [Range(1, 4096)] public long DKv { get; init; } = 64;
+    /// <summary>Width of the feed-forward network.</summary>
+    [Range(1, 262144)] public long DFf { get; init; } = 2048;
+    /// <summary>Number of layers.</summary>
+    [Range(1, 1024)] public int NumLayers { get; init; } = 6;
+    /// <summary>Number of heads.</summary>
+    [Range(1, 1024)] public long NumHeads { get; init; } = 8;
+    /// <summary>Number of buckets of distances.</summary>
+    [Range(2, 4096)] public int RelativeAttentionNumBuckets { get; init; } = 32;
+    /// <summary>Distance from which on all share a bucket.</summary>
+    [Range(2, 65536)] public int RelativeAttentionMaxDistance { get; init; } = 128;
+    /// <summary>Activation of the feed-forward network; <c>gated-</c> in front makes it a gate.</summary>
+    public string FeedForwardProj { get; init; } = "relu";
+    /// <summary>Epsilon of the norms.</summary>
+    public double LayerNormEpsilon { get; init; } = 1e-6;
+    /// <summary>Layers of the decoder, where the model has one; null is as many as of the encoder.</summary>
+    public int? NumDecoderLayers { get; init; }
+
+    /// <summary>Whether every layer has a position bias of its own.</summary>
+    public bool HasBiasInEveryLayer => ModelType == "umt5";
+}
+
+/// <summary>What a T5 encoder gives.</summary>
+/// <param name="HiddenStates">The embeddings, then the output of each layer but the last: (B, N, D).</param>
+/// <param name="LastHiddenState">The output after the final norm: (B, N, D).</param>
+public sealed record T5Outputs(IReadOnlyList<Value> HiddenStates, Value LastHiddenState);
+
+/// <summary>The encoder of T5 and UMT5: a pre-norm transformer without biases, with learned biases by distance in place of positions.</summary>
+public static class T5Encoder
+{
+    /// <summary>Encodes texts. <paramref name="t5"/> is the scope that has <c>shared</c> and <c>encoder</c> in it. ids (B, N) int64; mask (B, N) int64 with 0 for padding, or null.</summary>
+    public static T5Outputs Encode(Scope t5, Value ids, T5Config config, Value? mask = null)
+    {
+        var table = t5.Has("shared.weight") ? t5["shared"] : t5["encoder.embed_tokens"];
+        return EncodeEmbeddings(t5, table.Embedding(ids, config.VocabSize, config.DModel), config, mask);
+    }
+
+    /// <summary>Encodes embeddings (B, N, D) that were made elsewhere.</summary>
+    public static T5Outputs EncodeEmbeddings(Scope t5, Value h, T5Config config, Value? mask = null)
+    {
+        var padding = mask is null ? null : AttentionMasks.Padding(mask);
+        List<Value> states = [];
+        Value? bias = null;
+        for (var i = 0; i < config.NumLayers; i++)
+        {
+            var block = t5["encoder.block"][i];
+            states.Add(t5.Stage($"hidden_states_{i}", h));
+            if (i == 0 || config.HasBiasInEveryLayer)
+            {
+                bias = block["layer.0.SelfAttention.relative_attention_bias"].T5Bias(h.Shape[1], h.Shape[1], config.NumHeads, config.RelativeAttentionNumBuckets, config.RelativeAttentionMaxDistance);
+                if (padding is not null) bias += padding;                                                                        // (B, heads, N, N)
+            }
+
+            h += Attention(block["layer.0.SelfAttention"], block["layer.0.layer_norm"].RmsNorm(h, config.LayerNormEpsilon), config, bias!);
+            h += FeedForward(block["layer.1.DenseReluDense"], block["layer.1.layer_norm"].RmsNorm(h, config.LayerNormEpsilon), config);
+        }
+
+        h = t5["encoder.final_layer_norm"].RmsNorm(h, config.LayerNormEpsilon);
+        return new(states, t5.Stage($"hidden_states_{config.NumLayers}", h));
+    }
+
+    // Scores are not scaled: the initialisation of q took care of that.
+    private static Value Attention(Scope attention, Value x, T5Config config, Value bias)
+    {
+        var inner = config.NumHeads * config.DKv;
+        Value Map(string name) => attention[name].Linear(x, inner, bias: false);
+        return attention["o"].Linear(AttentionLayers.Attention(Map("q"), Map("k"), Map("v"), new() { Heads = config.NumHeads, Scale = 1, Bias = bias }), config.DModel, bias: false);
+    }
+
+    private static Value FeedForward(Scope mlp, Value x, T5Config config)
+    {
+        var gated = config.FeedForwardProj.StartsWith("gated-", StringComparison.Ordinal);
+        // transformers reads "gated-gelu" as the tanh form.
+        var name = gated ? config.FeedForwardProj["gated-".Length..] : config.FeedForwardProj;
+        var activation = Activations.Named(gated && name == "gelu" ? "gelu_new" : name);
+        var h = gated
+            ? activation(mlp["wi_0"].Linear(x, config.DFf, bias: false)) * mlp["wi_1"].Linear(x, config.DFf, bias: false)
+            : activation(mlp["wi"].Linear(x, config.DFf, bias: false));
+        return mlp["wo"].Linear(h, config.DModel, bias: false);
+    }
+}

@@ -1,0 +1,50 @@
+namespace ModelZoo.Networks;
+
+/// <summary>Learned biases on attention scores by relative position.</summary>
+public static class RelativePositions
+{
+    /// <summary>
+    /// T5's bias (Raffel et al., arXiv:1910.10683, 2.1): a learned number for each head and bucket of distances, exact when near, logarithmic up to <paramref name="maxDistance"/>. <c>weight</c> (buckets, heads) -> (1, heads, N, M).
+    /// </summary>
+    public static Value T5Bias(this Scope scope, Dim queries, Dim keys, long heads, int buckets = 32, int maxDistance = 128, bool bidirectional = true)
+    {
+        var g = scope.Graph;
+        // Beyond the largest distance nothing changes, so a table over distances holds every case.
+        var table = Enumerable.Range(-maxDistance, 2 * maxDistance + 1).Select(relative => T5Bucket(relative, buckets, maxDistance, bidirectional)).ToArray();
+        var byDistance = scope.Weight("weight", buckets, heads).Gather(g.Constant<long>(table, table.Length));                     // (2 max + 1, heads)
+        var relative = (-AttentionMasks.Distance(g, queries, keys)).Reshape(queries, keys).Clip(-maxDistance, maxDistance) + maxDistance;
+        return byDistance.Gather(relative).Transpose(2, 0, 1).Unsqueeze(0);
+    }
+
+    /// <summary>The bucket of a relative position, key minus query. Logarithms in single precision, as published.</summary>
+    public static long T5Bucket(int relative, int buckets, int maxDistance, bool bidirectional)
+    {
+        var (offset, distance) = (0, Math.Max(-relative, 0));
+        if (bidirectional)
+        {
+            buckets /= 2;
+            (offset, distance) = (relative > 0 ? buckets : 0, Math.Abs(relative));
+        }
+
+        var exact = buckets / 2;
+        if (distance < exact) return offset + distance;
+        var logarithmic = exact + (int)(MathF.Log((float)distance / exact) / (float)Math.Log((double)maxDistance / exact) * (buckets - exact));
+        return offset + Math.Min(logarithmic, buckets - 1);
+    }
+
+    /// <summary>
+    /// Swin's bias (Liu et al., arXiv:2103.14030, eq. 4): a learned number for each head and offset within a window of <paramref name="rows"/> x <paramref name="columns"/>. <c>relative_position_bias_table</c> ((2 rows - 1)(2 columns - 1), heads) -> (1, heads, N, N).
+    /// </summary>
+    public static Value SwinBias(this Scope scope, int rows, int columns, long heads)
+    {
+        var count = rows * columns;
+        var index = new long[count * count];
+        for (var i = 0; i < count; i++)
+        {
+            for (var j = 0; j < count; j++) index[i * count + j] = (i / columns - j / columns + rows - 1) * (2 * columns - 1) + i % columns - j % columns + columns - 1;
+        }
+
+        var table = scope.Weight("relative_position_bias_table", (2L * rows - 1) * (2 * columns - 1), heads);
+        return table.Gather(scope.Graph.Constant<long>(index, count, count)).Transpose(2, 0, 1).Unsqueeze(0);
+    }
+}
