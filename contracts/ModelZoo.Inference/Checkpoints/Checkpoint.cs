@@ -92,7 +92,7 @@ public sealed class Checkpoint : ITensorSource, IDisposable
 
     private void Add(CheckpointPart part)
     {
-        var file = new MappedFile(part.Path);
+        var file = ByteBlock.Of(new(part.Path));
         if (SafetensorsFile.Recognizes(file))
         {
             if (part.Key is not null) throw CheckpointErrors.Missing(part.Path, "A safetensors file has no dictionary to choose.", $"no key, rather than '{part.Key}'");
@@ -100,7 +100,7 @@ public sealed class Checkpoint : ITensorSource, IDisposable
         }
         else
         {
-            var tree = ValueTree.Of(part.Path, PyTorchFile.Read(ByteBlock.Of(file)), part.Key);
+            var tree = ValueTree.Of(part.Path, PyTorchFile.Read(file), part.Key);
             foreach (var tensor in tree.Tensors) Add(part, tensor.Info.Name, tensor);
             if (tree.Plain is IReadOnlyDictionary<string, object?> values)
             {

@@ -49,11 +49,4 @@ internal sealed unsafe class MappedFile
 
     /// <summary>The first byte; null for an empty file.</summary>
     public byte* Address { get; }
-
-    /// <summary>A part of the file, which must be within it and no longer than an array.</summary>
-    public ReadOnlySpan<byte> Span(long offset, int length)
-    {
-        if (offset < 0 || length < 0 || offset > Length - length) throw new ArgumentOutOfRangeException(nameof(offset));
-        return new(Address + offset, length);
-    }
 }

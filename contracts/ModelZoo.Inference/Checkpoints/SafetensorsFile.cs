@@ -5,7 +5,7 @@ using ModelZoo.Contracts;
 namespace ModelZoo.Inference;
 
 /// <summary>
-/// A safetensors file by memory map: 8 bytes with the length of the header, a JSON header of names, types, shapes and offsets, and the elements. Nothing is copied.
+/// A safetensors file used in place: 8 bytes with the length of the header, a JSON header of names, types, shapes and offsets, and the elements. Nothing is copied.
 /// All that the header says is checked before any element is touched.
 /// </summary>
 internal static class SafetensorsFile
@@ -14,12 +14,12 @@ internal static class SafetensorsFile
     private const long LongestHeader = 100_000_000;
 
     /// <summary>True when the file begins like this format.</summary>
-    public static bool Recognizes(MappedFile file) =>
+    public static bool Recognizes(ByteBlock file) =>
         file.Length >= 10 && file.Span(8, 1)[0] == '{' && BinaryPrimitives.ReadUInt64LittleEndian(file.Span(0, 8)) is >= 2 and <= LongestHeader;
 
     /// <summary>The tensors of <paramref name="file"/>.</summary>
     /// <exception cref="CheckpointException"><see cref="ErrorCodes.CheckpointMalformed"/>.</exception>
-    public static IReadOnlyList<StoredTensor> Read(MappedFile file)
+    public static IReadOnlyList<StoredTensor> Read(ByteBlock file)
     {
         if (file.Length < 8) throw CheckpointErrors.Malformed(file.Path, "The file is too short for safetensors.", "at least 8 bytes", $"{file.Length} bytes");
         var length = BinaryPrimitives.ReadUInt64LittleEndian(file.Span(0, 8));
@@ -38,10 +38,10 @@ internal static class SafetensorsFile
 
         var start = 8 + (long)length;
         CheckLayout(file, entries, file.Length - start);
-        return [.. entries.Select(e => StoredTensor.Mapped(e.Name, e.Type, e.Shape, file, start + e.Begin))];
+        return [.. entries.Select(e => StoredTensor.InPlace(e.Name, e.Type, e.Shape, file, start + e.Begin))];
     }
 
-    private static void ReadHeader(MappedFile file, ReadOnlySpan<byte> json, List<Entry> entries)
+    private static void ReadHeader(ByteBlock file, ReadOnlySpan<byte> json, List<Entry> entries)
     {
         var reader = new Utf8JsonReader(json, new() { MaxDepth = 4 });
         var names = new HashSet<string>();
@@ -58,7 +58,7 @@ internal static class SafetensorsFile
         if (reader.Read()) throw new JsonException("text after the header's object");
     }
 
-    private static Entry ReadEntry(ref Utf8JsonReader reader, MappedFile file, string name)
+    private static Entry ReadEntry(ref Utf8JsonReader reader, ByteBlock file, string name)
     {
         if (reader.TokenType != JsonTokenType.StartObject) throw new JsonException($"{name} is not an object");
         ElementType? type = null;
@@ -94,7 +94,7 @@ internal static class SafetensorsFile
         return [.. list];
     }
 
-    private static ElementType TypeOf(MappedFile file, string name, string? dtype) => dtype switch
+    private static ElementType TypeOf(ByteBlock file, string name, string? dtype) => dtype switch
     {
         "F64" => ElementType.Float64,
         "F32" => ElementType.Float32,
@@ -115,7 +115,7 @@ internal static class SafetensorsFile
     };
 
     // The parts must lie one after the other and fill the file: then none overlaps another and none reaches outside.
-    private static void CheckLayout(MappedFile file, List<Entry> entries, long available)
+    private static void CheckLayout(ByteBlock file, List<Entry> entries, long available)
     {
         var end = 0L;
         foreach (var entry in entries.OrderBy(e => e.Begin).ThenBy(e => e.End))

@@ -13,11 +13,11 @@ internal sealed class StoredTensor(TensorInfo info, Func<WeightData> read)
 
     public StoredTensor Named(string name) => new(info with { Name = name }, () => Data);
 
-    /// <summary>A dense tensor at <paramref name="offset"/> of a mapped file, used in place; copied only when it does not lie at a multiple of its element's size.</summary>
-    public static unsafe StoredTensor Mapped(string name, ElementType type, long[] shape, MappedFile file, long offset) => new(new(name, type, [.. shape]), () =>
+    /// <summary>A dense tensor at <paramref name="offset"/> of a file, used in place; copied only when it does not lie at a multiple of its element's size.</summary>
+    public static unsafe StoredTensor InPlace(string name, ElementType type, long[] shape, ByteBlock file, long offset) => new(new(name, type, [.. shape]), () =>
     {
         var address = file.Address + offset;
-        var inPlace = new WeightData(type, shape, address, file);
+        var inPlace = new WeightData(type, shape, address, file.Owner);
         return (nint)address % type.Size() == 0 ? inPlace : StridedCopy.Make(inPlace, shape, StridedCopy.Dense(shape));
     });
 }

@@ -11,7 +11,7 @@ namespace ModelZoo.Inference;
 internal sealed class ValueTree
 {
     private const int Deepest = 100;
-    private const int MostNodes = 10_000_000;
+    private const int MostNodes = 1_000_000;
     private static readonly object Tensor = new();
 
     private readonly string _path;
@@ -32,28 +32,28 @@ internal sealed class ValueTree
         var tree = new ValueTree(path);
         var part = key is null ? root : tree.Select(root, key);
         // A lone tensor has no name of its own.
-        var name = part is TorchTensor or NumpyArray ? key?.Split('.', '/')[^1] ?? "tensor" : "";
-        var plain = tree.Sort(part, name, 0);
+        var place = part is TorchTensor or NumpyArray ? new Place(null, key?.Split('.', '/')[^1] ?? "tensor") : null;
+        var plain = tree.Sort(part, place, 0);
         tree.Plain = ReferenceEquals(plain, Tensor) ? null : plain;
         return tree;
     }
 
-    private object? Sort(object? node, string name, int depth)
+    private object? Sort(object? node, Place? place, int depth)
     {
-        if (depth > Deepest || ++_nodes > MostNodes) throw CheckpointErrors.Malformed(_path, "The object in the checkpoint is nested too deeply, or has too many parts.", $"{Deepest} levels, {MostNodes} parts", name);
+        if (depth > Deepest || ++_nodes > MostNodes) throw CheckpointErrors.Malformed(_path, "The object in the checkpoint is nested too deeply, or has too many parts.", $"{Deepest} levels, {MostNodes} parts", place?.ToString());
         switch (node)
         {
             case TorchTensor tensor:
-                Tensors.Add(tensor.Stored(name));
+                Tensors.Add(tensor.Stored($"{place}"));
                 return Tensor;
             case NumpyArray array:
-                Tensors.Add(array.Stored(name));
+                Tensors.Add(array.Stored($"{place}"));
                 return Tensor;
-            case PickleObject instance when instance.Has("_content"): return Sort(instance["_content"], name, depth + 1);
-            case PickleObject instance when instance.Has("_val"): return Sort(instance["_val"], name, depth + 1);
-            case PickleDictionary dictionary: return Sort(dictionary, name, depth);
-            case PickleTuple tuple: return Sort(tuple.Items, name, depth);
-            case PickleList list: return Sort(list, name, depth);
+            case PickleObject instance when instance.Has("_content"): return Sort(instance["_content"], place, depth + 1);
+            case PickleObject instance when instance.Has("_val"): return Sort(instance["_val"], place, depth + 1);
+            case PickleDictionary dictionary: return Sort(dictionary, place, depth);
+            case PickleTuple tuple: return Sort(tuple.Items, place, depth);
+            case PickleList list: return Sort(list, place, depth);
             case BigInteger big: return (double)big;
             case PickleGlobal global: return global.FullName;
             case NumpyType type: return $"{type.Kind}{type.Size}";
@@ -62,26 +62,26 @@ internal sealed class ValueTree
         }
     }
 
-    private object? Sort(PickleDictionary dictionary, string name, int depth)
+    private object? Sort(PickleDictionary dictionary, Place? place, int depth)
     {
         var last = new Dictionary<string, object?>();
         foreach (var (key, value) in dictionary.Items) last[KeyText(key)] = value;
         var plain = new Dictionary<string, object?>();
         foreach (var (key, value) in last)
         {
-            var sorted = Sort(value, Join(name, key), depth + 1);
+            var sorted = Sort(value, new(place, key), depth + 1);
             if (!ReferenceEquals(sorted, Tensor)) plain[key] = sorted;
         }
 
         return plain.Count == 0 && last.Count > 0 ? Tensor : plain;
     }
 
-    private object? Sort(IReadOnlyList<object?> items, string name, int depth)
+    private object? Sort(IReadOnlyList<object?> items, Place? place, int depth)
     {
         var plain = new List<object?>();
         for (var i = 0; i < items.Count; i++)
         {
-            var sorted = Sort(items[i], Join(name, i.ToString(CultureInfo.InvariantCulture)), depth + 1);
+            var sorted = Sort(items[i], new(place, i.ToString(CultureInfo.InvariantCulture)), depth + 1);
             if (!ReferenceEquals(sorted, Tensor)) plain.Add(sorted);
         }
 
@@ -129,5 +129,9 @@ internal sealed class ValueTree
         _ => key.GetType().Name,
     };
 
-    private static string Join(string name, string part) => name.Length == 0 ? part : $"{name}.{part}";
+    /// <summary>Where a part of the object is; written out only for tensors.</summary>
+    private sealed record Place(Place? Parent, string Step)
+    {
+        public override string ToString() => Parent is null ? Step : $"{Parent}.{Step}";
+    }
 }

@@ -37,6 +37,9 @@ public sealed unsafe class WeightData
     /// <summary>Number of bytes.</summary>
     public long ByteLength => Count * Type.Size();
 
+    /// <summary>What keeps the block at its address.</summary>
+    internal object Owner => _owner;
+
     /// <summary>True when this is part of a mapped file, which takes no memory of the process's own.</summary>
     public bool IsMapped => _owner is MappedFile;
 

@@ -55,7 +55,7 @@ internal sealed class PickleReader(ByteBlock block, IPickleWorld world)
             case (byte)'L': Push(IntegerText(Line().TrimEnd('L'))); return true;
             case (byte)'F': Push(FloatText(Line())); return true;
             case (byte)'S': Push(QuotedText(Line())); return true;
-            case (byte)'V': Push(Line()); return true;
+            case (byte)'V': Push(Unescape(Line(), "uU")); return true;
             case 0x8c: Push(Text(Bytes(1)[0])); return true;                            // SHORT_BINUNICODE
             case (byte)'X': Push(Text(Length32())); return true;
             case 0x8d: Push(Text(Length64())); return true;                             // BINUNICODE8
@@ -185,7 +185,7 @@ internal sealed class PickleReader(ByteBlock block, IPickleWorld world)
         var end = rest.IndexOf((byte)'\n');
         if (end < 0) throw Broken("A line of the pickle does not end.");
         Position += end + 1;
-        return Encoding.UTF8.GetString(rest[..end]);
+        return Encoding.Latin1.GetString(rest[..end]);
     }
 
     private long LineNumber() => IntegerText(Line()) is long number ? number : throw Broken("A number in the pickle is too large.");
@@ -194,19 +194,52 @@ internal sealed class PickleReader(ByteBlock block, IPickleWorld world)
     private object IntegerLine() => Line() switch { "00" => false, "01" => true, var text => IntegerText(text) };
 
     private object IntegerText(string text) =>
-        long.TryParse(text, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out var number) ? number
+        long.TryParse(text, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out var number) ? (object)number
         : text.Length <= LongestNumber && BigInteger.TryParse(text, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out var big) ? big
         : throw Broken("A number in the pickle cannot be read.");
 
     private double FloatText(string text) => double.TryParse(text, NumberStyles.Float, CultureInfo.InvariantCulture, out var number) ? number : throw Broken("A number in the pickle cannot be read.");
 
-    private string QuotedText(string text) => text.Length >= 2 && text[0] == text[^1] && text[0] is '\'' or '"' ? text[1..^1] : throw Broken("A text in the pickle has no quotes.");
+    private string QuotedText(string text) => text.Length >= 2 && text[0] == text[^1] && text[0] is '\'' or '"' ? Unescape(text[1..^1], "uUx\\'\"abfnrtv") : throw Broken("A text in the pickle has no quotes.");
+
+    // Python's escapes in the text protocol: \uXXXX, \UXXXXXXXX, \xXX and single characters, those of them that are in `known`.
+    private string Unescape(string text, string known)
+    {
+        if (!text.Contains('\\')) return text;
+        var result = new StringBuilder(text.Length);
+        for (var i = 0; i < text.Length; i++)
+        {
+            if (text[i] != '\\' || i + 1 == text.Length || !known.Contains(text[i + 1]))
+            {
+                result.Append(text[i]);
+                continue;
+            }
+
+            var kind = text[++i];
+            var digits = kind switch { 'x' => 2, 'u' => 4, 'U' => 8, _ => 0 };
+            if (digits == 0)
+            {
+                result.Append("\a\b\f\n\r\t\v".ElementAtOrDefault("abfnrtv".IndexOf(kind)) is var control and not '\0' ? control : kind);
+            }
+            else if (i + digits < text.Length && int.TryParse(text.AsSpan(i + 1, digits), NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture, out var code) && (code < char.MaxValue || Rune.IsValid(code)))
+            {
+                result.Append(code <= char.MaxValue ? ((char)code).ToString() : new Rune(code).ToString());
+                i += digits;
+            }
+            else
+            {
+                throw Broken("A text in the pickle has an escape that cannot be read.");
+            }
+        }
+
+        return result.ToString();
+    }
 
     private object Integer(ReadOnlySpan<byte> littleEndian)
     {
         if (littleEndian.Length > LongestNumber) throw Broken("A number in the pickle is too long.");
         var number = new BigInteger(littleEndian);
-        return number >= long.MinValue && number <= long.MaxValue ? (long)number : number;
+        return number >= long.MinValue && number <= long.MaxValue ? (object)(long)number : number;
     }
 
     private CheckpointException Broken(string what) => CheckpointErrors.Malformed(block.Path, what, found: $"byte {Position}");
