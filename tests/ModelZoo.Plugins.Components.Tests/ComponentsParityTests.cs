@@ -7,4 +7,7 @@ public sealed class ComponentsParityTests
 {
     [Theory, ParityCases("components/schedulers")]
     public Task Schedulers_ReproduceDiffusers(ParityCase @case) => Parity.VerifyAsync<ComponentsPlugin>(@case);
+
+    [Theory, ParityCases("metrics")]
+    public Task Metrics_ReproduceTheirLibraries(ParityCase @case) => Parity.VerifyAsync<ComponentsPlugin>(@case);
 }

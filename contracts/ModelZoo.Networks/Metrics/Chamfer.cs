@@ -1,0 +1,46 @@
+namespace ModelZoo.Networks.Metrics;
+
+/// <summary>Distances between point clouds by nearest neighbours.</summary>
+/// <param name="ToTrue">Distance of each predicted point to the true cloud.</param>
+/// <param name="ToPredicted">Distance of each true point to the predicted cloud.</param>
+public sealed record Chamfer(double[] ToTrue, double[] ToPredicted)
+{
+    /// <summary>Between points (n, 3) and true points (m, 3).</summary>
+    public static Chamfer Of(ReadOnlySpan<float> points, ReadOnlySpan<float> truePoints) => new(Nearest(points, truePoints), Nearest(truePoints, points));
+
+    /// <summary>Mean squared distance each way, summed (pytorch3d).</summary>
+    public double L2 => ToTrue.Average(d => d * d) + ToPredicted.Average(d => d * d);
+
+    /// <summary>Mean of the mean distances of both ways (occupancy networks).</summary>
+    public double L1 => (ToTrue.Average() + ToPredicted.Average()) / 2;
+
+    /// <summary>Largest distance of either way.</summary>
+    public double Hausdorff => Math.Max(ToTrue.Max(), ToPredicted.Max());
+
+    /// <summary>Share of predicted points nearer than the threshold to the truth.</summary>
+    public double Precision(double threshold) => (double)ToTrue.Count(d => d < threshold) / ToTrue.Length;
+
+    /// <summary>Share of true points nearer than the threshold to the prediction.</summary>
+    public double Recall(double threshold) => (double)ToPredicted.Count(d => d < threshold) / ToPredicted.Length;
+
+    /// <summary>Harmonic mean of precision and recall.</summary>
+    public double FScore(double threshold) => Precision(threshold) + Recall(threshold) is var sum and > 0 ? 2 * Precision(threshold) * Recall(threshold) / sum : 0;
+
+    private static double[] Nearest(ReadOnlySpan<float> from, ReadOnlySpan<float> to)
+    {
+        var result = new double[from.Length / 3];
+        for (var i = 0; i < result.Length; i++)
+        {
+            var best = double.PositiveInfinity;
+            for (var j = 0; j < to.Length; j += 3)
+            {
+                var (dx, dy, dz) = ((double)from[3 * i] - to[j], (double)from[3 * i + 1] - to[j + 1], (double)from[3 * i + 2] - to[j + 2]);
+                best = Math.Min(best, dx * dx + dy * dy + dz * dz);
+            }
+
+            result[i] = Math.Sqrt(best);
+        }
+
+        return result;
+    }
+}

@@ -1,0 +1,70 @@
+namespace ModelZoo.Networks.Metrics;
+
+/// <summary>Counts of an alignment of recognised with spoken tokens; they add up over a corpus.</summary>
+/// <param name="Hits">Tokens that are right.</param>
+/// <param name="Substitutions">Tokens that are another.</param>
+/// <param name="Deletions">Spoken tokens that are missing.</param>
+/// <param name="Insertions">Recognised tokens that were not spoken.</param>
+public readonly record struct Wer(long Hits, long Substitutions, long Deletions, long Insertions)
+{
+    /// <summary>Words of a text, as jiwer splits it.</summary>
+    public static string[] Words(string text) => BleuTokenizer.Split(text);
+
+    /// <summary>Characters (code points) of a text without white space at its ends, for the character error rate.</summary>
+    public static string[] Characters(string text) => [.. text.Trim().EnumerateRunes().Select(rune => rune.ToString())];
+
+    /// <summary>Counts of both.</summary>
+    public static Wer operator +(Wer a, Wer b) => new(a.Hits + b.Hits, a.Substitutions + b.Substitutions, a.Deletions + b.Deletions, a.Insertions + b.Insertions);
+
+    /// <summary>Errors over spoken tokens (WER, CER).</summary>
+    public double ErrorRate => (double)(Substitutions + Deletions + Insertions) / (Hits + Substitutions + Deletions);
+
+    /// <summary>Errors over aligned tokens (MER).</summary>
+    public double MatchErrorRate => (double)(Substitutions + Deletions + Insertions) / (Hits + Substitutions + Deletions + Insertions);
+
+    /// <summary>Word information preserved (WIP): the product of the shares of hits on either side.</summary>
+    public double InformationPreserved => Hits == 0 ? 0 : (double)Hits / (Hits + Substitutions + Deletions) * Hits / (Hits + Substitutions + Insertions);
+
+    /// <summary>Aligns with the fewest errors; of several such alignments the one that rapidfuzz finds.</summary>
+    public static Wer Align(IReadOnlyList<string> reference, IReadOnlyList<string> hypothesis)
+    {
+        var start = 0;
+        while (start < reference.Count && start < hypothesis.Count && reference[start] == hypothesis[start]) start++;
+        var (rows, columns, end) = (hypothesis.Count - start, reference.Count - start, 0);
+        while (end < Math.Min(rows, columns) && reference[reference.Count - 1 - end] == hypothesis[hypothesis.Count - 1 - end]) end++;
+        (rows, columns) = (rows - end, columns - end);
+
+        var cost = new int[rows + 1, columns + 1];
+        for (var i = 0; i <= rows; i++)
+        {
+            for (var j = 0; j <= columns; j++)
+            {
+                cost[i, j] = i == 0 ? j : j == 0 ? i
+                    : Math.Min(cost[i - 1, j - 1] + (hypothesis[start + i - 1] == reference[start + j - 1] ? 0 : 1), Math.Min(cost[i - 1, j], cost[i, j - 1]) + 1);
+            }
+        }
+
+        var result = new Wer(start + end, 0, 0, 0);
+        for (var (i, j) = (rows, columns); i > 0 || j > 0;)
+        {
+            if (i == 0 || (j > 0 && cost[i, j] == cost[i, j - 1] + 1))
+            {
+                result += new Wer(0, 0, 1, 0);
+                j--;
+                continue;
+            }
+
+            i--;
+            if (j == 0 || (i > 0 && cost[i, j] == cost[i, j - 1] - 1))
+            {
+                result += new Wer(0, 0, 0, 1);
+                continue;
+            }
+
+            j--;
+            result += hypothesis[start + i] == reference[start + j] ? new Wer(1, 0, 0, 0) : new Wer(0, 1, 0, 0);
+        }
+
+        return result;
+    }
+}
