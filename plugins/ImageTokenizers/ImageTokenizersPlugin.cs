@@ -11,6 +11,7 @@ public sealed class ImageTokenizersPlugin : IModelPlugin
     public IReadOnlyList<ModelArchitecture> Architectures =>
     [
         TiTokModel.Architecture, VqganModel.Architecture, VqModelModel.Architecture, AutoencoderKlModel.Architecture, LdmKlModel.Architecture, VaVaeModel.Architecture, LlamaGenVqModel.Architecture,
-        IbqModel.Architecture, VarVqvaeModel.Architecture,
+        IbqModel.Architecture, VarVqvaeModel.Architecture, OneDPieceModel.Architecture, TaTiTokModel.Architecture, MaskBitModel.Architecture, OpenMagvit2Model.Architecture, WeTokModel.Architecture,
+        DcAeModel.Architecture,
     ];
 }

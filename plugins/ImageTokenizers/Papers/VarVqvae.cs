@@ -36,73 +36,11 @@ public sealed record VarVqvaeConfig
     /// <summary>Encoder and decoder: attention stands at the deepest level.</summary>
     public LdmAutoencoderConfig Ddconfig => new() { Ch = Ch, ChMult = ChMult, NumResBlocks = NumResBlocks, NormGroups = NormGroups, ZChannels = ZChannels, Resolution = 1 << (ChMult.Length - 1), AttnResolutions = [1] };
 
+    /// <summary>Sizes of the quantizer.</summary>
+    internal MultiScale Quantizer => new(VocabSize, ZChannels, VPatchNums, UsingZnorm) { ResidualShare = Math.Abs(QuantResi), SharedConvolutions = ShareQuantResi };
+
     /// <summary>Tokens a picture.</summary>
     public int Tokens => VPatchNums.Sum(side => side * side);
-}
-
-/// <summary>Multi-scale residual quantization: each scale codes what the smaller ones left over.</summary>
-internal sealed class MultiScaleQuantizer(Scope quantize, VarVqvaeConfig config)
-{
-    private readonly int _full = config.VPatchNums[^1];
-
-    /// <summary>The codebook (K, C).</summary>
-    public Value Table { get; } = quantize["embedding"].Weight("weight", config.VocabSize, config.ZChannels);
-
-    /// <summary>Codes (B, sum of squares) of a latent (B, C, h, w) and what they add up to; stages <c>fhat_scale_i</c>.</summary>
-    public (Value Codes, Value Sum) Quantize(Value latent)
-    {
-        var (rest, codes) = (latent, new List<Value>());
-        Value? sum = null;
-        for (var scale = 0; scale < config.VPatchNums.Length; scale++)
-        {
-            var side = config.VPatchNums[scale];
-            var z = (IsLast(scale) ? rest : rest.Interpolate(Interpolation.Area, [side, side])).ChannelsLast();   // (B, s, s, C)
-            var ids = config.UsingZnorm ? VectorQuantization.MostAlike(z.L2Normalize(), Table.L2Normalize()) : VectorQuantization.Nearest(z, Table);
-            var part = Part(ids, scale);
-            sum = quantize.Stage($"fhat_scale_{scale}", sum is null ? part : sum + part);
-            rest -= part;
-            codes.Add(ids.Flatten(1));
-        }
-
-        return (ValueShape.Concat(1, [.. codes]), sum!);
-    }
-
-    /// <summary>What each of the first scales of codes (B, tokens) adds, (B, C, h, w).</summary>
-    public IEnumerable<Value> Parts(Value codes, int scales)
-    {
-        var start = 0;
-        for (var scale = 0; scale < scales; scale++)
-        {
-            var side = config.VPatchNums[scale];
-            yield return Part(codes.Slice(1, start, start + side * side).Reshape(codes.Shape[0], side, side), scale);
-            start += side * side;
-        }
-    }
-
-    private bool IsLast(int scale) => scale == config.VPatchNums.Length - 1;
-
-    // Codes enlarged to the full size, then phi(h) = (1 - r) h + r conv(h).
-    private Value Part(Value ids, int scale)
-    {
-        var h = Table.Gather(ids).ChannelsFirst();
-        if (!IsLast(scale)) h = h.Interpolate(Interpolation.Cubic, [_full, _full]);
-        var ratio = Math.Abs(config.QuantResi);
-        return ratio <= 1e-6 ? h : h * (1 - ratio) + Phi(scale).Conv(h, config.ZChannels, 3, padding: 1) * ratio;
-    }
-
-    // Partially shared: the convolution whose tick is nearest to the scale's place between 0 and 1.
-    private Scope Phi(int scale)
-    {
-        var shared = config.ShareQuantResi;
-        if (shared == 1) return quantize["quant_resi.qresi"];
-        var scales = config.VPatchNums.Length;
-        var count = shared == 0 ? scales : shared;
-        var margin = count == 4 ? 1.0 / 3 / count : 1.0 / 2 / count;
-        // The place half-way lies between two ticks: which is nearer is decided by rounding, so the ticks are computed as numpy.linspace does.
-        var (place, step) = ((double)scale / (scales - 1), (1 - margin - margin) / (count - 1));
-        var index = Enumerable.Range(0, count).MinBy(i => Math.Abs((i == count - 1 ? 1 - margin : i * step + margin) - place));
-        return shared == 0 ? quantize["quant_resi"][index] : quantize["quant_resi.qresi_ls"][index];
-    }
 }
 
 /// <summary>VAR's tokenizer: scales from coarse to fine.</summary>
@@ -150,14 +88,14 @@ public static class VarVqvaeModel
     {
         var h = LdmAutoencoder.Encoder(vae["encoder"], vae.Graph.Input("x", [TokenizerInputs.Batch, 3, size, size]), config.Ddconfig);
         var latent = vae.Stage("latent", vae["quant_conv"].Conv(h, config.ZChannels, config.QuantConvKs, padding: config.QuantConvKs / 2));
-        var (codes, sum) = new MultiScaleQuantizer(vae["quantize"], config).Quantize(latent);
+        var (codes, sum) = new MultiScaleQuantizer(vae["quantize"], config.Quantizer).Quantize(latent);
         vae.Graph.Output("codes", codes);
         vae.Graph.Output("fhat", sum);
     }
 
     private static void Decode(Scope vae, VarVqvaeConfig config)
     {
-        var sum = new MultiScaleQuantizer(vae["quantize"], config).Parts(CodesInput(vae, config), config.VPatchNums.Length).Aggregate((a, b) => a + b);
+        var sum = new MultiScaleQuantizer(vae["quantize"], config.Quantizer).Parts(CodesInput(vae, config), config.VPatchNums.Length).Aggregate((a, b) => a + b);
         var h = vae.Stage("post_quant", vae["post_quant_conv"].Conv(sum, config.ZChannels, config.QuantConvKs, padding: config.QuantConvKs / 2));
         vae.Graph.Output("reconstruction", LdmAutoencoder.Decoder(vae["decoder"], h, config.Ddconfig).Clip(-1, 1));
     }
@@ -167,7 +105,7 @@ public static class VarVqvaeModel
     {
         var inputs = new List<Value>();
         Value? sum = null;
-        foreach (var part in new MultiScaleQuantizer(vae["quantize"], config).Parts(CodesInput(vae, config), config.VPatchNums.Length - 1))
+        foreach (var part in new MultiScaleQuantizer(vae["quantize"], config.Quantizer).Parts(CodesInput(vae, config), config.VPatchNums.Length - 1))
         {
             sum = sum is null ? part : sum + part;
             var side = config.VPatchNums[inputs.Count + 1];
