@@ -1,0 +1,25 @@
+using ModelZoo.Contracts;
+using ModelZoo.Plugins.DiffusionTransformers;
+using ModelZoo.Plugins.DiffusionTransformers.DiT;
+using ModelZoo.Plugins.DiffusionTransformers.DiTMoE;
+using ModelZoo.Plugins.DiffusionTransformers.Flux;
+using ModelZoo.Plugins.DiffusionTransformers.PixArt;
+using ModelZoo.Plugins.DiffusionTransformers.Sana;
+using ModelZoo.Plugins.DiffusionTransformers.SD3;
+using ModelZoo.Plugins.DiffusionTransformers.SiT;
+using ModelZoo.Plugins.DiffusionTransformers.UDiT;
+
+[assembly: ModelPlugin(typeof(DiffusionTransformersPlugin))]
+
+namespace ModelZoo.Plugins.DiffusionTransformers;
+
+/// <summary>Diffusion and flow models on transformers, and the networks that they came from.</summary>
+public sealed class DiffusionTransformersPlugin : IModelPlugin
+{
+    /// <inheritdoc/>
+    public IReadOnlyList<ModelArchitecture> Architectures =>
+    [
+        DiTModel.Architecture, SiTModel.Architecture, PixArtModel.Alpha, PixArtModel.Sigma, SanaModel.Architecture,
+        UDiTModel.Architecture, DiTMoEModel.Architecture, SD3Model.Architecture, FluxModel.Architecture,
+    ];
+}

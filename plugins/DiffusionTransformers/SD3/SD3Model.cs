@@ -1,0 +1,128 @@
+// Scaling Rectified Flow Transformers for High-Resolution Image Synthesis. Esser et al. arXiv:2403.03206. github.com/Stability-AI/sd3-ref
+// Published layout: diffusers SD3Transformer2DModel, of 3 and 3.5. Deviations: none.
+using System.ComponentModel.DataAnnotations;
+using ModelZoo.Contracts;
+using ModelZoo.Inference;
+using ModelZoo.Networks;
+using ModelZoo.Plugins.DiffusionTransformers.Shared;
+
+namespace ModelZoo.Plugins.DiffusionTransformers.SD3;
+
+/// <summary>Keys of diffusers' SD3Transformer2DModel.</summary>
+public sealed record SD3Config
+{
+    /// <summary>Height and width of the latent.</summary>
+    [Range(1, 4096)] public int SampleSize { get; init; } = 128;
+    /// <summary>Height and width of a patch.</summary>
+    [Range(1, 64)] public int PatchSize { get; init; } = 2;
+    /// <summary>Channels of the latent.</summary>
+    [Range(1, 4096)] public int InChannels { get; init; } = 16;
+    /// <summary>Number of blocks.</summary>
+    [Range(1, 1024)] public int NumLayers { get; init; } = 18;
+    /// <summary>Width of a head.</summary>
+    [Range(1, 4096)] public int AttentionHeadDim { get; init; } = 64;
+    /// <summary>Heads of attention.</summary>
+    [Range(1, 1024)] public int NumAttentionHeads { get; init; } = 18;
+    /// <summary>Width of the text encoders' tokens.</summary>
+    [Range(1, 65536)] public int JointAttentionDim { get; init; } = 4096;
+    /// <summary>Width of the text's stream.</summary>
+    [Range(1, 65536)] public int CaptionProjectionDim { get; init; } = 1152;
+    /// <summary>Width of the text encoders' pooled features.</summary>
+    [Range(1, 65536)] public int PooledProjectionDim { get; init; } = 2048;
+    /// <summary>Channels predicted; as many as go in when left out.</summary>
+    public int? OutChannels { get; init; } = 16;
+    /// <summary>Height and width, in patches, of the table of positions.</summary>
+    [Range(1, 4096)] public int PosEmbedMaxSize { get; init; } = 96;
+    /// <summary>Blocks whose image stream also attends to itself (3.5 medium).</summary>
+    public int[] DualAttentionLayers { get; init; } = [];
+    /// <summary>How queries and keys are normalised (3.5).</summary>
+    [AllowedValues("rms_norm", null)] public string? QkNorm { get; init; }
+
+    internal int Width => NumAttentionHeads * AttentionHeadDim;
+
+    internal int Outputs => OutChannels ?? InChannels;
+}
+
+/// <summary>MM-DiT: image and text in streams of their own that attend to each other (section 4).</summary>
+internal static class SD3Network
+{
+    /// <summary>What the network takes.</summary>
+    public static TextNetwork.Conditions Conditions(SD3Config config) => new(config.InChannels, config.JointAttentionDim, false, ("pooled_projections", config.PooledProjectionDim));
+
+    /// <summary>Predicts the velocity (B, C, H, W).</summary>
+    public static Value Build(Scope model, TextNetwork.Inputs inputs, SD3Config config)
+    {
+        var (width, patch) = ((long)config.Width, config.PatchSize);
+        var (rows, columns) = (inputs.Sample.Shape[2].Int / patch, inputs.Sample.Shape[3].Int / patch);
+        var image = model["pos_embed.proj"].PatchEmbed(inputs.Sample, width, patch) + Positions(model["pos_embed"], rows, columns, config);
+        model.Stage("patch_embed", image);                                                       // (B, N, D)
+        var time = model["time_text_embed.timestep_embedder"].DiffusersTimeMlp(inputs.Time.Sinusoid(256), width);
+        var condition = model.Stage("time_text_embed", time + model["time_text_embed.text_embedder"].DiffusersTimeMlp(inputs.Vectors["pooled_projections"], width));
+        var text = model.Stage("context_embedder", model["context_embedder"].Linear(inputs.Text, config.CaptionProjectionDim));  // (B, M, D)
+
+        for (var i = 0; i < config.NumLayers; i++)
+        {
+            (image, var read) = Block(model["transformer_blocks"][i], image, text, condition, i, config);
+            model.Stage($"block_{i}_image", image);
+            if (read is not null) text = model.Stage($"block_{i}_text", read);
+        }
+
+        var patches = model["proj_out"].Linear(model["norm_out"].ContinuousNorm(image, condition), (long)patch * patch * config.Outputs);
+        return patches.Unpatchify(patch, rows, columns, config.Outputs);
+    }
+
+    private static (Value Image, Value? Text) Block(Scope block, Value image, Value text, Value condition, int i, SD3Config config)
+    {
+        var (dual, last) = (config.DualAttentionLayers.Contains(i), i == config.NumLayers - 1);
+        var options = new JointLayers.Options(config.NumAttentionHeads, TextFirst: false, config.QkNorm is not null);
+        var parts = block["norm1"].LinearModulation(condition, dual ? 9 : 6);                    // shift, scale, gate for each branch
+        var textParts = last ? null : block["norm1_context"].LinearModulation(condition, 6);
+        var normedText = textParts is null ? block["norm1_context"].ContinuousNorm(text, condition) : text.LayerNorm(1e-6).Modulate(textParts[0], textParts[1]);
+        var normed = image.LayerNorm(1e-6);
+
+        var (seen, read) = block["attn"].JointAttention(normed.Modulate(parts[0], parts[1]), normedText, options, textOutput: !last);
+        image += seen.Gated(parts[2]);
+        if (dual) image += block["attn2.to_out.0"].Linear(block["attn2"].StreamAttention(normed.Modulate(parts[6], parts[7]), options), config.Width).Gated(parts[8]);
+        image = block["ff"].GatedFeedForward(image, parts[3], parts[4], parts[5]);
+        return textParts is null ? (image, null) : (image, block["ff_context"].GatedFeedForward(text + read!.Gated(textParts[2]), textParts[3], textParts[4], textParts[5]));
+    }
+
+    // The middle of a square table.
+    private static Value Positions(Scope scope, int rows, int columns, SD3Config config)
+    {
+        var size = config.PosEmbedMaxSize;
+        var (top, left) = ((size - rows) / 2, (size - columns) / 2);
+        var table = scope.Weight("pos_embed", 1, (long)size * size, config.Width).Reshape(1, size, size, config.Width);
+        return table.Slice(1, top, top + rows).Slice(2, left, left + columns).Reshape(1, rows * columns, config.Width);
+    }
+}
+
+/// <summary>Stable Diffusion 3 and 3.5.</summary>
+public static class SD3Model
+{
+    /// <summary>Card and opening.</summary>
+    public static ModelArchitecture Architecture { get; } = new(
+        new()
+        {
+            Id = "diffusion-transformers/sd3",
+            Paper = "Scaling Rectified Flow Transformers for High-Resolution Image Synthesis",
+            ArXiv = "2403.03206",
+            Authors = ["Patrick Esser", "Sumith Kulal", "Andreas Blattmann", "Rahim Entezari", "Jonas Müller", "Harry Saini", "Yam Levi", "Dominik Lorenz", "Axel Sauer", "Frederic Boesel", "Dustin Podell", "Tim Dockhorn", "Zion English", "Kyle Lacey", "Alex Goodwin", "Yannik Marek", "Robin Rombach"],
+            Repository = "Stability-AI/sd3-ref",
+            WeightsLicense = "Stability AI Community",
+            Inputs = [Modality.Text],
+            Outputs = [Modality.Image],
+            Layouts = ["diffusers: SD3Transformer2DModel"],
+        },
+        OpenAsync);
+
+    private static ValueTask<IModel> OpenAsync(ModelSource source, CancellationToken cancel)
+    {
+        var config = PublishedConfig.Read<SD3Config>(source.RequireFolder()).Value;
+        return Weights.Guarded(Weights.Open(source), checkpoint =>
+        {
+            var network = new TextNetwork(NetworkContext.Of(source, checkpoint), "sd3", "velocity", SD3Network.Conditions(config), (scope, inputs) => SD3Network.Build(scope, inputs, config));
+            return new([checkpoint], [network], (call, arguments, token) => call == "forward" ? network.ForwardAsync(arguments, token) : throw Calls.Unknown(call, "forward"));
+        });
+    }
+}

@@ -1,0 +1,58 @@
+using ModelZoo.Networks;
+
+namespace ModelZoo.Plugins.DiffusionTransformers.Shared;
+
+/// <summary>Blocks of two streams, image and text, that attend to each other (MM-DiT, Esser et al., arXiv:2403.03206), under diffusers' names.</summary>
+internal static class JointLayers
+{
+    /// <summary>How joint attention is done.</summary>
+    /// <param name="Heads">Number of heads.</param>
+    /// <param name="TextFirst">True when the text's tokens come before the image's.</param>
+    /// <param name="Normed">True when queries and keys are normalised, head by head.</param>
+    /// <param name="Turn">Rotary positions for queries and keys of all tokens, or null.</param>
+    /// <param name="Bias">Added to the scores, or null.</param>
+    public sealed record Options(long Heads, bool TextFirst, bool Normed, Func<Value, Value>? Turn = null, Value? Bias = null);
+
+    /// <summary>Attention over both streams, each with its own maps. image (B, N, D), text (B, M, D) -> the same; no text when it has no further use.</summary>
+    public static (Value Image, Value? Text) JointAttention(this Scope attn, Value image, Value text, Options options, bool textOutput = true)
+    {
+        var width = image.Shape[-1].Size;
+        var (q, k, v) = attn.Projections(image, ["to_q", "to_k", "to_v"], ["norm_q", "norm_k"], options);
+        var (tq, tk, tv) = attn.Projections(text, ["add_q_proj", "add_k_proj", "add_v_proj"], ["norm_added_q", "norm_added_k"], options);
+        Value Both(Value ofImage, Value ofText) => options.TextFirst ? ValueShape.Concat(1, ofText, ofImage) : ValueShape.Concat(1, ofImage, ofText);
+        var (queries, keys) = (Both(q, tq), Both(k, tk));
+        if (options.Turn is { } turn) (queries, keys) = (turn(queries), turn(keys));
+        var y = AttentionLayers.Attention(queries, keys, Both(v, tv), new() { Heads = options.Heads, Bias = options.Bias });
+        var (seen, read) = options.TextFirst ? (y.From(1, text.Shape[1]), y.Take(1, text.Shape[1])) : (y.Take(1, image.Shape[1]), y.From(1, image.Shape[1]));
+        return (attn["to_out.0"].Linear(seen, width), textOutput ? attn["to_add_out"].Linear(read, width) : null);
+    }
+
+    /// <summary>Attention within one stream.</summary>
+    public static Value StreamAttention(this Scope attn, Value x, Options options)
+    {
+        var (q, k, v) = attn.Projections(x, ["to_q", "to_k", "to_v"], ["norm_q", "norm_k"], options);
+        if (options.Turn is { } turn) (q, k) = (turn(q), turn(k));
+        return AttentionLayers.Attention(q, k, v, new() { Heads = options.Heads, Bias = options.Bias });
+    }
+
+    /// <summary>Parts of a modulation from <c>linear</c>. condition (B, D) -> parts of (B, D).</summary>
+    public static Value[] LinearModulation(this Scope norm, Value condition, int parts) => norm["linear"].Linear(condition.Silu(), parts * condition.Shape[-1].Size).Chunk(parts, -1);
+
+    /// <summary>The last norm: scale first, then shift.</summary>
+    public static Value ContinuousNorm(this Scope norm, Value x, Value condition)
+    {
+        var (scale, shift) = norm["linear"].Linear(condition.Silu(), 2 * x.Shape[-1].Size).Chunk2();
+        return x.LayerNorm(1e-6).Modulate(shift, scale);
+    }
+
+    /// <summary>The second branch of a block: modulated norm, feed-forward, gate; x is added.</summary>
+    public static Value GatedFeedForward(this Scope ff, Value x, Value shift, Value scale, Value gate) =>
+        x + ff.DiffusersFeedForward(x.LayerNorm(1e-6).Modulate(shift, scale), "gelu-approximate").Gated(gate);
+
+    private static (Value Q, Value K, Value V) Projections(this Scope attn, Value x, string[] maps, string[] norms, Options options)
+    {
+        var width = x.Shape[-1].Size;
+        var (q, k, v) = (attn[maps[0]].Linear(x, width), attn[maps[1]].Linear(x, width), attn[maps[2]].Linear(x, width));
+        return options.Normed ? (q.PerHead(options.Heads, head => attn[norms[0]].RmsNorm(head)), k.PerHead(options.Heads, head => attn[norms[1]].RmsNorm(head)), v) : (q, k, v);
+    }
+}

@@ -1,0 +1,47 @@
+using ModelZoo.Contracts;
+using ModelZoo.Inference;
+using ModelZoo.Networks;
+
+namespace ModelZoo.Plugins.DiffusionTransformers.Shared;
+
+/// <summary>An opened model of this family: the calls of the authors' code, and what it can do for people.</summary>
+/// <param name="checkpoints">The published weights; disposed with the model.</param>
+/// <param name="networks">What else is disposed with the model.</param>
+/// <param name="calls">Runs a call of the authors' code.</param>
+/// <param name="capabilities">What implements the verbs.</param>
+internal sealed class PublishedModel(IReadOnlyList<Checkpoint> checkpoints, IReadOnlyList<IDisposable> networks, PublishedModel.ReferenceCall calls, params IReadOnlyList<object> capabilities) : IModel, IReferenceCalls
+{
+    /// <summary>Runs a call of the authors' code.</summary>
+    public delegate Task<CallResults> ReferenceCall(string call, CallArguments arguments, CancellationToken cancel);
+
+    /// <inheritdoc/>
+    public ModelFacts Facts => new()
+    {
+        Parameters = checkpoints.Sum(checkpoint => checkpoint.Tensors.Sum(tensor => Tensor.Count([.. tensor.Shape]))),
+        MappedBytes = checkpoints.SelectMany(checkpoint => checkpoint.Files).Distinct().Sum(file => new FileInfo(file).Length),
+        Digests = async cancel =>
+        {
+            var digests = new Dictionary<string, string>();
+            foreach (var checkpoint in checkpoints) digests[Path.GetFileName(checkpoint.Files[0])] = await Task.Run(() => checkpoint.Digest, cancel).ConfigureAwait(false);
+            return digests;
+        },
+        Properties = Properties,
+    };
+
+    /// <summary>Further facts to show.</summary>
+    public IReadOnlyList<KeyValuePair<string, string>> Properties { get; init; } = [];
+
+    /// <inheritdoc/>
+    public object? GetCapability(Type type) => type.IsInstanceOfType(this) ? this : capabilities.FirstOrDefault(type.IsInstanceOfType);
+
+    /// <inheritdoc/>
+    public async ValueTask<CallResults> CallAsync(string call, CallArguments arguments, CancellationToken cancel = default) => await calls(call, arguments, cancel).ConfigureAwait(false);
+
+    /// <inheritdoc/>
+    public ValueTask DisposeAsync()
+    {
+        foreach (var network in networks) network.Dispose();
+        foreach (var checkpoint in checkpoints) checkpoint.Dispose();
+        return ValueTask.CompletedTask;
+    }
+}

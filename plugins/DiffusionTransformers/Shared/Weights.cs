@@ -1,0 +1,41 @@
+using ModelZoo.Contracts;
+using ModelZoo.Inference;
+using ModelZoo.Networks;
+
+namespace ModelZoo.Plugins.DiffusionTransformers.Shared;
+
+/// <summary>Finds the weights in a published folder.</summary>
+internal static class Weights
+{
+    /// <summary>
+    /// The weights that the source names, or the folder's own. Training scripts save several copies in one file: the first of <paramref name="keys"/> that is there is taken, so that averaged weights win over raw ones.
+    /// </summary>
+    public static Checkpoint Open(ModelSource source, params ReadOnlySpan<string> keys)
+    {
+        var checkpoint = source.OpenCheckpoint();
+        if (source.Parts.Any(part => part.Key is not null)) return checkpoint;
+        foreach (var key in keys)
+        {
+            if (!checkpoint.Tensors.Any(tensor => tensor.Name.StartsWith(key + ".", StringComparison.Ordinal))) continue;
+            var file = checkpoint.Files[0];
+            checkpoint.Dispose();
+            return Checkpoint.Open(file, key);
+        }
+
+        return checkpoint;
+    }
+
+    /// <summary>Opens a model, giving up its files when that fails.</summary>
+    public static ValueTask<IModel> Guarded(Checkpoint checkpoint, Func<Checkpoint, PublishedModel> open)
+    {
+        try
+        {
+            return ValueTask.FromResult<IModel>(open(checkpoint));
+        }
+        catch
+        {
+            checkpoint.Dispose();
+            throw;
+        }
+    }
+}

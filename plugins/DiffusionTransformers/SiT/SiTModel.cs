@@ -1,0 +1,44 @@
+// SiT: Exploring Flow and Diffusion-based Generative Models with Scalable Interpolant Transformers. Ma, Goldstein, Albergo, Boffi, Vanden-Eijnden, Xie. arXiv:2401.08740. github.com/willisma/SiT
+// Published layouts: SiT-XL-2-256x256.pt (state dict, or train.py's {model, ema, ...}). Deviations: none. The network is DiT's; where the variance would be predicted, that half is dropped.
+using ModelZoo.Contracts;
+using ModelZoo.Inference;
+using ModelZoo.Networks;
+using ModelZoo.Plugins.DiffusionTransformers.DiT;
+using ModelZoo.Plugins.DiffusionTransformers.Shared;
+
+namespace ModelZoo.Plugins.DiffusionTransformers.SiT;
+
+/// <summary>SiT: a flow from noise at t = 0 to data at t = 1.</summary>
+public static class SiTModel
+{
+    /// <summary>Card and opening.</summary>
+    public static ModelArchitecture Architecture { get; } = new(
+        new()
+        {
+            Id = "diffusion-transformers/sit",
+            Paper = "SiT: Exploring Flow and Diffusion-based Generative Models with Scalable Interpolant Transformers",
+            ArXiv = "2401.08740",
+            Authors = ["Nanye Ma", "Mark Goldstein", "Michael S. Albergo", "Nicholas M. Boffi", "Eric Vanden-Eijnden", "Saining Xie"],
+            Repository = "willisma/SiT",
+            CodeLicense = "MIT",
+            WeightsLicense = "MIT",
+            Inputs = [Modality.Text],
+            Outputs = [Modality.Image],
+            Layouts = ["authors: SiT-XL-2-256x256.pt + config.json (constructor arguments)"],
+            Sizes = [new("SiT-XL-2-256x256", 675_129_632, [])],
+        },
+        OpenAsync);
+
+    internal static Value Build(Scope sit, Value x, Value t, Value y, DiTConfig config) => DiTNetwork.Build(sit, x, t, y, config).Take(1, config.InChannels);
+
+    private static ValueTask<IModel> OpenAsync(ModelSource source, CancellationToken cancel)
+    {
+        var config = PublishedConfig.Read<DiTConfig>(source.RequireFolder()).Value;
+        return Weights.Guarded(Weights.Open(source, "ema", "model"), checkpoint =>
+        {
+            var network = ClassNetwork.Build(NetworkContext.Of(source, checkpoint), "sit", "velocity", config.Sample, (scope, x, t, y) => Build(scope, x, t, y, config));
+            checkpoint.ThrowIfUnused();
+            return new([checkpoint], [network], new TransportCalls(network).CallAsync);
+        });
+    }
+}
