@@ -7,14 +7,14 @@ namespace ModelZoo.Plugins.Components.Parts;
 /// <summary>A call of a part with weights: arguments in, results with stages out.</summary>
 internal delegate Task<CallResults> PartCall(CallArguments arguments, CancellationToken cancel);
 
-/// <summary>A part with weights: named calls on networks that it owns.</summary>
-internal sealed class NetworkPart(Checkpoint checkpoint, IReadOnlyDictionary<string, PartCall> calls, params Network[] networks) : IModel, IReferenceCalls
+/// <summary>A part with weights: named calls on networks, or caches of networks, that it owns.</summary>
+internal sealed class NetworkPart(Checkpoint checkpoint, IReadOnlyDictionary<string, PartCall> calls, params IDisposable[] networks) : IModel, IReferenceCalls
 {
     public ModelFacts Facts { get; } = new()
     {
         Parameters = checkpoint.Tensors.Where(tensor => tensor.Type is ElementType.Float32 or ElementType.Float16 or ElementType.BFloat16).Sum(tensor => tensor.Shape.Aggregate(1L, (count, extent) => count * extent)),
-        MappedBytes = networks.Sum(network => network.Session.Memory.MappedBytes),
-        PrivateBytes = networks.Sum(network => network.Session.Memory.PrivateBytes),
+        MappedBytes = networks.OfType<Network>().Sum(network => network.Session.Memory.MappedBytes),
+        PrivateBytes = networks.OfType<Network>().Sum(network => network.Session.Memory.PrivateBytes),
         Digests = checkpoint.DigestsAsync,
     };
 

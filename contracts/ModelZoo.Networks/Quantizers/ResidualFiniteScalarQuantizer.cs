@@ -1,0 +1,85 @@
+using System.ComponentModel.DataAnnotations;
+using System.Text.Json;
+
+namespace ModelZoo.Networks.Quantizers;
+
+// Finite scalar quantization (arXiv:2309.15505) in the residual scheme of SoundStream (arXiv:2107.03312, algorithm 1). Layout of lucidrains/vector-quantize-pytorch: ResidualFSQ.
+
+/// <summary>The settings of <c>ResidualFSQ</c> that matter once it is trained.</summary>
+public sealed record ResidualFiniteScalarConfig
+{
+    /// <summary>Number of values of each channel.</summary>
+    [MinLength(1)] public int[] Levels { get; init; } = [8, 5, 5, 5];
+    /// <summary>Number of levels of residuals.</summary>
+    [Range(1, 1024)] public int NumQuantizers { get; init; } = 1;
+    /// <summary>Width of the input; null is that of the codes.</summary>
+    public long? Dim { get; init; }
+    /// <summary>Whether inputs are (B, D, ..).</summary>
+    public bool IsChannelFirst { get; init; }
+    /// <summary>Inputs x become c tanh(x / c): one number or one a channel; null is 1 + 1 / (L - 1) when values are clamped, else nothing.</summary>
+    public JsonElement? SoftClampInputValue { get; init; }
+    /// <summary>Whether residuals are clamped rather than squashed.</summary>
+    public bool BoundHardClamp { get; init; } = true;
+}
+
+/// <summary>Residual finite scalar quantization: each level quantizes what the levels before it left, on a grid finer by the number of values.</summary>
+public static class ResidualFiniteScalarQuantizer
+{
+    /// <summary>Quantizes. x (B, N, D), or (B, D, ..) with channels first -> codes (B, .., levels), or (B, levels, ..).</summary>
+    public static Quantization Quantize(Scope rfsq, Value x, ResidualFiniteScalarConfig config)
+    {
+        var (g, rows, width) = (x.Graph, x.ToSequence(config.IsChannelFirst), config.Levels.Length);
+        var projected = (config.Dim ?? width) == width ? rows : rfsq["project_in"].Linear(rows, width);
+        var residual = projected;
+        if (SoftClamp(config) is { } clamp)
+        {
+            var c = g.Constant<float>(clamp, clamp.Length);
+            residual = (residual / c).Tanh() * c;
+        }
+
+        Value? sum = null;
+        List<Value> ids = [];
+        for (var level = 0; level < config.NumQuantizers; level++)
+        {
+            var scale = Scale(g, config, level);
+            var digits = FiniteScalarQuantizer.Round(residual / scale, config.Levels, symmetric: true, config.BoundHardClamp);
+            ids.Add(FiniteScalarQuantizer.IdsOf(digits, config.Levels, symmetric: true));
+            var code = digits * scale;
+            residual -= code;
+            sum = sum is null ? code : sum + code;
+        }
+
+        var all = ValueShape.Stack(-1, [.. ids]).IdsFromSequence(x.Shape, config.IsChannelFirst);
+        return new(projected, config.IsChannelFirst ? all.ChannelsFirst() : all, ProjectOut(rfsq, sum!, config).FromSequence(x.Shape, config.IsChannelFirst));
+    }
+
+    /// <summary>What ids stand for; -1 is a level left out. ids (B, .., levels) -> (B, .., D).</summary>
+    public static Value Decode(Scope rfsq, Value ids, ResidualFiniteScalarConfig config)
+    {
+        Value? sum = null;
+        for (var level = 0; level < config.NumQuantizers; level++)
+        {
+            var id = ids.At(-1, level);
+            var present = id.GreaterOrEqual(id.Graph.Constant([0L])).Cast(Contracts.ElementType.Float32).Unsqueeze(-1);
+            var code = FiniteScalarQuantizer.CodesOf(id.Max(id.Graph.Constant([0L])), config.Levels, symmetric: true) * present * Scale(ids.Graph, config, level);
+            sum = sum is null ? code : sum + code;
+        }
+
+        return ProjectOut(rfsq, sum!, config);
+    }
+
+    private static Value ProjectOut(Scope rfsq, Value sum, ResidualFiniteScalarConfig config) =>
+        (config.Dim ?? config.Levels.Length) == config.Levels.Length ? sum : rfsq["project_out"].Linear(sum, config.Dim!.Value);
+
+    // L^-level for each channel.
+    private static Value Scale(Graph graph, ResidualFiniteScalarConfig config, int level) =>
+        graph.Constant<float>([.. config.Levels.Select(values => (float)Math.Pow(values, -level))], config.Levels.Length);
+
+    private static float[]? SoftClamp(ResidualFiniteScalarConfig config) => config switch
+    {
+        { BoundHardClamp: true } => [.. config.Levels.Select(level => 1 + 1f / (level - 1))],
+        { SoftClampInputValue: { ValueKind: JsonValueKind.Number } value } => [value.GetSingle()],
+        { SoftClampInputValue: { ValueKind: JsonValueKind.Array } values } => [.. values.EnumerateArray().Select(value => value.GetSingle())],
+        _ => null,
+    };
+}

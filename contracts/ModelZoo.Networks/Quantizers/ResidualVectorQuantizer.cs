@@ -1,0 +1,130 @@
+using System.ComponentModel.DataAnnotations;
+using System.Text.Json;
+
+namespace ModelZoo.Networks.Quantizers;
+
+// SoundStream: An End-to-End Neural Audio Codec. Zeghidour et al. arXiv:2107.03312, algorithm 1. Implicit codebooks: Huijben et al., arXiv:2401.14732.
+// Layout of lucidrains/vector-quantize-pytorch: ResidualVQ.
+
+/// <summary>The settings of <c>ResidualVQ</c> that matter once it is trained.</summary>
+public sealed record ResidualVectorQuantizerConfig
+{
+    /// <summary>Width of the input.</summary>
+    [Range(1, 65536)] public long Dim { get; init; } = 1;
+    /// <summary>Number of levels; null is as many as codebook sizes.</summary>
+    [Range(1, 1024)] public int? NumQuantizers { get; init; }
+    /// <summary>Number of codes: one number, or one for each level.</summary>
+    public JsonElement CodebookSize { get; init; }
+    /// <summary>Width of a code; null is the input's.</summary>
+    public long? CodebookDim { get; init; }
+    /// <summary>Whether all levels use the first one's codebook.</summary>
+    public bool SharedCodebook { get; init; }
+    /// <summary>Whether inputs are (B, D, H, W).</summary>
+    public bool AcceptImageFmap { get; init; }
+    /// <summary>Whether later levels' codebooks are computed from what the earlier ones gave.</summary>
+    public bool ImplicitNeuralCodebook { get; init; }
+    /// <summary>Settings of the networks that compute them.</summary>
+    public ImplicitCodebookConfig MlpKwargs { get; init; } = new();
+    /// <summary>Whether the nearest code is that at the smallest angle.</summary>
+    public bool UseCosineSim { get; init; }
+    /// <summary>Statistics that move with every batch; not offered.</summary>
+    [AllowedValues(false)] public bool AffineParam { get; init; }
+
+    /// <summary>Number of codes of each level.</summary>
+    public IReadOnlyList<long> CodebookSizes => CodebookSize.ValueKind == JsonValueKind.Array
+        ? [.. CodebookSize.EnumerateArray().Select(size => size.GetInt64())]
+        : [.. Enumerable.Repeat(CodebookSize.GetInt64(), NumQuantizers ?? 1)];
+
+    /// <summary>Width of a code.</summary>
+    public long CodeWidth => CodebookDim ?? Dim;
+}
+
+/// <summary>A network that computes a codebook from another and a condition.</summary>
+public sealed record ImplicitCodebookConfig
+{
+    /// <summary>Width within; null is the code's.</summary>
+    public long? DimHidden { get; init; }
+    /// <summary>Number of residual layers.</summary>
+    [Range(1, 64)] public int Depth { get; init; } = 4;
+}
+
+/// <summary>Residual vector quantization: each level quantizes what the levels before it left.</summary>
+public static class ResidualVectorQuantizer
+{
+    /// <summary>Quantizes. x (B, N, D) or (B, D, H, W) -> codes (B, .., levels).</summary>
+    public static Quantization Quantize(Scope rvq, Value x, ResidualVectorQuantizerConfig config)
+    {
+        var rows = x.ToSequence(config.AcceptImageFmap);
+        var projected = config.CodeWidth == config.Dim ? rows : rvq["project_in"].Linear(rows, config.CodeWidth);
+        var residual = projected;                                                                                                // (B, N, D')
+        Value? sum = null;
+        List<Value> ids = [];
+        foreach (var (level, size) in config.CodebookSizes.Index())
+        {
+            var (id, code) = Level(rvq, residual, sum, level, size, config);
+            residual -= code;
+            sum = sum is null ? code : sum + code;
+            ids.Add(id);
+        }
+
+        return new(projected, ValueShape.Stack(-1, [.. ids]).IdsFromSequence(x.Shape, config.AcceptImageFmap), ProjectOut(rvq, sum!, config).FromSequence(x.Shape, config.AcceptImageFmap));
+    }
+
+    /// <summary>What ids stand for; -1 is a level left out. ids (B, .., levels) -> (B, .., D).</summary>
+    public static Value Decode(Scope rvq, Value ids, ResidualVectorQuantizerConfig config)
+    {
+        Value? sum = null;
+        foreach (var (level, size) in config.CodebookSizes.Index())
+        {
+            var id = ids.At(-1, level);
+            var present = id.GreaterOrEqual(id.Graph.Constant([0L])).Cast(Contracts.ElementType.Float32).Unsqueeze(-1);
+            var known = id.Max(id.Graph.Constant([0L]));
+            var code = level > 0 && config.ImplicitNeuralCodebook ? PickRow(Implicit(rvq, level, size, sum!, config), known) : Table(rvq, level, size, config).Gather(known);
+            code *= present;
+            sum = sum is null ? code : sum + code;
+        }
+
+        return ProjectOut(rvq, sum!, config);
+    }
+
+    private static (Value Id, Value Code) Level(Scope rvq, Value residual, Value? sum, int level, long size, ResidualVectorQuantizerConfig config)
+    {
+        var x = config.UseCosineSim ? residual.L2Normalize() : residual;
+        if (level == 0 || !config.ImplicitNeuralCodebook)
+        {
+            var table = Table(rvq, level, size, config);
+            var found = config.UseCosineSim ? Codebook.MostAlike(x, table) : Codebook.Nearest(x, table);
+            return (found, table.Gather(found));
+        }
+
+        var codes = Implicit(rvq, level, size, sum!, config);                                                                    // (B, N, K, D')
+        // PyTorch's pairwise distance adds 1e-6 to each difference.
+        var id = config.UseCosineSim
+            ? codes.MatMul(x.Unsqueeze(-1)).Squeeze(-1).ArgMax(-1)
+            : (x.Unsqueeze(2) - codes + 1e-6).Square().Sum(-1).ArgMin(-1);
+        return (id, PickRow(codes, id));
+    }
+
+    // The codebook of a level for each place: a residual network over code and condition.
+    private static Value Implicit(Scope rvq, int level, long size, Value condition, ResidualVectorQuantizerConfig config)
+    {
+        var (mlp, width) = (rvq["mlps"][level - 1], config.CodeWidth);
+        Shape shape = [condition.Shape[0], condition.Shape[1], size, width];
+        var table = Table(rvq, level, size, config).Unsqueeze(0, 1).Expand([.. shape]);
+        var h = mlp["proj_in"].Linear(ValueShape.Concat(-1, condition.Unsqueeze(2).Expand([.. shape]), table), width);
+        for (var i = 0; i < config.MlpKwargs.Depth; i++) h += mlp["layers"][i].Mlp(h, config.MlpKwargs.DimHidden ?? width, x => x.Silu(), "0", "2");
+        return config.UseCosineSim ? h.L2Normalize() : h;
+    }
+
+    // One of K rows for each place. codes (B, N, K, D), id (B, N) -> (B, N, D).
+    private static Value PickRow(Value codes, Value id) =>
+        codes.GatherElements(id.Unsqueeze(-1, -2).Expand(codes.Shape[0], codes.Shape[1], 1, codes.Shape[3]), 2).Squeeze(2);
+
+    private static Value ProjectOut(Scope rvq, Value sum, ResidualVectorQuantizerConfig config) => config.CodeWidth == config.Dim ? sum : rvq["project_out"].Linear(sum, config.Dim);
+
+    private static Value Table(Scope rvq, int level, long size, ResidualVectorQuantizerConfig config)
+    {
+        var codebook = rvq["layers"][config.SharedCodebook ? 0 : level]["_codebook"];
+        return rvq.Graph.Weight($"{codebook.Path}.embed", codebook.Data("embed", 1, size, config.CodeWidth).Reshape(size, config.CodeWidth), codebook.Path);
+    }
+}

@@ -1,0 +1,97 @@
+using System.ComponentModel.DataAnnotations;
+
+namespace ModelZoo.Networks.Quantizers;
+
+// Neural Discrete Representation Learning. van den Oord, Vinyals, Kavukcuoglu. arXiv:1711.00937. Cosine codes: Yu et al., arXiv:2110.04627. Layout of lucidrains/vector-quantize-pytorch: VectorQuantize.
+
+/// <summary>The settings of <c>VectorQuantize</c> that matter once it is trained.</summary>
+public sealed record VectorQuantizerConfig
+{
+    /// <summary>Width of the input.</summary>
+    [Range(1, 65536)] public long Dim { get; init; } = 1;
+    /// <summary>Number of codes.</summary>
+    [Range(1, 1 << 24)] public long CodebookSize { get; init; } = 1;
+    /// <summary>Width of a code; null is the input's.</summary>
+    public long? CodebookDim { get; init; }
+    /// <summary>Parts that are quantized on their own.</summary>
+    [Range(1, 1024)] public int Heads { get; init; } = 1;
+    /// <summary>Whether each part has a codebook of its own.</summary>
+    public bool SeparateCodebookPerHead { get; init; }
+    /// <summary>Whether the nearest code is that at the smallest angle; codes and inputs are then unit vectors.</summary>
+    public bool UseCosineSim { get; init; }
+    /// <summary>Whether the projected input is layer-normed.</summary>
+    public bool LayernormAfterProjectIn { get; init; }
+    /// <summary>Whether sequences are (B, N, D) rather than (B, D, N).</summary>
+    public bool ChannelLast { get; init; } = true;
+    /// <summary>Whether inputs are (B, D, H, W).</summary>
+    public bool AcceptImageFmap { get; init; }
+    /// <summary>Whether inputs are (B, D, T, H, W).</summary>
+    public bool Accept3dFmap { get; init; }
+    /// <summary>Statistics that move with every batch; not offered.</summary>
+    [AllowedValues(false)] public bool AffineParam { get; init; }
+
+    /// <summary>Whether channels come before places.</summary>
+    public bool ChannelsFirst => !ChannelLast || AcceptImageFmap || Accept3dFmap;
+
+    /// <summary>Width of a code.</summary>
+    public long CodeWidth => CodebookDim ?? Dim;
+}
+
+/// <summary>Vector quantization: each input, or each part of it, becomes its nearest code.</summary>
+public static class VectorQuantizer
+{
+    /// <summary>Quantizes. x (B, N, D), or with channels first (B, D, ..), or (B, D).</summary>
+    public static Quantization Quantize(Scope vq, Value x, VectorQuantizerConfig config)
+    {
+        var first = config.ChannelsFirst && x.Rank > 2;
+        var projected = ProjectIn(vq, x.ToSequence(first), config);                                                              // (B, N, heads D')
+        var (ids, codes) = Nearest(vq, projected, config);
+        return new(projected, ids.IdsFromSequence(x.Shape, first), ProjectOut(vq, codes, config).FromSequence(x.Shape, first));
+    }
+
+    /// <summary>Ids and codes of an input in the codebook's space. x (B, N, heads D') -> ids (B, N), or (B, N, heads) when there are several, and codes (B, N, heads D').</summary>
+    public static (Value Ids, Value Codes) Nearest(Scope vq, Value x, VectorQuantizerConfig config)
+    {
+        Value Find(Value part, Value table) => config.UseCosineSim ? Codebook.MostAlike(part.L2Normalize(), table) : Codebook.Nearest(part, table);
+        if (config.Heads == 1)
+        {
+            var table = Table(vq, config, 0);
+            var ids = Find(x, table);
+            return (ids, table.Gather(ids));
+        }
+
+        var parts = x.Reshape(x.Shape[0], x.Shape[1], config.Heads, config.CodeWidth);
+        var found = Enumerable.Range(0, config.Heads).Select(head => Find(parts.At(2, head), Table(vq, config, head))).ToArray();
+        var all = ValueShape.Stack(-1, found);
+        return (all, Lookup(vq, all, config));
+    }
+
+    /// <summary>Codes of ids, in the space of the codebook. ids (..), or (.., heads) when there are several -> (.., heads D').</summary>
+    public static Value Lookup(Scope vq, Value ids, VectorQuantizerConfig config) => config.Heads == 1
+        ? Table(vq, config, 0).Gather(ids)
+        : ValueShape.Concat(-1, [.. Enumerable.Range(0, config.Heads).Select(head => Table(vq, config, head).Gather(ids.At(-1, head)))]);
+
+    /// <summary>What ids stand for, in the input's layout. ids (B, ..), or (B, .., heads).</summary>
+    public static Value Decode(Scope vq, Value ids, VectorQuantizerConfig config)
+    {
+        var y = ProjectOut(vq, Lookup(vq, ids, config), config);                                                                  // (B, .., D)
+        return config.ChannelsFirst && y.Rank > 2 ? y.ChannelsFirst() : y;
+    }
+
+    private static Value ProjectIn(Scope vq, Value x, VectorQuantizerConfig config)
+    {
+        var width = config.CodeWidth * config.Heads;
+        if (width == config.Dim) return x;
+        return config.LayernormAfterProjectIn ? vq["project_in.1"].LayerNorm(vq["project_in.0"].Linear(x, width)) : vq["project_in"].Linear(x, width);
+    }
+
+    private static Value ProjectOut(Scope vq, Value codes, VectorQuantizerConfig config) =>
+        config.CodeWidth * config.Heads == config.Dim ? codes : vq["project_out"].Linear(codes, config.Dim);
+
+    private static Value Table(Scope vq, VectorQuantizerConfig config, int head)
+    {
+        var books = config.SeparateCodebookPerHead ? config.Heads : 1;
+        var data = vq.Data("_codebook.embed", books, config.CodebookSize, config.CodeWidth).Rows(Math.Min(head, books - 1), 1).Reshape(config.CodebookSize, config.CodeWidth);
+        return vq.Graph.Weight($"{vq.Path}._codebook.embed", data, vq.Path);
+    }
+}

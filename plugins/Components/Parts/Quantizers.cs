@@ -1,0 +1,89 @@
+using System.Text.Json.Nodes;
+using ModelZoo.Contracts;
+using ModelZoo.Inference;
+using ModelZoo.Networks;
+using ModelZoo.Networks.Quantizers;
+
+namespace ModelZoo.Plugins.Components.Parts;
+
+/// <summary>The quantizers of lucidrains/vector-quantize-pytorch as models of their own.</summary>
+internal static class Quantizers
+{
+    private const string Reference = "github.com/lucidrains/vector-quantize-pytorch";
+
+    public static IReadOnlyList<ModelArchitecture> Architectures { get; } =
+    [
+        Part<VectorQuantizerConfig>("vector-quantize", "Neural Discrete Representation Learning", VectorQuantizer.Quantize, VectorQuantizer.Decode),
+        Part<ResidualVectorQuantizerConfig>("residual-vq", "SoundStream: An End-to-End Neural Audio Codec", ResidualVectorQuantizer.Quantize, ResidualVectorQuantizer.Decode),
+        Part<FiniteScalarConfig>("fsq", "Finite Scalar Quantization: VQ-VAE Made Simple", FiniteScalarQuantizer.Quantize, FiniteScalarQuantizer.Decode),
+        Part<ResidualFiniteScalarConfig>("residual-fsq", "Finite Scalar Quantization: VQ-VAE Made Simple", ResidualFiniteScalarQuantizer.Quantize, ResidualFiniteScalarQuantizer.Decode),
+        Part<LookupFreeConfig>("lfq", "Language Model Beats Diffusion: Tokenizer is Key to Visual Generation", LookupFreeQuantizer.Quantize, (scope, ids, config) => LookupFreeQuantizer.Decode(scope, ids, config)),
+        Part<LookupFreeConfig>("bsq", "Image and Video Tokenization with Binary Spherical Quantization", LookupFreeQuantizer.Quantize, (scope, ids, config) => LookupFreeQuantizer.Decode(scope, ids, config)),
+        Part<SimVectorQuantizerConfig>("sim-vq", "Addressing Representation Collapse in Vector Quantized Models with One Linear Layer", SimVectorQuantizer.Quantize, SimVectorQuantizer.Decode),
+        Part<RandomProjectionConfig>("random-projection-quantizer", "Self-supervised Learning with Random-projection Quantizer for Speech Recognition",
+            (scope, x, config) => new(x, RandomProjectionQuantizer.Quantize(scope, x, config), x), null),
+    ];
+
+    private static ModelArchitecture Part<TConfig>(string name, string paper, Func<Scope, Value, TConfig, Quantization> quantize, Func<Scope, Value, TConfig, Value>? decode) =>
+        NetworkPart.Architecture($"components/{name}", paper, Reference, Modality.Tensors, (source, checkpoint) =>
+        {
+            // config.json: the class, and what its constructor was given.
+            var json = PublishedConfig.ReadJson(source.RequireFolder());
+            var config = PublishedConfig.Bind<TConfig>(json["kwargs"] as JsonObject ?? json, source.RequireFolder()).Value;
+            var context = NetworkContext.Of(source, checkpoint);
+            var forward = new NetworkCache<Layout>(layout => Network.Build(context, name, scope =>
+            {
+                var result = quantize(scope, scope.Graph.Input("x", layout.Symbols()), config);
+                scope.Graph.Output("projected", result.Projected);
+                scope.Graph.Output("codes", result.Codes);
+                scope.Graph.Output("quantized", result.Quantized);
+            }));
+            var calls = new Dictionary<string, PartCall>
+            {
+                ["forward"] = async (arguments, cancel) => Masked(arguments, await RunAsync(forward, arguments, "x", cancel).ConfigureAwait(false)),
+            };
+            if (decode is null) return new NetworkPart(checkpoint, calls, forward);
+            var reverse = new NetworkCache<Layout>(layout => Network.Build(context, name, scope =>
+                scope.Graph.Output("decoded", decode(scope, scope.Graph.Input("indices", ElementType.Int64, layout.Symbols()), config))));
+            calls["indices_to_codes"] = calls["get_output_from_indices"] = (arguments, cancel) => RunAsync(reverse, arguments, "indices", cancel);
+            return new NetworkPart(checkpoint, calls, forward, reverse);
+        });
+
+    private static async Task<CallResults> RunAsync(NetworkCache<Layout> networks, CallArguments arguments, string input, CancellationToken cancel)
+    {
+        var tensor = arguments.Tensor(input);
+        return (await networks[Layout.Of(tensor)].RunAsync(cancel, (input, tensor)).ConfigureAwait(false)).ToResults();
+    }
+
+    // Padding becomes zeros with the id -1. mask (B, N), x (B, N, D); or the lengths of the sequences.
+    private static CallResults Masked(CallArguments arguments, CallResults results)
+    {
+        if (!arguments.Has("mask") && !arguments.Has("lens")) return results;
+        var codes = results.Tensor("codes").As<long>();
+        var quantized = results.Tensor("quantized").As<float>();
+        var (length, perCode, width) = ((int)codes.Shape[1], codes.Length / (int)(codes.Shape[0] * codes.Shape[1]), (int)quantized.Shape[^1]);
+        for (var place = 0; place < codes.Length / perCode; place++)
+        {
+            if (arguments.Has("mask") ? IsSet(arguments.Tensor("mask"), place) : place % length < arguments.Tensor<long>("lens").Span[place / length]) continue;
+            codes.Span.Slice(place * perCode, perCode).Fill(-1);
+            quantized.Span.Slice(place * width, width).Clear();
+        }
+
+        return results;
+    }
+
+    private static bool IsSet(Tensor mask, int place) => mask is Tensor<bool> flags ? flags.Span[place] : mask.As<long>().Span[place] != 0;
+
+    /// <summary>What a network must know of its input: rank, and the extents of channels wherever they may stand.</summary>
+    private readonly record struct Layout(int Rank, long Second, long Last)
+    {
+        public static Layout Of(Tensor tensor) => new(tensor.Rank, tensor.Shape[Math.Min(1, tensor.Rank - 1)], tensor.Shape[^1]);
+
+        public Shape Symbols()
+        {
+            var dims = Enumerable.Range(0, Rank).Select(i => Dim.Symbol($"d{i}")).ToArray();
+            (dims[Math.Min(1, Rank - 1)], dims[^1]) = (Second, Last);
+            return new(dims);
+        }
+    }
+}
