@@ -97,7 +97,7 @@ internal sealed class TorchWorld(string path, Func<string, TorchType, long, Torc
         var name = At<PickleGlobal>(items, 1).Name;
         if (!TorchType.TryGet(name, out var type)) throw Broken($"A storage has the type {name}, which is not supported.");
         if (items.Length > 5 && items[5] is not null) throw Broken("A storage is a view of another; files of PyTorch before 0.4 are not supported.");
-        return storage(Key(items[2]), type, Number(items, 4));
+        return storage(Key(items.ElementAtOrDefault(2)), type, Number(items, 4));
     }
 
     private static bool Known(PickleGlobal global) =>
