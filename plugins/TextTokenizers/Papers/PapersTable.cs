@@ -20,6 +20,7 @@ internal static class PapersTable
         SaGe.Architecture,
         TFree.Architecture,
         TokenizationScorer.Architecture,
+        Trainers.TrainersModel.Architecture,
         Zip2Zip.Architecture,
     ];
 }
