@@ -10,4 +10,7 @@ public class ParityTests
 
     [Theory, ParityCases("text-tokenizers/tiktoken")]
     public Task Tiktoken_ReproducesTheReference(ParityCase @case) => Parity.VerifyAsync<TextTokenizersPlugin>(@case);
+
+    [Theory, ParityCases("text-tokenizers/sentencepiece")]
+    public Task SentencePiece_ReproducesTheReference(ParityCase @case) => Parity.VerifyAsync<TextTokenizersPlugin>(@case);
 }

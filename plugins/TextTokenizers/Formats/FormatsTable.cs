@@ -9,5 +9,6 @@ internal static class FormatsTable
     [
         TokenizerJsonModel.Architecture,
         TiktokenModel.Architecture,
+        SentencePiece.SentencePieceModel.Architecture,
     ];
 }
