@@ -3,9 +3,11 @@ using ModelZoo.Plugins.DiffusionTransformers;
 using ModelZoo.Plugins.DiffusionTransformers.DiT;
 using ModelZoo.Plugins.DiffusionTransformers.DiTMoE;
 using ModelZoo.Plugins.DiffusionTransformers.Flux;
+using ModelZoo.Plugins.DiffusionTransformers.LightningDiT;
 using ModelZoo.Plugins.DiffusionTransformers.PixArt;
 using ModelZoo.Plugins.DiffusionTransformers.Sana;
 using ModelZoo.Plugins.DiffusionTransformers.SD3;
+using ModelZoo.Plugins.DiffusionTransformers.Shared.Generation;
 using ModelZoo.Plugins.DiffusionTransformers.SiT;
 using ModelZoo.Plugins.DiffusionTransformers.UDiT;
 
@@ -19,7 +21,13 @@ public sealed class DiffusionTransformersPlugin : IModelPlugin
     /// <inheritdoc/>
     public IReadOnlyList<ModelArchitecture> Architectures =>
     [
-        DiTModel.Architecture, SiTModel.Architecture, PixArtModel.Alpha, PixArtModel.Sigma, SanaModel.Architecture,
+        DiTModel.Architecture, SiTModel.Architecture, LightningDiTModel.Architecture, PixArtModel.Alpha, PixArtModel.Sigma, SanaModel.Architecture,
         UDiTModel.Architecture, DiTMoEModel.Architecture, SD3Model.Architecture, FluxModel.Architecture,
     ];
+
+    /// <inheritdoc/>
+    public IReadOnlyList<IMetric> Metrics => [PixelSetMetric.ClassAgreement, PixelSetMetric.Fid];
+
+    /// <inheritdoc/>
+    public IReadOnlyList<IDatasetReader> DatasetReaders => [new PixelTableReader()];
 }

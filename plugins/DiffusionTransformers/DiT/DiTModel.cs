@@ -2,6 +2,7 @@ using ModelZoo.Contracts;
 using ModelZoo.Inference;
 using ModelZoo.Networks;
 using ModelZoo.Plugins.DiffusionTransformers.Shared;
+using ModelZoo.Plugins.DiffusionTransformers.Shared.Generation;
 
 namespace ModelZoo.Plugins.DiffusionTransformers.DiT;
 
@@ -21,15 +22,16 @@ public static class DiTModel
             WeightsLicense = "CC-BY-NC-4.0",
             Inputs = [Modality.Text],
             Outputs = [Modality.Image],
-            Layouts = ["authors: DiT-XL-2-*.pt + config.json (constructor arguments)", "diffusers: DiTTransformer2DModel"],
+            Layouts = ["authors: DiT-XL-2-*.pt + config.json (constructor arguments), vae/ for pictures", "diffusers: DiTPipeline folder, or its transformer alone"],
             Sizes = [new("DiT-XL-2-256x256", 675_129_632, [])],
         },
         OpenAsync);
 
     private static ValueTask<IModel> OpenAsync(ModelSource source, CancellationToken cancel)
     {
-        var json = PublishedConfig.ReadJson(source.RequireFolder());
-        return Weights.Guarded(Weights.Open(source, "ema", "model"), checkpoint => json.ContainsKey("_class_name") ? Diffusers(source, checkpoint) : Authors(source, checkpoint));
+        var transformer = Weights.Transformer(source);
+        var json = PublishedConfig.ReadJson(transformer.RequireFolder());
+        return Weights.Guarded(Weights.Open(transformer, "ema", "model"), checkpoint => json.ContainsKey("_class_name") ? Diffusers(source, transformer, checkpoint) : Authors(source, checkpoint));
     }
 
     private static PublishedModel Authors(ModelSource source, Checkpoint checkpoint)
@@ -37,14 +39,19 @@ public static class DiTModel
         var config = PublishedConfig.Read<DiTConfig>(source.RequireFolder()).Value;
         var network = ClassNetwork.Build(NetworkContext.Of(source, checkpoint), "dit", "noise_and_variance", config.Sample, (scope, x, t, y) => DiTNetwork.Build(scope, x, t, y, config));
         checkpoint.ThrowIfUnused();
-        return new([checkpoint], [network], new DiffusionCalls(network, config.LearnSigma).CallAsync);
+        var decoder = VaeDecoder.For(source, config.InChannels);
+        var generator = new ClassGenerator(network, ClassProcess.Diffusion(config.LearnSigma, 3), ClassNames.Read(source.RequireFolder(), config.NumClasses), decoder);
+        return new([checkpoint], [network, decoder], new DiffusionCalls(network, config.LearnSigma).CallAsync, generator);
     }
 
-    private static PublishedModel Diffusers(ModelSource source, Checkpoint checkpoint)
+    private static PublishedModel Diffusers(ModelSource root, ModelSource source, Checkpoint checkpoint)
     {
         var config = PublishedConfig.Read<DiffusersDiTConfig>(source.RequireFolder()).Value;
         var network = ClassNetwork.Build(NetworkContext.Of(source, checkpoint), "dit", "noise_and_variance", config.Sample, (scope, x, t, y) => DiffusersDiTNetwork.Build(scope, x, t, y, config));
         checkpoint.ThrowIfUnused();
-        return new([checkpoint], [network], new DiffusersPipeline(network, config, source.RequireFolder()).CallAsync);
+        var decoder = VaeDecoder.For(root, config.InChannels);
+        var process = ClassProcess.Diffusion(config.Outputs > config.InChannels, config.InChannels);
+        var generator = new ClassGenerator(network, process, ClassNames.Read(root.RequireFolder(), config.NumEmbedsAdaNorm), decoder);
+        return new([checkpoint], [network, decoder], new DiffusersPipeline(network, config, source.RequireFolder()).CallAsync, generator);
     }
 }

@@ -5,6 +5,7 @@ using ModelZoo.Contracts;
 using ModelZoo.Inference;
 using ModelZoo.Networks;
 using ModelZoo.Plugins.DiffusionTransformers.Shared;
+using ModelZoo.Plugins.DiffusionTransformers.Shared.Generation;
 
 namespace ModelZoo.Plugins.DiffusionTransformers.DiTMoE;
 
@@ -111,8 +112,12 @@ public static class DiTMoEModel
             var network = ClassNetwork.Build(
                 NetworkContext.Of(source, checkpoint), "dit-moe", "noise_and_variance", [config.InChannels, config.InputSize, config.InputSize], (scope, x, t, y) => DiTMoENetwork.Build(scope, x, t, y, config));
             checkpoint.ThrowIfUnused();
-            var diffusion = new DiffusionCalls(network, config.LearnSigma);
-            return new([checkpoint], [network], (call, arguments, token) => call == "rectified_flow_sample" ? RectifiedFlowAsync(network, config, arguments, token) : diffusion.CallAsync(call, arguments, token));
+            var (diffusion, decoder) = (new DiffusionCalls(network, config.LearnSigma), VaeDecoder.For(source, config.InChannels));
+            var generator = new ClassGenerator(network, ClassProcess.FlowToNoise(config.InChannels, guidance: 4), ClassNames.Read(source.RequireFolder(), config.NumClasses), decoder);
+            return new([checkpoint], [network, decoder], CallAsync, generator);
+
+            Task<CallResults> CallAsync(string call, CallArguments arguments, CancellationToken token) =>
+                call == "rectified_flow_sample" ? RectifiedFlowAsync(network, config, arguments, token) : diffusion.CallAsync(call, arguments, token);
         });
     }
 

@@ -2,6 +2,7 @@ using ModelZoo.Contracts;
 using ModelZoo.Inference;
 using ModelZoo.Networks;
 using ModelZoo.Plugins.DiffusionTransformers.Shared;
+using ModelZoo.Plugins.DiffusionTransformers.Shared.Generation;
 
 namespace ModelZoo.Plugins.DiffusionTransformers.LightningDiT;
 
@@ -21,7 +22,7 @@ public static class LightningDiTModel
             WeightsLicense = "MIT",
             Inputs = [Modality.Text],
             Outputs = [Modality.Image],
-            Layouts = ["authors: lightningdit-*.pt + latents_stats.pt + config.json (constructor arguments)"],
+            Layouts = ["authors: lightningdit-*.pt + latents_stats.pt + config.json (constructor arguments)", "authors: VA-VAE *.pt or *.ckpt + config.yaml"],
             Sizes = [new("lightningdit-xl-imagenet256-800ep", 675_129_632, [])],
         },
         OpenAsync);
@@ -29,19 +30,23 @@ public static class LightningDiTModel
     private static ValueTask<IModel> OpenAsync(ModelSource source, CancellationToken cancel)
     {
         var folder = source.RequireFolder();
+        if (!File.Exists(Path.Combine(folder, "config.json"))) return Weights.Guarded(Weights.Open(source, "state_dict"), checkpoint => VaVae.Open(source, checkpoint));
         var config = PublishedConfig.Read<LightningDiTConfig>(folder).Value;
         var statistics = File.Exists(Path.Combine(folder, StatisticsFile)) ? LatentStatistics.Read(Path.Combine(folder, StatisticsFile)) : null;
-        return Weights.Guarded(Weights.Open(source with { Parts = [.. source.Parts.Where(part => part.File != StatisticsFile)] }, "ema", "model"), checkpoint =>
+        return Weights.Guarded(Weights.Open(Weights.Without(source, StatisticsFile), "ema", "model"), checkpoint =>
         {
             var network = ClassNetwork.Build(NetworkContext.Of(source, checkpoint), "lightningdit", "velocity", config.Sample, (scope, x, t, y) => LightningDiTNetwork.Build(scope, x, t, y, config));
             checkpoint.ThrowIfUnused();
             var calls = new TransportCalls(network);
-            return new([checkpoint], [network], async (call, arguments, token) =>
+            var generator = new ClassGenerator(network, ClassProcess.FlowToData(3, guidance: 6.7), ClassNames.Read(folder, config.NumClasses), VaVae.Decoder(source, statistics, config.InChannels));
+            return new([checkpoint], [network], CallAsync, generator);
+
+            async Task<CallResults> CallAsync(string call, CallArguments arguments, CancellationToken token)
             {
                 var multiplier = arguments.Literal("latent_multiplier", 1f);
                 var results = await calls.CallAsync(call, arguments, token).ConfigureAwait(false);
                 return call == "sample_ode" && statistics is not null ? results.Add("denormalized", statistics.Denormalize((Tensor<float>)results.Tensor("ode_sample"), multiplier)) : results;
-            });
+            }
         });
     }
 

@@ -6,10 +6,10 @@ namespace ModelZoo.Plugins.DiffusionTransformers.Shared;
 
 /// <summary>An opened model of this family: the calls of the authors' code, and what it can do for people.</summary>
 /// <param name="checkpoints">The published weights; disposed with the model.</param>
-/// <param name="networks">What else is disposed with the model.</param>
+/// <param name="parts">Networks and what else is disposed with the model where it can be.</param>
 /// <param name="calls">Runs a call of the authors' code.</param>
 /// <param name="capabilities">What implements the verbs.</param>
-internal sealed class PublishedModel(IReadOnlyList<Checkpoint> checkpoints, IReadOnlyList<IDisposable> networks, PublishedModel.ReferenceCall calls, params IReadOnlyList<object> capabilities) : IModel, IReferenceCalls
+internal sealed class PublishedModel(IReadOnlyList<Checkpoint> checkpoints, IReadOnlyList<object> parts, PublishedModel.ReferenceCall calls, params IReadOnlyList<object> capabilities) : IModel, IReferenceCalls
 {
     /// <summary>Runs a call of the authors' code.</summary>
     public delegate Task<CallResults> ReferenceCall(string call, CallArguments arguments, CancellationToken cancel);
@@ -40,7 +40,7 @@ internal sealed class PublishedModel(IReadOnlyList<Checkpoint> checkpoints, IRea
     /// <inheritdoc/>
     public ValueTask DisposeAsync()
     {
-        foreach (var network in networks) network.Dispose();
+        foreach (var part in parts.OfType<IDisposable>()) part.Dispose();
         foreach (var checkpoint in checkpoints) checkpoint.Dispose();
         return ValueTask.CompletedTask;
     }

@@ -25,6 +25,18 @@ internal static class Weights
         return checkpoint;
     }
 
+    /// <summary>The source without a file that is not weights of the network, such as statistics of its training data.</summary>
+    public static ModelSource Without(ModelSource source, string file)
+    {
+        if (source.Parts.Count > 0) return source with { Parts = [.. source.Parts.Where(part => part.File != file)] };
+        var others = Directory.GetFiles(source.RequireFolder(), "*.pt").Select(path => Path.GetFileName(path)).Where(name => name != file).ToArray();
+        return others.Length == 1 ? source with { Parts = [new(others[0])] } : source;
+    }
+
+    /// <summary>The folder of the transformer in a published pipeline (<c>transformer/</c> beside <c>vae/</c> and others), or the source itself.</summary>
+    public static ModelSource Transformer(ModelSource source) =>
+        Path.Combine(source.RequireFolder(), "transformer") is var folder && File.Exists(Path.Combine(folder, "config.json")) ? source with { Folder = folder } : source;
+
     /// <summary>Opens a model, giving up its files when that fails.</summary>
     public static ValueTask<IModel> Guarded(Checkpoint checkpoint, Func<Checkpoint, PublishedModel> open)
     {

@@ -5,6 +5,7 @@ using ModelZoo.Inference;
 using ModelZoo.Networks;
 using ModelZoo.Plugins.DiffusionTransformers.DiT;
 using ModelZoo.Plugins.DiffusionTransformers.Shared;
+using ModelZoo.Plugins.DiffusionTransformers.Shared.Generation;
 
 namespace ModelZoo.Plugins.DiffusionTransformers.SiT;
 
@@ -38,7 +39,9 @@ public static class SiTModel
         {
             var network = ClassNetwork.Build(NetworkContext.Of(source, checkpoint), "sit", "velocity", config.Sample, (scope, x, t, y) => Build(scope, x, t, y, config));
             checkpoint.ThrowIfUnused();
-            return new([checkpoint], [network], new TransportCalls(network).CallAsync);
+            var decoder = VaeDecoder.For(source, config.InChannels);
+            var generator = new ClassGenerator(network, ClassProcess.FlowToData(3, guidance: 4), ClassNames.Read(source.RequireFolder(), config.NumClasses), decoder);
+            return new([checkpoint], [network, decoder], new TransportCalls(network).CallAsync, generator);
         });
     }
 }

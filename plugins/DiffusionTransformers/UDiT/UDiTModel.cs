@@ -5,6 +5,7 @@ using ModelZoo.Contracts;
 using ModelZoo.Inference;
 using ModelZoo.Networks;
 using ModelZoo.Plugins.DiffusionTransformers.Shared;
+using ModelZoo.Plugins.DiffusionTransformers.Shared.Generation;
 
 namespace ModelZoo.Plugins.DiffusionTransformers.UDiT;
 
@@ -203,7 +204,9 @@ public static class UDiTModel
             var network = ClassNetwork.Build(
                 NetworkContext.Of(source, checkpoint), "u-dit", "noise_and_variance", [config.InChannels, config.InputSize, config.InputSize], (scope, x, t, y) => UDiTNetwork.Build(scope, x, t, y, config));
             checkpoint.ThrowIfUnused();
-            return new([checkpoint], [network], new DiffusionCalls(network, config.LearnSigma).CallAsync);
+            var decoder = VaeDecoder.For(source, config.InChannels);
+            var generator = new ClassGenerator(network, ClassProcess.Diffusion(config.LearnSigma, 3), ClassNames.Read(source.RequireFolder(), config.NumClasses), decoder);
+            return new([checkpoint], [network, decoder], new DiffusionCalls(network, config.LearnSigma).CallAsync, generator);
         });
     }
 }
