@@ -27,12 +27,13 @@ internal static class CheckpointFiles
     {
         if (Names.Select(name => Path.Combine(folder, name)).FirstOrDefault(File.Exists) is { } known) return known;
         var candidates = Directory.GetFiles(folder).Where(f => Extensions.Contains(Path.GetExtension(f).ToLowerInvariant())).Order(StringComparer.Ordinal).ToArray();
-        return candidates.Length == 1 ? candidates[0] : throw new CheckpointException(ErrorCodes.CheckpointMissing, candidates.Length == 0 ? "The folder holds no checkpoint." : "The folder holds several files that could be meant.")
+        return candidates.Length switch
         {
-            Where = folder,
-            Expected = candidates.Length == 0 ? $"{string.Join(", ", Names)}, or one file with {string.Join(", ", Extensions)}" : "one file",
-            Found = candidates.Length == 0 ? null : string.Join(", ", candidates.Select(Path.GetFileName)),
-            Remedy = candidates.Length == 0 ? "Check the path." : "Name the file.",
+            1 => candidates[0],
+            0 => throw new CheckpointException(ErrorCodes.CheckpointMissing, "The folder holds no checkpoint.")
+            { Where = folder, Expected = $"{string.Join(", ", Names)}, or one file with {string.Join(", ", Extensions)}", Remedy = "Check the path." },
+            _ => throw new CheckpointException(ErrorCodes.CheckpointMissing, "The folder holds several files that could be meant.")
+            { Where = folder, Expected = "one file", Found = string.Join(", ", candidates.Select(Path.GetFileName)), Remedy = "Name the file." },
         };
     }
 

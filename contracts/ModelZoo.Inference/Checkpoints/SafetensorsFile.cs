@@ -24,7 +24,11 @@ internal static class SafetensorsFile
         if (file.Length < 8) throw CheckpointErrors.Malformed(file.Path, "The file is too short for safetensors.", "at least 8 bytes", $"{file.Length} bytes");
         var length = BinaryPrimitives.ReadUInt64LittleEndian(file.Span(0, 8));
         if (length > LongestHeader || length > (ulong)(file.Length - 8))
-            throw CheckpointErrors.Malformed(file.Path, "The header of the safetensors file is longer than the file, or than the format allows.", $"at most {Math.Min(LongestHeader, file.Length - 8)} bytes", $"{length} bytes");
+        {
+            throw CheckpointErrors.Malformed(
+                file.Path, "The header of the safetensors file is longer than the file, or than the format allows.",
+                $"at most {Math.Min(LongestHeader, file.Length - 8)} bytes", $"{length} bytes");
+        }
 
         var entries = new List<Entry>();
         try
@@ -111,7 +115,8 @@ internal static class SafetensorsFile
         "U16" => ElementType.UInt16,
         "U8" => ElementType.UInt8,
         "BOOL" => ElementType.Bool,
-        _ => throw CheckpointErrors.Malformed($"{file.Path}: {name}", "The tensor has a type that is not supported.", "F64, F32, F16, BF16, F8_E4M3, F8_E5M2, I8..I64, U8..U64 or BOOL", dtype),
+        _ => throw CheckpointErrors.Malformed(
+            $"{file.Path}: {name}", "The tensor has a type that is not supported.", "F64, F32, F16, BF16, F8_E4M3, F8_E5M2, I8..I64, U8..U64 or BOOL", dtype),
     };
 
     // The parts must lie one after the other and fill the file: then none overlaps another and none reaches outside.
@@ -121,9 +126,11 @@ internal static class SafetensorsFile
         foreach (var entry in entries.OrderBy(e => e.Begin).ThenBy(e => e.End))
         {
             var where = $"{file.Path}: {entry.Name}";
-            if (entry.Begin != end) throw CheckpointErrors.Malformed(where, entry.Begin < end ? "The tensor overlaps another." : "There is a gap before the tensor.", $"offset {end}", $"offset {entry.Begin}");
-            if (entry.End < entry.Begin || entry.End > available) throw CheckpointErrors.Malformed(where, "The tensor reaches outside the file.", $"an end in {entry.Begin}..{available}", $"{entry.End}");
-            if (!Holds(entry)) throw CheckpointErrors.Malformed(where, "The tensor has another number of bytes than its shape needs.", $"{entry.Type}[{string.Join(", ", entry.Shape)}]", $"{entry.End - entry.Begin} bytes");
+            void Refuse(string what, string expected, string found) => throw CheckpointErrors.Malformed(where, what, expected, found);
+            if (entry.Begin < end) Refuse("The tensor overlaps another.", $"offset {end}", $"offset {entry.Begin}");
+            if (entry.Begin > end) Refuse("There is a gap before the tensor.", $"offset {end}", $"offset {entry.Begin}");
+            if (entry.End < end || entry.End > available) Refuse("The tensor reaches outside the file.", $"an end in {end}..{available}", $"{entry.End}");
+            if (!Holds(entry)) Refuse("The tensor has another number of bytes than its shape needs.", $"{entry.Type}[{string.Join(", ", entry.Shape)}]", $"{entry.End - entry.Begin} bytes");
             end = entry.End;
         }
 

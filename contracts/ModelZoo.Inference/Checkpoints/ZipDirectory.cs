@@ -32,8 +32,8 @@ internal sealed unsafe class ZipDirectory
     {
         if (!_members.TryGetValue(name, out var member)) throw CheckpointErrors.Malformed(_file.Path, "A part of the archive is missing.", name);
         var local = _file.Span(member.Header, LocalLength);
-        if (BinaryPrimitives.ReadUInt32LittleEndian(local) != 0x04034b50) throw Broken($"The member {name} is not where the directory says.");
-        var start = member.Header + LocalLength + BinaryPrimitives.ReadUInt16LittleEndian(local[26..]) + BinaryPrimitives.ReadUInt16LittleEndian(local[28..]);
+        if (U32(local, 0) != 0x04034b50) throw Broken($"The member {name} is not where the directory says.");
+        var start = member.Header + LocalLength + U16(local, 26) + U16(local, 28);
         var stored = _file.Slice(start, member.Compressed);
         return member.Method switch
         {
@@ -69,12 +69,10 @@ internal sealed unsafe class ZipDirectory
         for (var at = _file.Length - EndLength; at >= Math.Max(0, _file.Length - EndLength - ushort.MaxValue); at--)
         {
             var end = _file.Span(at, EndLength);
-            if (BinaryPrimitives.ReadUInt32LittleEndian(end) != 0x06054b50) continue;
-            long count = BinaryPrimitives.ReadUInt16LittleEndian(end[10..]);
-            long length = BinaryPrimitives.ReadUInt32LittleEndian(end[12..]), position = BinaryPrimitives.ReadUInt32LittleEndian(end[16..]);
-            if (at < LocatorLength || BinaryPrimitives.ReadUInt32LittleEndian(_file.Span(at - LocatorLength, 4)) != 0x07064b50) return (count, position, length);
-            var end64 = _file.Span(BinaryPrimitives.ReadInt64LittleEndian(_file.Span(at - LocatorLength + 8, 8)), End64Length);
-            if (BinaryPrimitives.ReadUInt32LittleEndian(end64) != 0x06064b50) throw Broken("The archive's second end record is missing.");
+            if (U32(end, 0) != 0x06054b50) continue;
+            if (at < LocatorLength || U32(_file.Span(at - LocatorLength, 4), 0) != 0x07064b50) return (U16(end, 10), U32(end, 16), U32(end, 12));
+            var end64 = _file.Span(Size(_file.Span(at - LocatorLength + 8, 8)), End64Length);
+            if (U32(end64, 0) != 0x06064b50) throw Broken("The archive's second end record is missing.");
             return (Size(end64[32..]), Size(end64[48..]), Size(end64[40..]));
         }
 
@@ -84,13 +82,13 @@ internal sealed unsafe class ZipDirectory
     private long ReadMember(long position)
     {
         var header = _file.Span(position, CentralLength);
-        if (BinaryPrimitives.ReadUInt32LittleEndian(header) != 0x02014b50) throw Broken("The directory of the archive is damaged.");
-        if ((BinaryPrimitives.ReadUInt16LittleEndian(header[8..]) & 1) != 0) throw Broken("The archive is encrypted.");
-        int nameLength = BinaryPrimitives.ReadUInt16LittleEndian(header[28..]), extraLength = BinaryPrimitives.ReadUInt16LittleEndian(header[30..]), commentLength = BinaryPrimitives.ReadUInt16LittleEndian(header[32..]);
-        long compressed = BinaryPrimitives.ReadUInt32LittleEndian(header[20..]), size = BinaryPrimitives.ReadUInt32LittleEndian(header[24..]), local = BinaryPrimitives.ReadUInt32LittleEndian(header[42..]);
+        if (U32(header, 0) != 0x02014b50) throw Broken("The directory of the archive is damaged.");
+        if ((U16(header, 8) & 1) != 0) throw Broken("The archive is encrypted.");
+        var (nameLength, extraLength, commentLength) = (U16(header, 28), U16(header, 30), U16(header, 32));
+        var (compressed, size, local) = (U32(header, 20), U32(header, 24), U32(header, 42));
         var name = Encoding.UTF8.GetString(_file.Span(position + CentralLength, nameLength));
         ReadWideSizes(_file.Span(position + CentralLength + nameLength, extraLength), ref size, ref compressed, ref local);
-        if (!_members.TryAdd(name, new(BinaryPrimitives.ReadUInt16LittleEndian(header[10..]), compressed, size, local))) throw Broken($"The member {name} is there twice.");
+        if (!_members.TryAdd(name, new(U16(header, 10), compressed, size, local))) throw Broken($"The member {name} is there twice.");
         return position + CentralLength + nameLength + extraLength + commentLength;
     }
 
@@ -99,7 +97,7 @@ internal sealed unsafe class ZipDirectory
     {
         while (extra.Length >= 4)
         {
-            int id = BinaryPrimitives.ReadUInt16LittleEndian(extra), length = BinaryPrimitives.ReadUInt16LittleEndian(extra[2..]);
+            var (id, length) = (U16(extra, 0), U16(extra, 2));
             extra = extra[4..];
             if (length > extra.Length) throw Broken("The directory of the archive is damaged.");
             if (id == 1)
@@ -121,6 +119,10 @@ internal sealed unsafe class ZipDirectory
         value = Size(wide);
         wide = wide[8..];
     }
+
+    private static int U16(ReadOnlySpan<byte> bytes, int at) => BinaryPrimitives.ReadUInt16LittleEndian(bytes[at..]);
+
+    private static long U32(ReadOnlySpan<byte> bytes, int at) => BinaryPrimitives.ReadUInt32LittleEndian(bytes[at..]);
 
     private long Size(ReadOnlySpan<byte> bytes) => BinaryPrimitives.ReadInt64LittleEndian(bytes) is var size and >= 0 ? size : throw Broken("The directory of the archive is damaged.");
 

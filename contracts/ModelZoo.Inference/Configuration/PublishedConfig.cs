@@ -142,7 +142,8 @@ public static class PublishedConfig
         {
             var member = results[0].MemberNames.FirstOrDefault();
             var property = type.Properties.FirstOrDefault(p => (p.AttributeProvider as System.Reflection.MemberInfo)?.Name == member);
-            throw Invalid(file, Join(path, property?.Name ?? member ?? ""), results[0].ErrorMessage ?? "A value of the configuration is out of range.", null, property?.Get?.Invoke(value)?.ToString());
+            var what = results[0].ErrorMessage ?? "A value of the configuration is out of range.";
+            throw Invalid(file, Join(path, property?.Name ?? member ?? ""), what, null, property?.Get?.Invoke(value)?.ToString());
         }
 
         foreach (var property in type.Properties.Where(p => p.Get is not null)) Validate(property.Get!(value), file, Join(path, property.Name));

@@ -56,7 +56,9 @@ internal sealed unsafe class OrtLibrary
 
     private static IEnumerable<string> BesideApplication(string folder)
     {
-        string[] names = OperatingSystem.IsWindows() ? ["onnxruntime.dll"] : OperatingSystem.IsMacOS() ? ["libonnxruntime.dylib", "libonnxruntime.1.dylib"] : ["libonnxruntime.so.1", "libonnxruntime.so"];
+        string[] names = OperatingSystem.IsWindows() ? ["onnxruntime.dll"]
+            : OperatingSystem.IsMacOS() ? ["libonnxruntime.dylib", "libonnxruntime.1.dylib"]
+            : ["libonnxruntime.so.1", "libonnxruntime.so"];
         return from place in new[] { "", System.IO.Path.Combine("runtimes", OnnxRuntimePackage.Platform, "native") }
                from name in names
                select System.IO.Path.Combine(folder, place, name);

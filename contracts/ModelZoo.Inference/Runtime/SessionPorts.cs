@@ -25,9 +25,11 @@ internal sealed unsafe class SessionPorts
     public int IndexOf(string name) => _index.TryGetValue(name, out var i) ? i : throw new ModelZooException(ErrorCodes.TensorType, "The network has no such input or output.")
     { Where = name, Expected = string.Join(", ", Ports.Select(p => p.Name)), Found = name };
 
-    public static SessionPorts Inputs(OrtApi api, OrtSession* session, NativeArena arena) => new(Read(api, session, api.SessionGetInputCount, api.SessionGetInputName, api.SessionGetInputTypeInfo), arena);
+    public static SessionPorts Inputs(OrtApi api, OrtSession* session, NativeArena arena) =>
+        new(Read(api, session, api.SessionGetInputCount, api.SessionGetInputName, api.SessionGetInputTypeInfo), arena);
 
-    public static SessionPorts Outputs(OrtApi api, OrtSession* session, NativeArena arena) => new(Read(api, session, api.SessionGetOutputCount, api.SessionGetOutputName, api.SessionGetOutputTypeInfo), arena);
+    public static SessionPorts Outputs(OrtApi api, OrtSession* session, NativeArena arena) =>
+        new(Read(api, session, api.SessionGetOutputCount, api.SessionGetOutputName, api.SessionGetOutputTypeInfo), arena);
 
     /// <summary>Refuses a tensor that does not fit a port.</summary>
     /// <exception cref="ModelZooException"><see cref="ErrorCodes.TensorType"/>.</exception>

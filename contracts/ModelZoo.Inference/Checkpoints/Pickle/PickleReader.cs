@@ -115,7 +115,10 @@ internal sealed class PickleReader(ByteBlock block, IPickleWorld world)
             case (byte)'c': Push(world.Global(Line(), Line())); return true;
             case 0x93: var (name, module) = (Expect<string>(Pop()), Expect<string>(Pop())); Push(world.Global(module, name)); return true; // STACK_GLOBAL
             case (byte)'R' or 0x81: var (arguments, callee) = (Pop(), Pop()); Push(Make(callee, arguments)); return true; // REDUCE, NEWOBJ
-            case 0x92: var (keywords, tuple, type) = (Expect<PickleDictionary>(Pop()), Pop(), Pop()); Push(keywords.Items.Count == 0 ? Make(type, tuple) : throw Broken("The pickle passes keywords to a class.")); return true;
+            case 0x92: // NEWOBJ_EX
+                var (keywords, tuple, type) = (Expect<PickleDictionary>(Pop()), Pop(), Pop());
+                Push(keywords.Items.Count == 0 ? Make(type, tuple) : throw Broken("The pickle passes keywords to a class."));
+                return true;
             case (byte)'b': var state = Pop(); world.Build(Peek(), state); return true;
             case (byte)'Q': Push(world.Persistent(Pop())); return true;
             default: return false;
@@ -173,7 +176,8 @@ internal sealed class PickleReader(ByteBlock block, IPickleWorld world)
 
     private int Length32() => BinaryPrimitives.ReadInt32LittleEndian(Bytes(4)) is var length and >= 0 ? length : throw Broken("A length in the pickle is negative.");
 
-    private int Length64() => BinaryPrimitives.ReadInt64LittleEndian(Bytes(8)) is var length and >= 0 and <= int.MaxValue ? (int)length : throw Broken("A length in the pickle is out of range.");
+    private int Length64() =>
+        BinaryPrimitives.ReadInt64LittleEndian(Bytes(8)) is var length and >= 0 and <= int.MaxValue ? (int)length : throw Broken("A length in the pickle is out of range.");
 
     private string Text(int length) => Encoding.UTF8.GetString(Bytes(length));
 
@@ -198,9 +202,11 @@ internal sealed class PickleReader(ByteBlock block, IPickleWorld world)
         : text.Length <= LongestNumber && BigInteger.TryParse(text, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out var big) ? big
         : throw Broken("A number in the pickle cannot be read.");
 
-    private double FloatText(string text) => double.TryParse(text, NumberStyles.Float, CultureInfo.InvariantCulture, out var number) ? number : throw Broken("A number in the pickle cannot be read.");
+    private double FloatText(string text) =>
+        double.TryParse(text, NumberStyles.Float, CultureInfo.InvariantCulture, out var number) ? number : throw Broken("A number in the pickle cannot be read.");
 
-    private string QuotedText(string text) => text.Length >= 2 && text[0] == text[^1] && text[0] is '\'' or '"' ? Unescape(text[1..^1], "uUx\\'\"abfnrtv") : throw Broken("A text in the pickle has no quotes.");
+    private string QuotedText(string text) =>
+        text.Length >= 2 && text[0] == text[^1] && text[0] is '\'' or '"' ? Unescape(text[1..^1], "uUx\\'\"abfnrtv") : throw Broken("A text in the pickle has no quotes.");
 
     // Python's escapes in the text protocol: \uXXXX, \UXXXXXXXX, \xXX and single characters, those of them that are in `known`.
     private string Unescape(string text, string known)
@@ -221,7 +227,8 @@ internal sealed class PickleReader(ByteBlock block, IPickleWorld world)
             {
                 result.Append("\a\b\f\n\r\t\v".ElementAtOrDefault("abfnrtv".IndexOf(kind)) is var control and not '\0' ? control : kind);
             }
-            else if (i + digits < text.Length && int.TryParse(text.AsSpan(i + 1, digits), NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture, out var code) && (code < char.MaxValue || Rune.IsValid(code)))
+            else if (i + digits < text.Length && int.TryParse(text.AsSpan(i + 1, digits), NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture, out var code)
+                && (code is >= 0 and <= char.MaxValue || Rune.IsValid(code)))
             {
                 result.Append(code <= char.MaxValue ? ((char)code).ToString() : new Rune(code).ToString());
                 i += digits;

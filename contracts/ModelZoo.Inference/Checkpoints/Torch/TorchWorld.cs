@@ -54,7 +54,12 @@ internal sealed class TorchWorld(string path, Func<string, TorchType, long, Torc
         var global = new PickleGlobal(module, name);
         if (Known(global)) return global;
         throw new CheckpointException(ErrorCodes.CheckpointForbidden, "The checkpoint holds an object that is not a tensor or plain data; it is not read, because only the authors' own code could make it.")
-        { Where = path, Expected = "tensors, numbers, texts, lists, dictionaries, argparse.Namespace, OmegaConf", Found = $"{module}.{name}", Remedy = "Save the state_dict alone, or convert the file to safetensors." };
+        {
+            Where = path,
+            Expected = "tensors, numbers, texts, lists, dictionaries, argparse.Namespace, OmegaConf",
+            Found = $"{module}.{name}",
+            Remedy = "Save the state_dict alone, or convert the file to safetensors.",
+        };
     }
 
     public object? Make(PickleGlobal callee, object?[] arguments) => callee.FullName switch
@@ -71,7 +76,8 @@ internal sealed class TorchWorld(string path, Func<string, TorchType, long, Torc
         "numpy.dtype" => NumpyType.Parse(path, At<string>(arguments, 0)),
         "numpy.core.multiarray._reconstruct" or "numpy._core.multiarray._reconstruct" => new NumpyArray(path),
         "numpy.core.multiarray.scalar" or "numpy._core.multiarray.scalar" => At<NumpyType>(arguments, 0).Scalar(path, At<byte[]>(arguments, 1)),
-        "numpy.core.numeric._frombuffer" or "numpy._core.numeric._frombuffer" => new NumpyArray(path, At<NumpyType>(arguments, 1), Numbers(At<PickleTuple>(arguments, 2)), At<string>(arguments, 3) == "F", At<byte[]>(arguments, 0)),
+        "numpy.core.numeric._frombuffer" or "numpy._core.numeric._frombuffer" =>
+            new NumpyArray(path, At<NumpyType>(arguments, 1), Numbers(At<PickleTuple>(arguments, 2)), At<string>(arguments, 3) == "F", At<byte[]>(arguments, 0)),
         "_codecs.encode" => Encoding.Latin1.GetBytes(At<string>(arguments, 0)),
         "copyreg._reconstructor" or "copy_reg._reconstructor" => Make(At<PickleGlobal>(arguments, 0), []),
         _ => throw Broken($"The checkpoint calls {callee.FullName}, which makes no data."),
