@@ -36,6 +36,9 @@ public sealed class Scope
     /// <summary>The scope of that number within this one.</summary>
     public Scope this[int index] => this[index.ToString()];
 
+    /// <summary>True when nothing is read and shapes alone are written down: weights have no elements then.</summary>
+    public bool IsInventory => _requests.IsInventory;
+
     /// <summary>True when the checkpoint has a tensor of that name here; for optional weights such as biases.</summary>
     public bool Has(string name) => _requests.IsInventory || _requests.Names(Source).Contains(Full(name));
 

@@ -21,9 +21,7 @@ internal sealed class EncodecCodec : IDisposable
         (_config, _context) = (config, context);
         (_encoder, _decoder) = (BuildEncoder(Dim.Symbol("samples")), BuildDecoder(Dim.Symbol("frames")));
         _codebooks = [.. Enumerable.Range(0, config.NumQuantizers).Select(i => WeightConversion.ToFloat32(context.Weights.Find($"quantizer.layers.{i}.codebook.embed")!))];
-        // Below this many frames some layer's signal may be shorter than its mirror image; networks of such lengths are built for that length alone.
-        var kernel = Math.Max(Math.Max(config.KernelSize, config.LastKernelSize), config.ResidualKernelSize * (int)Math.Pow(config.DilationGrowthRate, Math.Max(0, config.NumResidualLayers - 1)));
-        _shortFrames = config.PadMode == "reflect" ? Math.Max(kernel, 2 * config.UpsamplingRatios.Max()) : 0;
+        _shortFrames = config.SeaNet.ShortFrames;
     }
 
     public long Parameters => Network.Inventory(scope => { Encoder(scope, 1, 65536); Decoder(scope, 1, 64); }).Sum(Elements);
@@ -94,13 +92,15 @@ internal sealed class EncodecCodec : IDisposable
     private void Encoder(Scope scope, Dim batch, Dim samples)
     {
         var x = scope.Graph.Input("samples", [batch, _config.AudioChannels, samples]);
-        scope.Graph.Output("codes", EncodecNetwork.Quantize(scope, EncodecNetwork.Encode(scope, x, _config), _config));
+        var latent = scope.Stage("latent", SeaNet.Encode(scope["encoder"], x, _config.SeaNet));
+        var codebooks = Enumerable.Range(0, _config.NumQuantizers).Select(i => Codebook.Stored(scope["quantizer.layers"][i]["codebook"], _config.CodebookSize, _config.HiddenSize)).ToArray();
+        scope.Graph.Output("codes", ValueShape.Stack(1, EuclideanQuantizer.Quantize(latent, codebooks)));
     }
 
     private void Decoder(Scope scope, Dim batch, Dim frames)
     {
         var z = scope.Graph.Input("latent", [batch, _config.HiddenSize, frames]);
-        scope.Graph.Output("reconstruction", EncodecNetwork.Decode(scope, z, _config));
+        scope.Graph.Output("reconstruction", SeaNet.Decode(scope["decoder"], z, _config.SeaNet));
     }
 
     // The sum of the codebooks' rows: codes (B, Q, T) -> (B, D, T).

@@ -49,4 +49,25 @@ public sealed record EncodecConfig
 
     /// <summary>Samples from the start of one chunk to that of the next.</summary>
     public int? ChunkStride => ChunkLength is { } length ? Math.Max(1, (int)((1 - (Overlap ?? 0)) * length)) : null;
+
+    /// <summary>The networks that this describes.</summary>
+    internal SeaNetSpec SeaNet => new()
+    {
+        AudioChannels = AudioChannels,
+        Dimension = HiddenSize,
+        Filters = NumFilters,
+        Ratios = UpsamplingRatios,
+        ResidualLayers = NumResidualLayers,
+        KernelSize = KernelSize,
+        LastKernelSize = LastKernelSize,
+        ResidualKernelSize = ResidualKernelSize,
+        DilationBase = DilationGrowthRate,
+        Compress = Compress,
+        ConvShortcut = UseConvShortcut,
+        Causal = UseCausalConv,
+        PadMode = PadMode,
+        Norm = NormType,
+        LstmLayers = NumLstmLayers,
+        TrimRightRatio = TrimRightRatio,
+    };
 }

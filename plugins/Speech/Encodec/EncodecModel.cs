@@ -134,7 +134,7 @@ public sealed class EncodecModel : IModel, ITokenize<Audio, EncodecOptions>, IEv
         var checkpoint = source.OpenCheckpoint();
         try
         {
-            var weights = EncodecNetwork.Keys.Apply(checkpoint);
+            var weights = SeaNet.AuthorsKeys.Apply(checkpoint);
             var codec = new EncodecCodec(config, NetworkContext.Of(source, weights));
             weights.ThrowIfUnused();
             return ValueTask.FromResult<IModel>(new EncodecModel(config, checkpoint, codec, source.Id.ToString()));

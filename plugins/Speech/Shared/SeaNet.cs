@@ -1,0 +1,154 @@
+using ModelZoo.Inference;
+using ModelZoo.Networks;
+
+namespace ModelZoo.Plugins.Speech;
+
+/// <summary>Sizes and conventions of a SEANet.</summary>
+internal sealed record SeaNetSpec
+{
+    public int AudioChannels { get; init; } = 1;
+    public required int Dimension { get; init; }
+    public required int Filters { get; init; }
+    public required IReadOnlyList<int> Ratios { get; init; }                                      // in the decoder's order
+    public int ResidualLayers { get; init; } = 1;
+    public int KernelSize { get; init; } = 7;
+    public int LastKernelSize { get; init; } = 7;
+    public int ResidualKernelSize { get; init; } = 3;
+    public int DilationBase { get; init; } = 2;
+    public int Compress { get; init; } = 2;
+    public bool ConvShortcut { get; init; } = true;
+    public bool Causal { get; init; }
+    public string PadMode { get; init; } = "reflect";
+    public string Norm { get; init; } = "weight_norm";
+    public int LstmLayers { get; init; }
+    public bool BidirectionalEncoder { get; init; }
+    public double TrimRightRatio { get; init; } = 1;
+
+    /// <summary>Samples of one frame: the product of the strides.</summary>
+    public int HopLength => Ratios.Aggregate(1, (product, ratio) => product * ratio);
+
+    /// <summary>Frames below which some layer's signal may be shorter than its mirror image; a network of such a length is built for that length alone.</summary>
+    public int ShortFrames => PadMode != "reflect" ? 0 : Math.Max(
+        Math.Max(Math.Max(KernelSize, LastKernelSize), ResidualKernelSize * (int)Math.Pow(DilationBase, Math.Max(0, ResidualLayers - 1))), 2 * Ratios.Max());
+}
+
+/// <summary>
+/// The convolutional encoder and decoder of SoundStream (Tagliasacchi et al., SEANet, arXiv:2009.02095) as EnCodec and its successors build them. Scopes are those of transformers' models: <c>layers.N.conv</c>.
+/// </summary>
+internal static class SeaNet
+{
+    /// <summary>The names of the authors' sequentials (<c>model.N.conv.conv</c>) under those of transformers; without what only training uses.</summary>
+    public static readonly KeyMap AuthorsKeys = new(
+        (@"(encoder|decoder)\.model\.(\d+)\.(?:conv|convtr)\.(?:conv|convtr)\.", "$1.layers.$2.conv."),
+        (@"(encoder|decoder)\.model\.(\d+)\.(?:conv|convtr)\.norm\.", "$1.layers.$2.norm."),
+        (@"(encoder|decoder)\.model\.(\d+)\.(block\.\d+|shortcut)\.conv\.(conv|norm)\.", "$1.layers.$2.$3.$4."),
+        (@"(encoder|decoder)\.model\.(\d+)\.lstm\.", "$1.layers.$2.lstm."),
+        (@"quantizer\.vq\.layers\.(\d+)\._codebook\.", "quantizer.layers.$1.codebook."),
+        (@"\.codebook\.(embed_avg|cluster_size|inited)$", null));
+
+    /// <summary>Sound to latent frames. x (B, channels, samples) -> (B, D, frames).</summary>
+    public static Value Encode(Scope encoder, Value x, SeaNetSpec spec)
+    {
+        var layers = new Layers(encoder["layers"]);
+        var filters = spec.Filters;
+        x = encoder.Stage("encoder_conv0", Conv(layers.Next(), x, filters, spec.KernelSize, spec));
+        foreach (var ratio in spec.Ratios.Reverse())
+        {
+            x = ResidualBlocks(layers, x, spec);
+            if (filters == spec.Filters) encoder.Stage("encoder_block0", x);
+            layers.Skip();                                                                       // ELU
+            x = Conv(layers.Next(), x.Elu(), filters *= 2, ratio * 2, spec, stride: ratio);
+        }
+
+        if (spec.LstmLayers > 0) x = encoder.Stage("encoder_lstm", Lstm(layers.Next(), x, spec.LstmLayers, spec.BidirectionalEncoder));
+        layers.Skip();
+        return Conv(layers.Next(), x.Elu(), spec.Dimension, spec.LastKernelSize, spec);
+    }
+
+    /// <summary>Latent frames to sound. z (B, D, frames) -> (B, channels, samples).</summary>
+    public static Value Decode(Scope decoder, Value z, SeaNetSpec spec)
+    {
+        var layers = new Layers(decoder["layers"]);
+        var filters = spec.Filters << spec.Ratios.Count;
+        var x = decoder.Stage("decoder_conv0", Conv(layers.Next(), z, filters, spec.KernelSize, spec));
+        if (spec.LstmLayers > 0) x = decoder.Stage("decoder_lstm", Lstm(layers.Next(), x, spec.LstmLayers, bidirectional: false));
+        foreach (var ratio in spec.Ratios)
+        {
+            layers.Skip();
+            x = ConvTranspose(layers.Next(), x.Elu(), filters /= 2, ratio, spec);
+            x = ResidualBlocks(layers, x, spec);
+        }
+
+        layers.Skip();
+        return Conv(layers.Next(), x.Elu(), spec.AudioChannels, spec.LastKernelSize, spec);
+    }
+
+    /// <summary>A convolution that keeps ceil(samples / stride) frames. Padding is all before when causal, else split; what the last window lacks comes after.</summary>
+    public static Value Conv(Scope scope, Value x, long outputs, int kernel, SeaNetSpec spec, int stride = 1, int dilation = 1, bool bias = true)
+    {
+        var total = (kernel - 1) * dilation + 1 - stride;
+        var after = spec.Causal ? 0 : total / 2;
+        var extra = Dim.CeilDiv(x.Shape[2], stride) * stride - x.Shape[2];
+        var (padded, conv) = (Pad(x, total - after, after + extra, spec.PadMode), scope["conv"]);
+        return Normalized(scope, conv.Conv(padded, Weight(conv, spec, outputs, x.Shape[1].Size, kernel), bias ? conv.Weight("bias", outputs) : null, stride, dilation: dilation), spec);
+    }
+
+    private static Value ResidualBlocks(Layers layers, Value x, SeaNetSpec spec)
+    {
+        var dilation = 1;
+        for (var i = 0; i < spec.ResidualLayers; i++, dilation *= spec.DilationBase)
+        {
+            var (block, width) = (layers.Next(), x.Shape[1].Size);
+            var h = Conv(block["block.1"], x.Elu(), width / spec.Compress, spec.ResidualKernelSize, spec, dilation: dilation);
+            h = Conv(block["block.3"], h.Elu(), width, 1, spec);
+            x = h + (spec.ConvShortcut ? Conv(block["shortcut"], x, width, 1, spec) : x);
+        }
+
+        return x;
+    }
+
+    // The skip repeats the input where two directions double the width.
+    private static Value Lstm(Scope scope, Value x, int layers, bool bidirectional)
+    {
+        var sequence = x.Transpose(2, 0, 1);                                                     // (T, B, C)
+        var y = scope["lstm"].Lstm(sequence, x.Shape[1].Size, layers, bidirectional);
+        return (y + (bidirectional ? ValueShape.Concat(-1, sequence, sequence) : sequence)).Transpose(1, 2, 0);
+    }
+
+    // Trims what the kernel reaches over: all at the end when causal.
+    private static Value ConvTranspose(Scope scope, Value x, long outputs, int stride, SeaNetSpec spec)
+    {
+        var (kernel, total, conv) = (2 * stride, stride, scope["conv"]);
+        var after = spec.Causal ? (int)Math.Ceiling(total * spec.TrimRightRatio) : total / 2;
+        var (weight, bias) = (Weight(conv, spec, x.Shape[1].Size, outputs, kernel), conv.Weight("bias", outputs));
+        if (spec.Norm != "time_group_norm") return conv.ConvTranspose(x, weight, bias, stride, total - after, after, 0, 1);
+        // The norm sees the untrimmed signal.
+        var y = Normalized(scope, conv.ConvTranspose(x, weight, bias, stride), spec);
+        return y.Slice(2, total - after, y.Shape[2] - after);
+    }
+
+    private static Value Weight(Scope conv, SeaNetSpec spec, params ReadOnlySpan<long> shape) => spec.Norm == "weight_norm" ? conv.WeightNorm(shape) : conv.Weight("weight", shape);
+
+    private static Value Normalized(Scope scope, Value x, SeaNetSpec spec) => spec.Norm == "time_group_norm" ? scope["norm"].GroupNorm(x, 1) : x;
+
+    // A signal that is no longer than its mirror image is first followed by zeros, which are cut off again.
+    private static Value Pad(Value x, Dim before, Dim after, string mode)
+    {
+        if (mode != "reflect") return x.Pad(2, before, after, mode == "replicate" ? PadMode.Edge : PadMode.Constant);
+        var reach = before.IsKnown && after.IsKnown ? Math.Max(before.Size, after.Size) : 0;
+        if (!x.Shape[2].IsKnown || x.Shape[2].Size > reach) return x.Pad(2, before, after, PadMode.Reflect);
+        var missing = reach - x.Shape[2].Size + 1;
+        var padded = x.Pad(2, 0, missing).Pad(2, before, after, PadMode.Reflect);
+        return padded.Take(2, padded.Shape[2] - missing);
+    }
+
+    /// <summary>The numbered layers of a sequential, one after the other.</summary>
+    private sealed class Layers(Scope scope)
+    {
+        private int _next;
+
+        public Scope Next() => scope[_next++];
+
+        public void Skip() => _next++;
+    }
+}

@@ -1,0 +1,145 @@
+// Vocos: Closing the gap between time-domain and Fourier-based neural vocoders for high-quality audio synthesis. Siuzdak. arXiv:2306.00814. github.com/gemelo-ai/vocos
+// Published layout: config.yaml + pytorch_model.bin (charactr/vocos-mel-24khz, charactr/vocos-encodec-24khz). Deviations: none; the EnCodec encoder that makes the codes of the second is not part of its checkpoint.
+using System.ComponentModel.DataAnnotations;
+using ModelZoo.Contracts;
+using ModelZoo.Inference;
+using ModelZoo.Networks;
+
+namespace ModelZoo.Plugins.Speech;
+
+/// <summary>Settings of the front end: a mel spectrogram, or the codebooks of EnCodec.</summary>
+public sealed record VocosFeaturesConfig
+{
+    [Range(1, 768000)] public int SampleRate { get; init; } = 24000;
+    [Range(2, 1 << 20)] public int NFft { get; init; } = 1024;
+    [Range(1, 1 << 20)] public int HopLength { get; init; } = 256;
+    [Range(1, 4096)] public int NMels { get; init; } = 100;
+    [AllowedValues("center", "same")] public string Padding { get; init; } = "center";
+    public string? EncodecModel { get; init; }
+}
+
+/// <summary>Features to sound, in one step for each frame.</summary>
+public sealed class VocosModel : IModel, IGenerate<Audio, NoOptions>, IReferenceCalls
+{
+    private readonly VocosFeaturesConfig _features;
+    private readonly VocosBackboneConfig _backbone;
+    private readonly IstftHeadConfig _head;
+    private readonly Checkpoint _checkpoint;
+    private readonly Network _decoder;
+    private readonly Network? _mel;
+    private readonly NetworkCache<(int Codebooks, int Bins)> _codes;
+
+    private VocosModel(string folder, Checkpoint checkpoint, NetworkContext context)
+    {
+        _checkpoint = checkpoint;
+        _features = PublishedConfig.Read<VocosFeaturesConfig>(folder, "feature_extractor.init_args").Value;
+        _backbone = PublishedConfig.Read<VocosBackboneConfig>(folder, "backbone.init_args").Value;
+        _head = PublishedConfig.Read<IstftHeadConfig>(folder, "head.init_args").Value;
+        _decoder = Network.Build(context, "vocos", Decoder);
+        if (_features.EncodecModel is null) _mel = Network.Build(context, "vocos features", Mel);
+        _codes = new(key => Network.Build(context, "vocos codebooks", scope => Codebooks(scope, key.Codebooks, key.Bins)));
+    }
+
+    /// <summary>Card and opening.</summary>
+    public static ModelArchitecture Architecture { get; } = new(
+        new()
+        {
+            Id = "speech/vocos",
+            Paper = "Vocos: Closing the gap between time-domain and Fourier-based neural vocoders for high-quality audio synthesis",
+            ArXiv = "2306.00814",
+            Authors = ["Hubert Siuzdak"],
+            Repository = "gemelo-ai/vocos",
+            CodeLicense = "MIT",
+            WeightsLicense = "MIT",
+            Inputs = [Modality.Audio, Modality.Tensors],
+            Outputs = [Modality.Audio],
+            Layouts = ["config.yaml + pytorch_model.bin"],
+        },
+        (source, _) =>
+        {
+            var checkpoint = source.OpenCheckpoint();
+            return ValueTask.FromResult<IModel>(new VocosModel(source.RequireFolder(), checkpoint, NetworkContext.Of(source, checkpoint)));
+        });
+
+    /// <inheritdoc/>
+    public ModelFacts Facts => new()
+    {
+        Parameters = _checkpoint.Tensors.Sum(tensor => tensor.Shape.Aggregate(1L, (product, extent) => product * extent)),
+        MappedBytes = _decoder.Session.Memory.MappedBytes,
+        PrivateBytes = _decoder.Session.Memory.PrivateBytes,
+        Digests = _checkpoint.DigestsAsync,
+        Properties = [new("sampling rate", $"{_features.SampleRate} Hz"), new("features", _features.EncodecModel ?? $"{_features.NMels} mels")],
+    };
+
+    /// <inheritdoc/>
+    public async IAsyncEnumerable<Generation<Audio>> GenerateAsync(Prompt prompt, NoOptions options, ulong seed, [System.Runtime.CompilerServices.EnumeratorCancellation] CancellationToken cancel = default)
+    {
+        var features = prompt.Media.OfType<NamedTensors>().FirstOrDefault()?.Values.GetValueOrDefault("features")?.As<float>() ?? await MelAsync(prompt.Require<Audio>(), cancel).ConfigureAwait(false);
+        var samples = (await _decoder.RunAsync(cancel, ("features", features)).ConfigureAwait(false))["reconstruction"];
+        yield return Generation<Audio>.Final(new(samples, _features.SampleRate), 1);
+    }
+
+    /// <inheritdoc/>
+    public async ValueTask<CallResults> CallAsync(string call, CallArguments arguments, CancellationToken cancel = default)
+    {
+        switch (call)
+        {
+            case "features" when _mel is not null:
+                return (await _mel.RunAsync(cancel, ("audio", arguments.Tensor("audio"))).ConfigureAwait(false)).ToResults();
+            case "codes_to_features":
+                var codes = arguments.Tensor<long>("codes");
+                return (await _codes[((int)codes.Shape[0], arguments.Literal("bins", 1024))].RunAsync(cancel, ("codes", codes)).ConfigureAwait(false)).ToResults();
+            case "decode":
+                var inputs = new List<(string, Tensor)> { ("features", arguments.Tensor("features")) };
+                if (_backbone.AdanormNumEmbeddings is not null) inputs.Add(("bandwidth_id", arguments.Tensor("bandwidth_id")));
+                return (await _decoder.RunAsync(cancel, [.. inputs]).ConfigureAwait(false)).ToResults();
+            default:
+                throw new ModelZooException(ErrorCodes.VerbUnsupported, $"This Vocos has no call '{call}'.") { Expected = _mel is null ? "codes_to_features, decode" : "features, decode" };
+        }
+    }
+
+    /// <inheritdoc/>
+    public ValueTask DisposeAsync()
+    {
+        _decoder.Dispose();
+        _mel?.Dispose();
+        _codes.Dispose();
+        _checkpoint.Dispose();
+        return ValueTask.CompletedTask;
+    }
+
+    private async Task<Tensor<float>> MelAsync(Audio audio, CancellationToken cancel)
+    {
+        if (_mel is null) throw new MediaException(ErrorCodes.MediaUnsupported, "This Vocos takes EnCodec's features, not sound.") { Remedy = "Give named tensors with 'features' (1, channels, frames)." };
+        return (await _mel.RunAsync(cancel, ("audio", Resampler.Convert(audio, _features.SampleRate, 1).Samples)).ConfigureAwait(false))["features"];
+    }
+
+    private void Decoder(Scope scope)
+    {
+        var features = scope.Graph.Input("features", [Dim.Symbol("batch"), _backbone.InputChannels, Dim.Symbol("frames")]);
+        var condition = _backbone.AdanormNumEmbeddings is null ? null : scope.Graph.Input("bandwidth_id", ElementType.Int64, [1]);
+        scope.Graph.Output("reconstruction", VocosBackbone.Head(scope["head"], VocosBackbone.Build(scope["backbone"], features, _backbone, condition), _head));
+    }
+
+    // log |STFT| through the stored mel filters (section 4.1).
+    private void Mel(Scope scope)
+    {
+        var audio = scope.Graph.Input("audio", [Dim.Symbol("batch"), Dim.Symbol("samples")]);
+        var (n, hop, bins) = (_features.NFft, _features.HopLength, _features.NFft / 2 + 1);
+        var pad = _features.Padding == "center" ? n / 2 : (n - hop) / 2;
+        var (real, imaginary) = audio.Pad(1, pad, pad, PadMode.Reflect).Stft(SpectraLayers.Hann(n), hop);
+        var magnitude = (real.Square() + imaginary.Square()).Sqrt().Swap(1, 2);                          // (B, T, bins)
+        var mel = magnitude.MatMul(scope["feature_extractor.mel_spec.mel_scale"].Weight("fb", bins, _features.NMels)).Swap(1, 2);
+        scope.Graph.Output("features", mel.Max(scope.Graph.Scalar(mel.Type, 1e-7)).Log());
+    }
+
+    // The codebooks stand one after the other in one table.
+    private void Codebooks(Scope scope, int codebooks, int bins)
+    {
+        var codes = scope.Graph.Input("codes", ElementType.Int64, [codebooks, Dim.Symbol("batch"), Dim.Symbol("frames")]);
+        var extractor = scope["feature_extractor"];
+        var table = extractor.Weight("codebook_weights", [.. extractor.ShapeOf("codebook_weights")]);
+        var offsets = scope.Graph.Constant<long>([.. Enumerable.Range(0, codebooks).Select(i => (long)i * bins)], codebooks, 1, 1);
+        scope.Graph.Output("features", table.Gather(codes + offsets).Sum(0).Swap(1, 2));
+    }
+}
