@@ -1,6 +1,7 @@
 // SpeechTokenizer: Unified Speech Tokenizer for Speech Large Language Models. Zhang, Zhang, Li, Zhou, Qiu. arXiv:2308.16692. github.com/ZhangXInFD/SpeechTokenizer
 // Published layout: config.json + SpeechTokenizer.pt (fnlp/SpeechTokenizer, fnlp/AnyGPT-speech-modules). Deviations: none.
 using System.ComponentModel.DataAnnotations;
+using System.Text.Json.Serialization;
 using ModelZoo.Contracts;
 using ModelZoo.Inference;
 using ModelZoo.Networks;
@@ -22,7 +23,7 @@ public sealed record SpeechTokenizerConfig
     [Range(0, 16)] public int LstmLayers { get; init; } = 2;
     [AllowedValues("ELU")] public string Activation { get; init; } = "ELU";
     [Range(2, 1 << 20)] public int CodebookSize { get; init; } = 1024;
-    [Range(1, 256)] public int NQ { get; init; } = 8;
+    [JsonPropertyName("n_q"), Range(1, 256)] public int NQ { get; init; } = 8;
 
     internal SeaNetSpec SeaNet => new()
     {

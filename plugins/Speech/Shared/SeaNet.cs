@@ -121,7 +121,7 @@ internal static class SeaNet
         var (kernel, total, conv) = (2 * stride, stride, scope["conv"]);
         var after = spec.Causal ? (int)Math.Ceiling(total * spec.TrimRightRatio) : total / 2;
         var (weight, bias) = (Weight(conv, spec, x.Shape[1].Size, outputs, kernel), conv.Weight("bias", outputs));
-        if (spec.Norm != "time_group_norm") return conv.ConvTranspose(x, weight, bias, stride, total - after, after, 0, 1);
+        if (spec.Norm != "time_group_norm") return conv.ConvTranspose(x, weight, bias, stride, trimStart: total - after, trimEnd: after, outputPadding: 0, groups: 1);
         // The norm sees the untrimmed signal.
         var y = Normalized(scope, conv.ConvTranspose(x, weight, bias, stride), spec);
         return y.Slice(2, total - after, y.Shape[2] - after);
