@@ -13,4 +13,10 @@ public class ParityTests
 
     [Theory, ParityCases("text-tokenizers/sentencepiece")]
     public Task SentencePiece_ReproducesTheReference(ParityCase @case) => Parity.VerifyAsync<TextTokenizersPlugin>(@case);
+
+    [Theory, ParityCases("text-tokenizers/superbpe")]
+    public Task SuperBpe_ReproducesThePaper(ParityCase @case) => Parity.VerifyAsync<TextTokenizersPlugin>(@case);
+
+    [Theory, ParityCases("text-tokenizers/tokenizer-inference-benchmark")]
+    public Task InferenceBenchmark_ReproducesThePaper(ParityCase @case) => Parity.VerifyAsync<TextTokenizersPlugin>(@case);
 }
