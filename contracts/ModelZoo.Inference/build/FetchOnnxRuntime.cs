@@ -78,17 +78,24 @@ public sealed class FetchOnnxRuntime : Task
             using (var npm = Process.Start(start))
             {
                 var errors = new StringBuilder();
-                npm.ErrorDataReceived += (_, line) => { if (line.Data != null) errors.Append(line.Data).Append(' '); };
+                npm.ErrorDataReceived += (_, line) => errors.Append(Reason(line.Data, errors.Length));
                 npm.BeginErrorReadLine();
                 npm.StandardOutput.ReadToEnd();
                 npm.WaitForExit();
-                return npm.ExitCode == 0 || Fail("MZ0003", "npm could not fetch " + package + ": " + errors.ToString().Trim() + " Check the network, or npm's registry and proxy settings.");
+                return npm.ExitCode == 0 || Fail("MZ0003", "npm could not fetch " + package + ": " + errors.ToString().TrimEnd(' ', ';') + ". Check the network, or npm's registry and proxy settings.");
             }
         }
         catch (Win32Exception)
         {
             return Fail("MZ0002", "npm is needed once, to fetch " + package + ", and is not installed. Install Node.js (nodejs.org, or your system's package 'npm').");
         }
+    }
+
+    /// <summary>What a line of npm's says, without its prefix; nothing for the lines after the first few and those of its own source.</summary>
+    private static string Reason(string line, int soFar)
+    {
+        var text = Regex.Replace(line ?? "", "^npm (error|ERR!) ?", "").Trim();
+        return text.Length == 0 || text.StartsWith("at ", StringComparison.Ordinal) || soFar > 300 ? "" : text + "; ";
     }
 
     /// <summary>Another build may have been faster; its files are the same.</summary>
