@@ -1,0 +1,33 @@
+namespace ModelZoo.Contracts.Tests.Tensors;
+
+public class TensorTests
+{
+    [Fact]
+    public void Indexer_IsRowMajor()
+    {
+        var tensor = Tensor.Create(Enumerable.Range(0, 24).ToArray(), 2, 3, 4);
+        Assert.Equal(1 * 12 + 2 * 4 + 3, tensor[1, 2, 3]);
+        Assert.Throws<ArgumentOutOfRangeException>(() => tensor[0, 3, 0]);
+    }
+
+    [Fact]
+    public void Slice_SharesMemory()
+    {
+        var tensor = Tensor.Zeros<float>(2, 2);
+        tensor.Slice(1).Span[0] = 5;
+        Assert.Equal([0, 0, 5, 0], tensor.Span.ToArray());
+    }
+
+    [Fact]
+    public void Create_WithAnotherCount_IsRefused() => Assert.Throws<ArgumentException>(() => Tensor.Create(new float[3], 2, 2));
+
+    [Fact]
+    public void Count_ThatOverflows_IsRefused() => Assert.Throws<OverflowException>(() => Tensor.Count([long.MaxValue, 3]));
+
+    [Fact]
+    public void As_AnotherType_SaysBoth()
+    {
+        var error = Assert.Throws<ModelZooException>(() => ((Tensor)Tensor.Zeros<float>(2)).As<long>());
+        Assert.Equal(("Int64", "Float32[2]"), (error.Expected, error.Found));
+    }
+}
