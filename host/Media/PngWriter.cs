@@ -62,7 +62,7 @@ internal static class PngWriter
                 int left = i >= stride ? row[i - stride] : 0, up = above[i], corner = i >= stride ? above[i - stride] : 0;
                 var value = (byte)(row[i] - filter switch { 0 => 0, 1 => left, 2 => up, 3 => (left + up) / 2, _ => Paeth(left, up, corner) });
                 filtered[filter][i + 1] = value;
-                sum += Math.Abs((sbyte)value);
+                sum += Math.Abs((int)(sbyte)value);
             }
 
             if (sum < smallest) (best, smallest) = (filter, sum);

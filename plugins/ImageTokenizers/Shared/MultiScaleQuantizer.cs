@@ -27,20 +27,27 @@ internal sealed class MultiScaleQuantizer(Scope quantize, MultiScale sizes)
     /// <summary>Codes (B, sum of squares) of a latent (B, C, h, w) and what they add up to; stages <c>fhat_scale_i</c>.</summary>
     public (Value Codes, Value Sum) Quantize(Value latent)
     {
-        var (rest, codes) = (latent, new List<Value>());
-        Value? sum = null;
+        var (codes, sums) = QuantizeScales(latent);
+        for (var scale = 0; scale < sums.Count; scale++) quantize.Stage($"fhat_scale_{scale}", sums[scale]);
+        return (codes, sums[^1]);
+    }
+
+    /// <summary>Codes (B, sum of squares) of a latent (B, C, h, w) and what they add up to after each scale.</summary>
+    public (Value Codes, IReadOnlyList<Value> Sums) QuantizeScales(Value latent)
+    {
+        var (rest, codes, sums) = (latent, new List<Value>(), new List<Value>());
         for (var scale = 0; scale < sizes.Scales.Length; scale++)
         {
             var side = sizes.Scales[scale];
             var z = (IsLast(scale) ? rest : rest.Interpolate(Interpolation.Area, [side, side])).ChannelsLast();   // (B, s, s, C)
             var ids = sizes.Cosine ? VectorQuantization.MostAlike(z.L2Normalize(), Table.L2Normalize()) : VectorQuantization.Nearest(z, Table);
             var part = Part(ids, scale);
-            sum = quantize.Stage($"fhat_scale_{scale}", sum is null ? part : sum + part);
+            sums.Add(sums.Count == 0 ? part : sums[^1] + part);
             rest -= part;
             codes.Add(ids.Flatten(1));
         }
 
-        return (ValueShape.Concat(1, [.. codes]), sum!);
+        return (ValueShape.Concat(1, [.. codes]), sums);
     }
 
     /// <summary>What each of the first scales of codes (B, tokens) adds, (B, C, h, w).</summary>
