@@ -5,8 +5,8 @@ namespace ModelZoo.Plugins.Components.Tests;
 
 public sealed class ComponentsParityTests
 {
-    [Theory, ParityCases("components/schedulers")]
-    public Task Schedulers_ReproduceDiffusers(ParityCase @case) => Parity.VerifyAsync<ComponentsPlugin>(@case);
+    [Theory, ParityCases("components")]
+    public Task Components_ReproduceTheirLibraries(ParityCase @case) => Parity.VerifyAsync<ComponentsPlugin>(@case);
 
     [Theory, ParityCases("metrics")]
     public Task Metrics_ReproduceTheirLibraries(ParityCase @case) => Parity.VerifyAsync<ComponentsPlugin>(@case);

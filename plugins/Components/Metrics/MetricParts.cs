@@ -7,6 +7,7 @@ internal static class MetricParts
 {
     public static IReadOnlyList<ModelArchitecture> Architectures { get; } =
     [
+        .. AudioMetrics.Architectures,
         .. DistributionMetrics.Architectures,
         .. ImageMetrics.Architectures,
         .. LabelMetrics.Architectures,

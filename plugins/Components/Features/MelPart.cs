@@ -1,0 +1,96 @@
+using ModelZoo.Contracts;
+using ModelZoo.Networks.Numerics;
+using static ModelZoo.Plugins.Components.Features.FeatureParts;
+
+namespace ModelZoo.Plugins.Components.Features;
+
+/// <summary>The spectrograms that speech models are fed.</summary>
+internal static class MelPart
+{
+    public static ModelArchitecture Architecture { get; } = ComputedPart.Architecture("components/mel-spectrogram", "Robust Speech Recognition via Large-Scale Weak Supervision", "huggingface/transformers", Modality.Tensors,
+        ("whisper", Whisper), ("librosa", Librosa), ("hifigan", HifiGan), ("vocos", Vocos), ("kaldi_fbank", Kaldi), ("wav2vec2_normalize", Normalize));
+
+    private static List<double[]> Audio(CallArguments arguments)
+    {
+        var audio = arguments.Tensor<float>("audio");
+        return [.. Array.ConvertAll(audio.Span.ToArray(), x => (double)x).Chunk((int)audio.Shape[^1])];
+    }
+
+    private static CallResults Whisper(CallArguments arguments)
+    {
+        var (rate, fft, hop, mels) = (arguments.Literal("sample_rate", 16000), arguments.Literal("n_fft", 400), arguments.Literal("hop_length", 160), arguments.Literal("n_mels", 80));
+        var length = arguments.Literal("pad_to_samples", 0);
+        var filters = MelFilters.Slaney(rate, fft, mels, 0, Math.Min(8000, rate / 2.0));
+        var features = Audio(arguments).Select(audio => MelSpectrograms.Whisper(length > 0 ? [.. audio.Take(length), .. new double[Math.Max(0, length - audio.Length)]] : audio, filters, fft, hop)).ToList();
+        return new CallResults().Add("whisper_filters", Transposed(filters)).Add("whisper_features", Stack(features));
+    }
+
+    private static CallResults Librosa(CallArguments arguments)
+    {
+        var (rate, fft, hop) = (arguments.Literal("sr", 22050), arguments.Literal("n_fft", 2048), arguments.Literal("hop_length", 512));
+        var filters = MelFilters.Slaney(rate, fft, arguments.Literal("n_mels", 128), arguments.Literal("fmin", 0.0), arguments.Literal<double?>("fmax", null) ?? rate / 2.0);
+        var window = arguments.Literal<int?>("win_length", null) ?? fft;
+        var mel = Audio(arguments).Select(audio => MelSpectrograms.Librosa(audio, filters, fft, hop, window)).ToList();
+        return new CallResults().Add("librosa_filters", Metrics.MetricParts.Matrix(filters)).Add("librosa_mel", Stack(mel)).Add("librosa_db", Stack(mel.ConvertAll(m => MelSpectrograms.Decibels(m))));
+    }
+
+    private static CallResults HifiGan(CallArguments arguments)
+    {
+        var (rate, fft, hop, window) = (arguments.Literal<int>("sampling_rate"), arguments.Literal<int>("n_fft"), arguments.Literal<int>("hop_size"), arguments.Literal<int>("win_size"));
+        var filters = MelFilters.Slaney(rate, fft, arguments.Literal<int>("num_mels"), arguments.Literal("fmin", 0.0), arguments.Literal<double?>("fmax", null) ?? rate / 2.0);
+        return new CallResults().Add("hifigan_log_mel", Stack([.. Audio(arguments).Select(audio => MelSpectrograms.HifiGan(audio, filters, fft, hop, window))]));
+    }
+
+    private static CallResults Vocos(CallArguments arguments)
+    {
+        var (rate, fft, hop, same) = (arguments.Literal("sample_rate", 24000), arguments.Literal("n_fft", 1024), arguments.Literal("hop_length", 256), arguments.Literal("padding", "center") == "same");
+        var filters = MelFilters.Htk(rate, fft, arguments.Literal("n_mels", 100), 0, rate / 2);
+        return new CallResults().Add("vocos_filters", Transposed(filters)).Add("vocos_log_mel", Stack([.. Audio(arguments).Select(audio => MelSpectrograms.Vocos(audio, filters, fft, hop, same))]));
+    }
+
+    // Frames are joined in groups of the stride, with zeros where the last group is short.
+    private static CallResults Kaldi(CallArguments arguments)
+    {
+        var (rate, mels, stride, normalize) = (arguments.Literal("sample_rate", 16000), arguments.Literal("num_mel_bins", 80), arguments.Literal("stride", 2), arguments.Literal("normalize", true));
+        var banks = Audio(arguments).Select(audio => MelSpectrograms.KaldiFilterBank(audio, rate, mels)).ToList();
+        var frames = banks[0].GetLength(1);
+        var groups = (frames + stride - 1) / stride;
+        var (result, mask) = (Tensor.Zeros<double>(banks.Count, groups, mels * stride), Tensor.Zeros<long>(banks.Count, groups));
+        for (var i = 0; i < banks.Count; i++)
+        {
+            for (var m = 0; m < mels; m++)
+            {
+                var row = Enumerable.Range(0, frames).Select(t => banks[i][m, t]).ToArray();
+                var (mean, deviation) = (row.Average(), 1.0);
+                if (normalize) deviation = Math.Sqrt(row.Sum(x => (x - mean) * (x - mean)) / (frames - 1) + 1e-7);
+                for (var t = 0; t < frames; t++) result[i, t / stride, t % stride * mels + m] = normalize ? (row[t] - mean) / deviation : row[t];
+            }
+
+            for (var group = 0; group < groups; group++) mask[i, group] = (group + 1) * stride <= frames ? 1 : 0;
+        }
+
+        return new CallResults().Add("fbank", result).Add("fbank_attention_mask", mask);
+    }
+
+    private static CallResults Normalize(CallArguments arguments)
+    {
+        var rows = Audio(arguments).Select(audio =>
+        {
+            var mean = audio.Average();
+            var deviation = Math.Sqrt(audio.Average(x => (x - mean) * (x - mean)) + 1e-7);
+            return Array.ConvertAll(audio, x => (x - mean) / deviation);
+        }).ToList();
+        return new CallResults().Add("normalized", Tensor.Create(rows.SelectMany(row => row).ToArray(), rows.Count, rows[0].Length));
+    }
+
+    private static Tensor Transposed(double[,] filters)
+    {
+        var result = new double[filters.GetLength(1), filters.GetLength(0)];
+        for (var i = 0; i < filters.GetLength(0); i++)
+        {
+            for (var j = 0; j < filters.GetLength(1); j++) result[j, i] = filters[i, j];
+        }
+
+        return Metrics.MetricParts.Matrix(result);
+    }
+}
