@@ -112,6 +112,9 @@ public static class ValueShape
         return g.Node(x.Path, "Slice", [x, g.Constant([-1L], 1), g.Constant([long.MinValue + 1], 1), g.Constant([(long)positive], 1), g.Constant([-1L], 1)], x.Type, x.Shape);
     }
 
+    /// <summary>The elements of an axis moved by <paramref name="places"/> towards the start, those that leave coming back at the end (PyTorch's <c>roll</c> by minus that).</summary>
+    public static Value Roll(this Value x, int axis, Dim places) => places == 0 ? x : Concat(axis, x.From(axis, places), x.Take(axis, places));
+
     /// <summary>Parts of the given sizes along an axis.</summary>
     public static Value[] Split(this Value x, int axis, params ReadOnlySpan<long> sizes)
     {

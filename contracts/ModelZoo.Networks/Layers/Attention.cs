@@ -78,6 +78,25 @@ public static class AttentionLayers
     public static (Value Q, Value K, Value V) Qkv(this Scope scope, Value x, long width, bool bias = true) =>
         (scope.LinearRows(x, 3 * width, 0, width, bias), scope.LinearRows(x, 3 * width, width, width, bias), scope.LinearRows(x, 3 * width, 2 * width, width, bias));
 
+    /// <summary>
+    /// Square windows of a picture, for attention within each; sizes that windows do not divide are padded with zeros at the bottom and right, and a shift rolls the picture up and left first (Swin, arXiv:2103.14030). x (B, H, W, D) -> (B windows, size size, D).
+    /// </summary>
+    public static Value Windows(this Value x, long size, long shift = 0)
+    {
+        var (rows, columns) = (Dim.CeilDiv(x.Shape[1], size), Dim.CeilDiv(x.Shape[2], size));
+        x = x.Pad([(1, 0, rows * size - x.Shape[1]), (2, 0, columns * size - x.Shape[2])]).Roll(1, shift).Roll(2, shift);
+        return x.Reshape(x.Shape[0], rows, size, columns, size, x.Shape[3]).Transpose(0, 1, 3, 2, 4, 5).Reshape(x.Shape[0] * rows * columns, size * size, x.Shape[3]);
+    }
+
+    /// <summary>The reverse of <see cref="Windows"/>. x (B windows, size size, D) -> (B, rows, columns, D).</summary>
+    public static Value FromWindows(this Value x, long size, Dim rows, Dim columns, long shift = 0)
+    {
+        var (high, wide) = (Dim.CeilDiv(rows, size), Dim.CeilDiv(columns, size));
+        var picture = x.Reshape(-1, high, wide, size, size, x.Shape[2]).Transpose(0, 1, 3, 2, 4, 5).Reshape(-1, high * size, wide * size, x.Shape[2]);
+        if (shift != 0) picture = picture.Roll(1, high * size - shift).Roll(2, wide * size - shift);
+        return picture.Take(1, rows).Take(2, columns);
+    }
+
     /// <summary>0, 1, 2... as int64 (count).</summary>
     public static Value Range(Graph graph, Dim count)
     {

@@ -1,4 +1,6 @@
+using System.Numerics.Tensors;
 using ModelZoo.Contracts;
+using ModelZoo.Inference;
 
 namespace ModelZoo.Networks;
 
@@ -37,5 +39,58 @@ public static class LinearLayers
     {
         var outputs = x.Shape[-1].Size;
         return scope[second].Linear(activation(scope[first].Linear(x, hidden, bias)), outputs, bias);
+    }
+
+    /// <summary>A gated multilayer perceptron (Shazeer, arXiv:2002.05202): down(activation(gate(x)) up(x)). SwiGLU with SiLU, GEGLU with GELU. x (.., D) -> (.., D).</summary>
+    public static Value GatedMlp(this Scope scope, Value x, long hidden, Func<Value, Value> activation, string gate = "gate_proj", string up = "up_proj", string down = "down_proj", bool bias = false)
+    {
+        var outputs = x.Shape[-1].Size;
+        return scope[down].Linear(activation(scope[gate].Linear(x, hidden, bias)) * scope[up].Linear(x, hidden, bias), outputs, bias);
+    }
+
+    /// <summary>A weight with a low-rank change merged in (Hu et al., arXiv:2106.09685), once: <c>weight</c> (out, in) + scale up down.</summary>
+    /// <param name="scope">Where the weight is.</param>
+    /// <param name="outputs">Rows.</param>
+    /// <param name="inputs">Columns.</param>
+    /// <param name="down">(rank, in), published as <c>lora_A</c> or <c>lora_down</c>.</param>
+    /// <param name="up">(out, rank), published as <c>lora_B</c> or <c>lora_up</c>.</param>
+    /// <param name="scale">alpha / rank, times the user's strength.</param>
+    public static Value LowRankWeight(this Scope scope, long outputs, long inputs, WeightData down, WeightData up, double scale)
+    {
+        var weight = scope.Data("weight", outputs, inputs);
+        var rank = (int)down.Shape[0];
+        return scope.Derive($"weight+{scale}:{down.Address}", [outputs, inputs], merged =>
+        {
+            weight.Span<float>().CopyTo(merged);
+            for (var row = 0; row < (int)outputs; row++)
+            {
+                var target = merged.Slice(row * (int)inputs, (int)inputs);
+                for (var r = 0; r < rank; r++) TensorPrimitives.MultiplyAdd(down.Span<float>().Slice(r * (int)inputs, (int)inputs), (float)(scale * up.Span<float>()[row * rank + r]), target, target);
+            }
+        });
+    }
+
+    /// <summary>
+    /// A sparse mixture of experts: each place takes the experts with the largest <paramref name="probabilities"/> and sums what they give, weighted by these. Every expert is computed for every place, which is exact and, on the
+    /// processor, meant for few experts. x (.., D), probabilities (.., experts) -> (.., D).
+    /// </summary>
+    /// <param name="x">The input.</param>
+    /// <param name="probabilities">What the router gives.</param>
+    /// <param name="chosen">Experts a place.</param>
+    /// <param name="renormalize">Whether the chosen probabilities are made to sum to one.</param>
+    /// <param name="expert">One expert by number.</param>
+    public static Value MixtureOfExperts(this Value x, Value probabilities, int chosen, bool renormalize, Func<int, Value, Value> expert)
+    {
+        var (values, indices) = probabilities.TopK(chosen);
+        if (renormalize) values /= values.Sum(-1, keep: true);
+        Value? sum = null;
+        for (var i = 0; i < probabilities.Shape[-1].Int; i++)
+        {
+            var share = (values * indices.Same(x.Graph.Constant([(long)i])).Cast(x.Type)).Sum(-1, keep: true);
+            var part = expert(i, x) * share;
+            sum = sum is null ? part : sum + part;
+        }
+
+        return sum!;
     }
 }

@@ -45,4 +45,58 @@ public static class PositionLayers
         var angles = AttentionLayers.Range(graph, positions).Cast(ElementType.Float32).Reshape(-1, 1) * graph.Constant<float>(frequencies, 1, frequencies.Length);
         return (angles.Cos(), angles.Sin());
     }
+
+    /// <summary>
+    /// Angles of rotary positions on a grid of known sizes, row-major: axis a turns <paramref name="widths"/>[a] channels, the axes one after the other. cos and sin (product of the sizes, sum of the widths / 2).
+    /// </summary>
+    public static (Value Cos, Value Sin) RotaryAngles(Graph graph, ReadOnlySpan<long> sizes, ReadOnlySpan<long> widths, double theta = 10000)
+    {
+        var (count, half) = (1L, 0L);
+        foreach (var size in sizes) count *= size;
+        foreach (var width in widths) half += width / 2;
+        float[] cos = new float[count * half], sin = new float[count * half];
+        for (var (place, target) = (0L, 0L); place < count; place++)
+        {
+            var inner = count;
+            for (var axis = 0; axis < sizes.Length; axis++)
+            {
+                inner /= sizes[axis];
+                var coordinate = (float)(place / inner % sizes[axis]);
+                for (var i = 0; i < widths[axis] / 2; i++, target++)
+                {
+                    var angle = coordinate * (float)Math.Pow(theta, -2.0 * i / widths[axis]);
+                    (cos[target], sin[target]) = ((float)Math.Cos(angle), (float)Math.Sin(angle));
+                }
+            }
+        }
+
+        return (graph.Constant<float>(cos, count, half), graph.Constant<float>(sin, count, half));
+    }
+
+    /// <summary>
+    /// The fixed positions of MAE and DiT: half of the channels for each axis of a grid, of which the first half are sines and the second cosines of place / 10000^(i / (width / 4)). (rows columns, width). The authors put columns first.
+    /// </summary>
+    public static Value SinCosGrid(Graph graph, int rows, int columns, int width, double scale = 1, bool columnsFirst = true)
+    {
+        var quarter = width / 4;
+        var table = new float[rows * columns * width];
+        for (var place = 0; place < rows * columns; place++)
+        {
+            for (var channel = 0; channel < width; channel++)
+            {
+                var coordinate = (channel < 2 * quarter == columnsFirst ? place % columns : place / columns) * scale;
+                var angle = coordinate / Math.Pow(10000, (double)(channel % quarter) / quarter);
+                table[place * width + channel] = (float)(channel / quarter % 2 == 0 ? Math.Sin(angle) : Math.Cos(angle));
+            }
+        }
+
+        return graph.Constant<float>(table, rows * columns, width);
+    }
+
+    /// <summary>Random Fourier features of a time: sin and cos of 2 pi t w. <c>weight</c> (width / 2). t (B) -> (B, width).</summary>
+    public static Value FourierFeatures(this Scope scope, Value t, long width, bool cosinesFirst = false)
+    {
+        var angles = t.Cast(ElementType.Float32).Reshape(-1, 1) * scope.Weight("weight", width / 2) * (2 * Math.PI);
+        return cosinesFirst ? ValueShape.Concat(-1, angles.Cos(), angles.Sin()) : ValueShape.Concat(-1, angles.Sin(), angles.Cos());
+    }
 }

@@ -31,9 +31,13 @@ internal sealed class NetworkPart(Checkpoint checkpoint, IReadOnlyDictionary<str
 
     /// <summary>The architecture of a part whose folder holds a configuration and weights.</summary>
     public static ModelArchitecture Architecture(string id, string paper, string reference, Modality gives, Func<ModelSource, Checkpoint, IModel> open) =>
+        Architecture(id, paper, reference, gives, source => source.OpenCheckpoint(), open);
+
+    /// <summary>The architecture of a part whose weights are laid out in a way of their own.</summary>
+    public static ModelArchitecture Architecture(string id, string paper, string reference, Modality gives, Func<ModelSource, Checkpoint> weights, Func<ModelSource, Checkpoint, IModel> open) =>
         new(ComputedPart.Card(id, paper, reference, gives), (source, cancel) => new(Task.Run(() =>
         {
-            var checkpoint = source.OpenCheckpoint();
+            var checkpoint = weights(source);
             try
             {
                 return open(source, checkpoint);
