@@ -2,9 +2,13 @@ using ModelZoo.Contracts;
 using ModelZoo.Plugins.DiffusionTransformers;
 using ModelZoo.Plugins.DiffusionTransformers.DiT;
 using ModelZoo.Plugins.DiffusionTransformers.DiTMoE;
+using ModelZoo.Plugins.DiffusionTransformers.DyDiT;
+using ModelZoo.Plugins.DiffusionTransformers.FlexDiT;
 using ModelZoo.Plugins.DiffusionTransformers.Flux;
+using ModelZoo.Plugins.DiffusionTransformers.Haste;
 using ModelZoo.Plugins.DiffusionTransformers.LightningDiT;
 using ModelZoo.Plugins.DiffusionTransformers.PixArt;
+using ModelZoo.Plugins.DiffusionTransformers.ProMoE;
 using ModelZoo.Plugins.DiffusionTransformers.Sana;
 using ModelZoo.Plugins.DiffusionTransformers.SD3;
 using ModelZoo.Plugins.DiffusionTransformers.Shared.Generation;
@@ -23,6 +27,7 @@ public sealed class DiffusionTransformersPlugin : IModelPlugin
     [
         DiTModel.Architecture, SiTModel.Architecture, LightningDiTModel.Architecture, PixArtModel.Alpha, PixArtModel.Sigma, SanaModel.Architecture,
         UDiTModel.Architecture, DiTMoEModel.Architecture, SD3Model.Architecture, FluxModel.Architecture,
+        FlexDiTModel.Architecture, DyDiTModel.Architecture, HasteModel.Architecture, ProMoEModel.Architecture,
     ];
 
     /// <inheritdoc/>

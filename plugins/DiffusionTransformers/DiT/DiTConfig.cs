@@ -4,8 +4,8 @@ using System.ComponentModel.DataAnnotations;
 
 namespace ModelZoo.Plugins.DiffusionTransformers.DiT;
 
-/// <summary>Table 1 of the paper; the arguments of the authors' constructor.</summary>
-public sealed record DiTConfig
+/// <summary>Table 1 of the paper; the arguments of the authors' constructor, which descendants of the code extend.</summary>
+public record DiTConfig
 {
     /// <summary>Height and width of the latent.</summary>
     [Range(1, 4096)] public int InputSize { get; init; } = 32;

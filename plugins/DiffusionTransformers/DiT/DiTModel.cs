@@ -30,18 +30,10 @@ public static class DiTModel
     private static ValueTask<IModel> OpenAsync(ModelSource source, CancellationToken cancel)
     {
         var transformer = Weights.Transformer(source);
-        var json = PublishedConfig.ReadJson(transformer.RequireFolder());
-        return Weights.Guarded(Weights.Open(transformer, "ema", "model"), checkpoint => json.ContainsKey("_class_name") ? Diffusers(source, transformer, checkpoint) : Authors(source, checkpoint));
-    }
-
-    private static PublishedModel Authors(ModelSource source, Checkpoint checkpoint)
-    {
+        if (PublishedConfig.ReadJson(transformer.RequireFolder()).ContainsKey("_class_name")) return Weights.Guarded(Weights.Open(transformer), checkpoint => Diffusers(source, transformer, checkpoint));
         var config = PublishedConfig.Read<DiTConfig>(source.RequireFolder()).Value;
-        var network = ClassNetwork.Build(NetworkContext.Of(source, checkpoint), "dit", "noise_and_variance", config.Sample, (scope, x, t, y) => DiTNetwork.Build(scope, x, t, y, config));
-        checkpoint.ThrowIfUnused();
-        var decoder = VaeDecoder.For(source, config.InChannels);
-        var generator = new ClassGenerator(network, ClassProcess.Diffusion(config.LearnSigma, 3), ClassNames.Read(source.RequireFolder(), config.NumClasses), decoder);
-        return new([checkpoint], [network, decoder], new DiffusionCalls(network, config.LearnSigma).CallAsync, generator);
+        return new ClassArchitecture("dit", "noise_and_variance", config.Sample, config.NumClasses, ClassProcess.Diffusion(config.LearnSigma, 3), (scope, x, t, y) => DiTNetwork.Build(scope, x, t, y, config))
+            .OpenAsync(source, network => new DiffusionCalls(network, config.LearnSigma).CallAsync);
     }
 
     private static PublishedModel Diffusers(ModelSource root, ModelSource source, Checkpoint checkpoint)

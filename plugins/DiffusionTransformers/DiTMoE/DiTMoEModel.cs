@@ -4,44 +4,21 @@ using System.ComponentModel.DataAnnotations;
 using ModelZoo.Contracts;
 using ModelZoo.Inference;
 using ModelZoo.Networks;
+using ModelZoo.Plugins.DiffusionTransformers.DiT;
 using ModelZoo.Plugins.DiffusionTransformers.Shared;
 using ModelZoo.Plugins.DiffusionTransformers.Shared.Generation;
 
 namespace ModelZoo.Plugins.DiffusionTransformers.DiTMoE;
 
-/// <summary>The arguments of the authors' constructor.</summary>
-public sealed record DiTMoEConfig
+/// <summary>The arguments of the authors' constructor; an expert is as wide as DiT's MLP.</summary>
+public sealed record DiTMoEConfig : DiTConfig
 {
-    /// <summary>Height and width of the latent.</summary>
-    [Range(1, 4096)] public int InputSize { get; init; } = 32;
-    /// <summary>Height and width of a patch.</summary>
-    [Range(1, 64)] public int PatchSize { get; init; } = 2;
-    /// <summary>Channels of the latent.</summary>
-    [Range(1, 4096)] public int InChannels { get; init; } = 4;
-    /// <summary>Width of the tokens.</summary>
-    [Range(1, 65536)] public int HiddenSize { get; init; } = 1152;
-    /// <summary>Number of blocks.</summary>
-    [Range(1, 1024)] public int Depth { get; init; } = 28;
-    /// <summary>Heads of attention.</summary>
-    [Range(1, 1024)] public int NumHeads { get; init; } = 16;
-    /// <summary>Width of an expert over that of the tokens.</summary>
-    [Range(1, 64)] public int MlpRatio { get; init; } = 4;
-    /// <summary>Share of labels dropped in training; above 0 there is a null class.</summary>
-    public double ClassDropoutProb { get; init; } = 0.1;
-    /// <summary>Number of classes; the null class comes after them.</summary>
-    [Range(1, 1 << 20)] public int NumClasses { get; init; } = 1000;
     /// <summary>Number of experts.</summary>
     [Range(1, 1024)] public int NumExperts { get; init; } = 8;
     /// <summary>Experts that see a token.</summary>
     [Range(1, 1024)] public int NumExpertsPerTok { get; init; } = 2;
     /// <summary>Into how many products the authors' code splits each map; the result is the same.</summary>
     public int PretrainingTp { get; init; } = 2;
-    /// <summary>True when the variance is predicted, too.</summary>
-    public bool LearnSigma { get; init; } = true;
-
-    internal int Rows => InputSize / PatchSize;
-
-    internal int OutChannels => LearnSigma ? 2 * InChannels : InChannels;
 }
 
 /// <summary>DiT whose MLPs are mixtures of experts (section 3.1): two shared ones, and the best few of many for each token.</summary>
@@ -50,11 +27,7 @@ internal static class DiTMoENetwork
     /// <summary>Predicts noise and variance. x (B, C, H, W), t (B), y (B) -> (B, 2C, H, W).</summary>
     public static Value Build(Scope dit, Value x, Value t, Value y, DiTMoEConfig config)
     {
-        var width = (long)config.HiddenSize;
-        var h = dit["x_embedder.proj"].PatchEmbed(x, width, config.PatchSize) + dit.Weight("pos_embed", 1, config.Rows * config.Rows, width);
-        dit.Stage("patch_embed", h);                                                             // (B, N, D)
-        var condition = dit["t_embedder"].TimestepEmbedding(t, width)
-                      + dit["y_embedder.embedding_table"].Embedding(y, config.NumClasses + (config.ClassDropoutProb > 0 ? 1 : 0), width);
+        var (h, condition) = DiTNetwork.Embed(dit, x, t, y, config);
         var routes = new List<Route>();
         for (var i = 0; i < config.Depth; i++)
         {
@@ -68,8 +41,7 @@ internal static class DiTMoENetwork
 
         dit.Stage("router_indices", ValueShape.Stack(0, [.. routes.Select(route => route.Experts.Flatten(0, 1))]));      // (blocks, B N, k)
         dit.Stage("router_weights", ValueShape.Stack(0, [.. routes.Select(route => route.Weights.Flatten(0, 1))]));
-        var patches = dit.Stage("final_layer", dit["final_layer"].FinalLayer(h, condition, (long)config.PatchSize * config.PatchSize * config.OutChannels));
-        return patches.Unpatchify(config.PatchSize, config.Rows, config.Rows, config.OutChannels);
+        return DiTNetwork.Unpatch(dit, h, condition, config);
     }
 
     private static (Value Mixed, Route Route) Mixture(Scope moe, Value x, DiTMoEConfig config)
@@ -77,7 +49,7 @@ internal static class DiTMoENetwork
         var scores = moe["gate"].Linear(x, config.NumExperts, bias: false).Softmax();            // (B, N, E)
         var route = Route.TopK(scores, config.NumExpertsPerTok);
         var sum = Expert(moe["shared_experts"], x, 2 * config.HiddenSize);
-        for (var e = 0; e < config.NumExperts; e++) sum += route.WeightOf(e) * Expert(moe["experts"][e], x, (long)config.MlpRatio * config.HiddenSize);
+        for (var e = 0; e < config.NumExperts; e++) sum += route.WeightOf(e) * Expert(moe["experts"][e], x, config.MlpWidth);
         return (sum, route);
     }
 
@@ -107,18 +79,9 @@ public static class DiTMoEModel
     private static ValueTask<IModel> OpenAsync(ModelSource source, CancellationToken cancel)
     {
         var config = PublishedConfig.Read<DiTMoEConfig>(source.RequireFolder()).Value;
-        return Weights.Guarded(Weights.Open(source, "ema", "model"), checkpoint =>
-        {
-            var network = ClassNetwork.Build(
-                NetworkContext.Of(source, checkpoint), "dit-moe", "noise_and_variance", [config.InChannels, config.InputSize, config.InputSize], (scope, x, t, y) => DiTMoENetwork.Build(scope, x, t, y, config));
-            checkpoint.ThrowIfUnused();
-            var (diffusion, decoder) = (new DiffusionCalls(network, config.LearnSigma), VaeDecoder.For(source, config.InChannels));
-            var generator = new ClassGenerator(network, ClassProcess.FlowToNoise(config.InChannels, guidance: 4), ClassNames.Read(source.RequireFolder(), config.NumClasses), decoder);
-            return new([checkpoint], [network, decoder], CallAsync, generator);
-
-            Task<CallResults> CallAsync(string call, CallArguments arguments, CancellationToken token) =>
-                call == "rectified_flow_sample" ? RectifiedFlowAsync(network, config, arguments, token) : diffusion.CallAsync(call, arguments, token);
-        });
+        return new ClassArchitecture("dit-moe", "noise_and_variance", config.Sample, config.NumClasses, ClassProcess.FlowToNoise(config.InChannels, guidance: 4), (scope, x, t, y) => DiTMoENetwork.Build(scope, x, t, y, config))
+            .OpenAsync(source, network => (call, arguments, token) =>
+                call == "rectified_flow_sample" ? RectifiedFlowAsync(network, config, arguments, token) : new DiffusionCalls(network, config.LearnSigma).CallAsync(call, arguments, token));
     }
 
     // diffusion/rectified_flow.py: t from 1 (noise) down, guidance on all channels.

@@ -1,34 +1,17 @@
 // Reconstruction vs. Generation: Taming Optimization Dilemma in Latent Diffusion Models. Yao, Yang, Wang. arXiv:2501.01423. github.com/hustvl/LightningDiT
 // Published layouts: lightningdit-*.pt (train.py's {model, ema, ...}) with config.yaml and latents_stats.pt; VA-VAE's *.pt or *.ckpt (LDM AutoencoderKL). Deviations: none.
-using System.ComponentModel.DataAnnotations;
 using ModelZoo.Networks;
+using ModelZoo.Plugins.DiffusionTransformers.DiT;
 using ModelZoo.Plugins.DiffusionTransformers.Shared;
 
 namespace ModelZoo.Plugins.DiffusionTransformers.LightningDiT;
 
 /// <summary>The arguments of the authors' constructor.</summary>
-public sealed record LightningDiTConfig
+public sealed record LightningDiTConfig : DiTConfig
 {
-    /// <summary>Height and width of the latent.</summary>
-    [Range(1, 4096)] public int InputSize { get; init; } = 16;
-    /// <summary>Height and width of a patch.</summary>
-    [Range(1, 64)] public int PatchSize { get; init; } = 1;
-    /// <summary>Channels of the latent.</summary>
-    [Range(1, 4096)] public int InChannels { get; init; } = 32;
-    /// <summary>Width of the tokens.</summary>
-    [Range(1, 65536)] public int HiddenSize { get; init; } = 1152;
-    /// <summary>Number of blocks.</summary>
-    [Range(1, 1024)] public int Depth { get; init; } = 28;
-    /// <summary>Heads of attention.</summary>
-    [Range(1, 1024)] public int NumHeads { get; init; } = 16;
-    /// <summary>Width of the MLP over that of the tokens.</summary>
-    public double MlpRatio { get; init; } = 4;
-    /// <summary>Share of labels dropped in training; above 0 there is a null class.</summary>
-    public double ClassDropoutProb { get; init; } = 0.1;
-    /// <summary>Number of classes; the null class comes after them.</summary>
-    [Range(1, 1 << 20)] public int NumClasses { get; init; } = 1000;
-    /// <summary>True when twice the channels are predicted, of which the second half is dropped.</summary>
-    public bool LearnSigma { get; init; }
+    /// <summary>With the authors' defaults.</summary>
+    public LightningDiTConfig() => (InChannels, LearnSigma) = (32, false);
+
     /// <summary>True when queries and keys are normalised, head by head.</summary>
     public bool UseQknorm { get; init; }
     /// <summary>True for a gated MLP.</summary>
@@ -39,12 +22,6 @@ public sealed record LightningDiTConfig
     public bool UseRmsnorm { get; init; }
     /// <summary>True when blocks are scaled and gated but not shifted.</summary>
     public bool WoShift { get; init; }
-
-    internal long[] Sample => [InChannels, InputSize, InputSize];
-
-    internal int Rows => InputSize / PatchSize;
-
-    internal int OutChannels => LearnSigma ? 2 * InChannels : InChannels;
 }
 
 /// <summary>DiT with rotary positions, RMS norms and gated MLPs (section 4.2).</summary>
@@ -54,9 +31,7 @@ internal static class LightningDiTNetwork
     public static Value Build(Scope dit, Value x, Value t, Value y, LightningDiTConfig config)
     {
         var (width, tokens) = ((long)config.HiddenSize, (long)config.Rows * config.Rows);
-        var h = dit.Stage("patch_embed", dit["x_embedder.proj"].PatchEmbed(x, width, config.PatchSize) + dit.Weight("pos_embed", 1, tokens, width));  // (B, N, D)
-        var condition = dit.Stage("timestep_embed", dit["t_embedder"].TimestepEmbedding(t, width))
-                      + dit["y_embedder.embedding_table"].Embedding(y, config.NumClasses + (config.ClassDropoutProb > 0 ? 1 : 0), width);
+        var (h, condition) = DiTNetwork.Embed(dit, x, t, y, config);
         var rope = config.UseRope ? Rope(dit["feat_rope"], tokens, width / config.NumHeads) : default;
 
         for (var i = 0; i < config.Depth; i++)
@@ -88,11 +63,8 @@ internal static class LightningDiTNetwork
         return attn["proj"].Linear(AttentionLayers.Attention(q, k, v, new() { Heads = heads }), width);
     }
 
-    private static Value Mlp(Scope mlp, Value x, LightningDiTConfig config)
-    {
-        var hidden = (long)(config.HiddenSize * config.MlpRatio);
-        return config.UseSwiglu ? mlp.SwiGlu(x, (long)(2 / 3.0 * hidden)) : mlp.Mlp(x, hidden, v => v.Gelu(Gelu.Tanh));
-    }
+    private static Value Mlp(Scope mlp, Value x, LightningDiTConfig config) =>
+        config.UseSwiglu ? mlp.SwiGlu(x, (long)(2 / 3.0 * config.MlpWidth)) : mlp.Mlp(x, config.MlpWidth, v => v.Gelu(Gelu.Tanh));
 
     private static Value Norm(Scope norm, Value x, LightningDiTConfig config) => config.UseRmsnorm ? norm.RmsNorm(x) : x.LayerNorm(1e-6);
 

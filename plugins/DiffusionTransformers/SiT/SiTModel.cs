@@ -35,13 +35,7 @@ public static class SiTModel
     private static ValueTask<IModel> OpenAsync(ModelSource source, CancellationToken cancel)
     {
         var config = PublishedConfig.Read<DiTConfig>(source.RequireFolder()).Value;
-        return Weights.Guarded(Weights.Open(source, "ema", "model"), checkpoint =>
-        {
-            var network = ClassNetwork.Build(NetworkContext.Of(source, checkpoint), "sit", "velocity", config.Sample, (scope, x, t, y) => Build(scope, x, t, y, config));
-            checkpoint.ThrowIfUnused();
-            var decoder = VaeDecoder.For(source, config.InChannels);
-            var generator = new ClassGenerator(network, ClassProcess.FlowToData(3, guidance: 4), ClassNames.Read(source.RequireFolder(), config.NumClasses), decoder);
-            return new([checkpoint], [network, decoder], new TransportCalls(network).CallAsync, generator);
-        });
+        return new ClassArchitecture("sit", "velocity", config.Sample, config.NumClasses, ClassProcess.FlowToData(3, guidance: 4), (scope, x, t, y) => Build(scope, x, t, y, config))
+            .OpenAsync(source, network => new TransportCalls(network).CallAsync);
     }
 }

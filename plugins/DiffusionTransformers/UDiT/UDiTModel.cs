@@ -199,14 +199,8 @@ public static class UDiTModel
     private static ValueTask<IModel> OpenAsync(ModelSource source, CancellationToken cancel)
     {
         var config = PublishedConfig.Read<UDiTConfig>(source.RequireFolder()).Value;
-        return Weights.Guarded(Weights.Open(source, "ema", "model"), checkpoint =>
-        {
-            var network = ClassNetwork.Build(
-                NetworkContext.Of(source, checkpoint), "u-dit", "noise_and_variance", [config.InChannels, config.InputSize, config.InputSize], (scope, x, t, y) => UDiTNetwork.Build(scope, x, t, y, config));
-            checkpoint.ThrowIfUnused();
-            var decoder = VaeDecoder.For(source, config.InChannels);
-            var generator = new ClassGenerator(network, ClassProcess.Diffusion(config.LearnSigma, 3), ClassNames.Read(source.RequireFolder(), config.NumClasses), decoder);
-            return new([checkpoint], [network, decoder], new DiffusionCalls(network, config.LearnSigma).CallAsync, generator);
-        });
+        return new ClassArchitecture(
+                "u-dit", "noise_and_variance", [config.InChannels, config.InputSize, config.InputSize], config.NumClasses, ClassProcess.Diffusion(config.LearnSigma, 3), (scope, x, t, y) => UDiTNetwork.Build(scope, x, t, y, config))
+            .OpenAsync(source, network => new DiffusionCalls(network, config.LearnSigma).CallAsync);
     }
 }
