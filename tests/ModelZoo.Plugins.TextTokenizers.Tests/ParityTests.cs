@@ -19,4 +19,7 @@ public class ParityTests
 
     [Theory, ParityCases("text-tokenizers/tokenizer-inference-benchmark")]
     public Task InferenceBenchmark_ReproducesThePaper(ParityCase @case) => Parity.VerifyAsync<TextTokenizersPlugin>(@case);
+
+    [Theory, ParityCases("text-tokenizers/clip")]
+    public Task Clip_ReproducesTheReference(ParityCase @case) => Parity.VerifyAsync<TextTokenizersPlugin>(@case);
 }

@@ -9,6 +9,7 @@ internal static class FormatsTable
     [
         TokenizerJsonModel.Architecture,
         TiktokenModel.Architecture,
+        Clip.ClipModel.Architecture,
         SentencePiece.SentencePieceModel.Architecture,
     ];
 }
