@@ -32,6 +32,7 @@ internal static class CommandLine
         root.Options.Add(Manifest);
         root.Options.Add(Plugin);
         root.Options.Add(Verbose);
+        root.Subcommands.Add(DemoCommand.Create(terminal));
         root.Subcommands.Add(ListCommand.Create(terminal));
         root.Subcommands.Add(InfoCommand.Create(terminal));
         root.Subcommands.Add(TokenizeCommand.CreateTokenize(terminal));

@@ -1,4 +1,5 @@
 using ModelZoo.Contracts;
+using ModelZoo.Host.Demo;
 using ModelZoo.Host.Evaluation;
 using ModelZoo.Host.Loading;
 using ModelZoo.Host.Manifest;
@@ -55,6 +56,7 @@ internal static class Zoo
         .Decorate<IModelRunner, MeteringRunner>()
         .AddSingleton<ModelVerbs>()
         .AddSingleton<Evaluator>()
+        .AddSingleton<IDemoStep>(provider => new CodecDemo(provider.GetRequiredService<ModelVerbs>(), provider.GetRequiredService<MediaFiles>(), provider.GetRequiredService<PluginCatalog>(), "speech/encodec.8khz", "samples/encodec-8khz/recordings"))
         .AddSingleton(new ParityLedger(Path.Combine(CacheFolder, "parity.json")));
 
     /// <summary>The host's version.</summary>

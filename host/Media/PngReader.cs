@@ -117,7 +117,7 @@ internal static class PngReader
     private static Image ToImage(Header header, ushort[] samples, byte[]? palette, byte[]? transparent, string where)
     {
         var pixels = header.Width * header.Height;
-        var scale = 1f / ((1 << header.Depth) - 1);
+        var maximum = (float)((1 << header.Depth) - 1);
         var channels = header.Color switch { 0 => transparent is null ? 1 : 4, 2 => transparent is null ? 3 : 4, 3 => transparent is null ? 3 : 4, _ => 4 };
         var result = new float[channels * pixels];
         for (var i = 0; i < pixels; i++)
@@ -133,8 +133,8 @@ internal static class PngReader
             else
             {
                 var colored = header.Color is 2 or 6;
-                (red, green, blue) = colored ? (at[0] * scale, at[1] * scale, at[2] * scale) : (at[0] * scale, at[0] * scale, at[0] * scale);
-                if (header.Color is 4 or 6) alpha = at[^1] * scale;
+                (red, green, blue) = colored ? (at[0] / maximum, at[1] / maximum, at[2] / maximum) : (at[0] / maximum, at[0] / maximum, at[0] / maximum);
+                if (header.Color is 4 or 6) alpha = at[^1] / maximum;
                 else if (transparent is not null && IsTransparent(at, transparent)) alpha = 0;
             }
 
