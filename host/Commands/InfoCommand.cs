@@ -30,7 +30,7 @@ internal static class InfoCommand
 
             var info = Card(architecture.Card);
             info["plugin"] = $"{record.Name} {record.Inspection!.Version.ToString(3)} ({record.Path})";
-            info["parity"] = ListCommand.Parity(services.GetRequiredService<ParityLedger>().Read().GetValueOrDefault(architecture.Card.Id), () => PluginDigest.Of(record.Path));
+            info["parity"] = ListCommand.Parity(services.GetRequiredService<ParityLedger>().Read().GetValueOrDefault(architecture.Card.Id), () => plugin.Digest.Value);
             try
             {
                 info["opened"] = await services.GetRequiredService<ModelVerbs>().InspectAsync(request, (lease, stop) => Opened(lease, stop), cancel).ConfigureAwait(false);

@@ -77,10 +77,9 @@ internal static class ListCommand
         var ledger = services.GetRequiredService<ParityLedger>().Read();
         foreach (var record in catalog.Plugins.Where(record => record.State == PluginState.Ready))
         {
-            var digest = new Lazy<string>(() => PluginDigest.Of(record.Path));
             foreach (var card in record.Loaded!.Plugin.Architectures.Select(architecture => architecture.Card).Where(card => all || !card.Hidden))
             {
-                var parity = Parity(ledger.GetValueOrDefault(card.Id), () => digest.Value);
+                var parity = Parity(ledger.GetValueOrDefault(card.Id), () => record.Loaded.Digest.Value);
                 var tagged = resolver.Named.Where(id => id.WithoutTag.ToString() == card.Id).ToList();
                 if (tagged.Count == 0) yield return new(card.Id, card, "--checkpoint DIR", parity, record.Name);
                 foreach (var id in tagged) yield return new(id.ToString(), card, resolver.Resolve(new(id)).Source.Folder ?? "none", parity, record.Name);

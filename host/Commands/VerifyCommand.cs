@@ -34,8 +34,7 @@ internal static class VerifyCommand
                 else Write(terminal, report);
             }
 
-            services.GetRequiredService<ParityLedger>().Record(reports, name, model => catalog.Find(Contracts.ModelId.Parse(model)) is { } found
-                ? PluginDigest.Of(catalog.Plugins.First(record => record.Loaded == found.Plugin).Path) : null, services.GetRequiredService<TimeProvider>().GetUtcNow());
+            services.GetRequiredService<ParityLedger>().Record(reports, name, model => catalog.Find(Contracts.ModelId.Parse(model)) is { } found ? found.Plugin.Digest.Value : null, services.GetRequiredService<TimeProvider>().GetUtcNow());
             if (folders.Count == 0) terminal.Error.MarkupLine("[red]error[/] There are no cases (folders with case.json) here.");
             var counts = reports.GroupBy(report => report.Status).OrderBy(group => group.Key).Select(group => $"{group.Count()} {group.Key.ToString().ToLowerInvariant()}");
             terminal.Error.MarkupLineInterpolated($"{reports.Count} cases: {string.Join(", ", counts)}");

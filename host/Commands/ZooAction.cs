@@ -27,7 +27,7 @@ internal static class ZooAction
             }
             catch (ModelZooException error)
             {
-                terminal.Error.MarkupLineInterpolated($"[red]error[/] {error.Code}: {error.Message}");
+                terminal.WriteError(error.Code, error.Message);
                 return ExitCodes.Of(error);
             }
             catch (OperationCanceledException) when (cancel.IsCancellationRequested)

@@ -41,6 +41,8 @@ internal static class Zoo
         .AddSingleton(new PluginLoadSettings(Path.Combine(CacheFolder, "plugins"), options.ShadowCopy))
         .AddSingleton<IPluginLoader, PluginLoader>()
         .AddSingleton<PluginCatalog>()
+        .AddSingleton<PluginLifecycle>()
+        .AddHostedService<PluginWatcher>()
         .AddSingleton(provider => Engine(provider.GetService<ILoggerFactory>()))
         .AddSingleton(provider => new PluginServices(provider.GetRequiredService<Lazy<InferenceRuntime>>()))
         .AddSingleton(TimeProvider.System)
@@ -57,7 +59,7 @@ internal static class Zoo
         .AddSingleton<ModelVerbs>()
         .AddSingleton<Evaluator>()
         .AddSingleton<IDemoStep>(provider => new CodecDemo(provider.GetRequiredService<ModelVerbs>(), provider.GetRequiredService<MediaFiles>(), provider.GetRequiredService<PluginCatalog>(), "speech/encodec.8khz", "samples/encodec-8khz/recordings"))
-        .AddSingleton(new ParityLedger(Path.Combine(CacheFolder, "parity.json")));
+        .AddSingleton(new ParityLedger(Path.Combine(StateFolder, "parity.json")));
 
     /// <summary>The host's version.</summary>
     public static string Version { get; } = typeof(Zoo).Assembly.GetName().Version!.ToString(3);
@@ -65,6 +67,9 @@ internal static class Zoo
     /// <summary>Where the host keeps what it can make again.</summary>
     public static string CacheFolder => Environment.GetEnvironmentVariable("MODELZOO_CACHE")
         ?? Path.Combine(Environment.GetFolderPath(Environment.SpecialFolder.LocalApplicationData, Environment.SpecialFolderOption.DoNotVerify), "modelzoo", "cache");
+
+    /// <summary>Where the host remembers what it saw.</summary>
+    public static string StateFolder => Environment.GetEnvironmentVariable("MODELZOO_STATE") ?? CacheFolder;
 
     private static HostManifest ReadManifest(ZooOptions options)
     {

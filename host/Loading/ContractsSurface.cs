@@ -44,11 +44,15 @@ internal sealed class ContractsSurface
         for (string? current = type; current is not null; current = _bases.GetValueOrDefault(current))
         {
             if (_members.Contains($"{current}.{member}{signature}")) return true;
-            if (!_types.Contains(current)) return current != type; // a base class of .NET: the runtime knows
+            if (!_types.Contains(current)) return IsFrameworkMember(current, member);
         }
 
         return false;
     }
+
+    // Members that contracts inherit from .NET; what is in none of its core types is given the benefit of the doubt.
+    private static bool IsFrameworkMember(string type, string member) =>
+        Type.GetType(type) is not { } known || known.GetMember(member, BindingFlags.Public | BindingFlags.NonPublic | BindingFlags.Instance | BindingFlags.Static | BindingFlags.FlattenHierarchy).Length > 0;
 
     private static bool IsVisible(MetadataReader metadata, TypeDefinition type) => (type.Attributes & TypeAttributes.VisibilityMask) switch
     {

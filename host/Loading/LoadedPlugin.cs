@@ -18,6 +18,12 @@ internal sealed class LoadedPlugin
     /// <summary>Name of the main assembly.</summary>
     public string Name { get; }
 
+    /// <summary>SHA-256 of the files that were loaded, computed when first asked for.</summary>
+    public Lazy<string> Digest { get; init; } = new("unknown");
+
+    /// <summary>Version of the main assembly.</summary>
+    public Version Version { get; init; } = new();
+
     /// <summary>What it brings.</summary>
     /// <exception cref="ModelZooException">It was unloaded.</exception>
     public IModelPlugin Plugin => _plugin ?? throw Gone();

@@ -35,6 +35,13 @@ internal sealed class PluginCatalog(IPluginLoader loader, PluginLoadSettings set
         return null;
     }
 
+    /// <summary>Puts a record in the place of the one of its path, or at the end.</summary>
+    internal void Put(PluginRecord record) => ImmutableInterlocked.Update(ref _plugins, static (before, record) =>
+        before.FindIndex(other => other.Path == record.Path) is >= 0 and var at ? before.SetItem(at, record) : before.Add(record), record);
+
+    /// <summary>Takes a record out of the table.</summary>
+    internal void Drop(string path) => ImmutableInterlocked.Update(ref _plugins, static (before, path) => before.RemoveAll(record => record.Path == path), path);
+
     /// <summary>One plugin as it turns out, without changing the table.</summary>
     internal async Task<PluginRecord> LoadAsync(PluginEntry entry, string path, CancellationToken cancel)
     {
@@ -68,7 +75,9 @@ internal sealed class PluginCatalog(IPluginLoader loader, PluginLoadSettings set
             record = record with { Inspection = inspection };
             if (inspection.Problems.Count > 0)
                 return record with { State = PluginState.Incompatible, Reason = $"Nothing of it was run: {string.Join("; ", inspection.Problems)}. Build it against this host's contracts." };
-            return record with { State = PluginState.Ready, Loaded = loader.Load(settings.ShadowCopy ? ShadowCopies.Copy(file, settings.Cache) : file) };
+            var running = settings.ShadowCopy ? ShadowCopies.Copy(file, settings.Cache) : file;
+            var origin = record.Path == file.Folder ? running.Folder : record.Path == file.Assembly ? running.Assembly : record.Path;
+            return record with { State = PluginState.Ready, Loaded = loader.Load(running, new(() => PluginDigest.Of(origin))) };
         }
         catch (ModelZooException error)
         {
@@ -88,4 +97,7 @@ internal sealed record PluginLoadSettings(string Cache, bool ShadowCopy = false)
 {
     /// <summary>Longest time that a plugin may take to load.</summary>
     public TimeSpan Timeout { get; init; } = TimeSpan.FromSeconds(20);
+
+    /// <summary>How long the host waits for an unloaded plugin's context to die before it says that something holds it.</summary>
+    public TimeSpan UnloadPatience { get; init; } = TimeSpan.FromSeconds(10);
 }

@@ -65,11 +65,12 @@ internal sealed record PluginFile(string Folder, string Assembly)
         };
     }
 
-    private static bool IsPlugin(string file)
+    /// <summary>True when the file is an assembly that names a plugin.</summary>
+    public static bool IsPlugin(string file)
     {
         try
         {
-            return HasPlugin(file);
+            return Path.GetExtension(file).Equals(".dll", StringComparison.OrdinalIgnoreCase) && HasPlugin(file);
         }
         catch (ModelZooException)
         {

@@ -7,14 +7,16 @@ namespace ModelZoo.Host.Loading;
 internal interface IPluginLoader
 {
     /// <summary>Loads a plugin whose metadata was found to fit.</summary>
+    /// <param name="file">Its files.</param>
+    /// <param name="digest">Their SHA-256.</param>
     /// <exception cref="ModelZooException">It cannot be loaded; the message has the inner-most cause.</exception>
-    LoadedPlugin Load(PluginFile file);
+    LoadedPlugin Load(PluginFile file, Lazy<string> digest);
 }
 
 /// <summary>The loader of this host: one collectible context a plugin.</summary>
 internal sealed class PluginLoader : IPluginLoader
 {
-    public LoadedPlugin Load(PluginFile file)
+    public LoadedPlugin Load(PluginFile file, Lazy<string> digest)
     {
         var context = new PluginLoadContext(file.Assembly);
         try
@@ -25,7 +27,7 @@ internal sealed class PluginLoader : IPluginLoader
             if (type.GetConstructor(Type.EmptyTypes) is null) throw Failed($"{type.FullName} has no public constructor without parameters.", file.Assembly);
             var plugin = (IModelPlugin)Activator.CreateInstance(type)!;
             Check(plugin, file);
-            return new(file.Name, context, plugin);
+            return new(file.Name, context, plugin) { Digest = digest, Version = assembly.GetName().Version ?? new() };
         }
         catch (Exception error)
         {
@@ -60,7 +62,7 @@ internal sealed class PluginLoader : IPluginLoader
             FileNotFoundException missing => Failed($"The plugin needs {missing.FileName ?? "a file"}, which is not there.", file.Folder, "Copy the plugin's whole output folder."),
             DllNotFoundException native => Failed($"The plugin needs a native library: {native.Message.Split('\n')[0].TrimEnd()}", file.Folder, "Put it beside the plugin, or under runtimes/<rid>/native with a deps.json."),
             TypeLoadException or MissingMethodException or MissingFieldException => Failed($"The plugin does not fit this host: {cause.Message}", file.Assembly, "Build it against this host's contracts."),
-            BadImageFormatException => Failed($"An assembly cannot be loaded on this machine: {cause.Message}", file.Folder, "Build it for this processor, or for AnyCPU."),
+            BadImageFormatException or FileLoadException => Failed($"An assembly cannot be loaded on this machine: {cause.Message}", file.Folder, "Build it for this processor, or for AnyCPU."),
             _ => Failed($"The plugin failed while it was made: {cause.GetType().Name}: {cause.Message}", file.Assembly, "Its constructor must be quick and without side effects; ask its author."),
         };
     }

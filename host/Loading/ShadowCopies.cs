@@ -5,11 +5,11 @@ namespace ModelZoo.Host.Loading;
 /// </summary>
 internal static class ShadowCopies
 {
-    /// <summary>The plugin's copy; one folder per process and load.</summary>
+    /// <summary>The plugin's copy; one folder per process and load. Other plugins that lie beside a single DLL are left out.</summary>
     public static PluginFile Copy(PluginFile file, string cache)
     {
         var target = Path.Combine(cache, "running", $"{Environment.ProcessId}-{Guid.NewGuid():N}");
-        foreach (var source in Directory.EnumerateFiles(file.Folder, "*", SearchOption.AllDirectories))
+        foreach (var source in Directory.EnumerateFiles(file.Folder, "*", SearchOption.AllDirectories).Where(source => source == file.Assembly || !PluginFile.IsPlugin(source)))
         {
             var copy = Path.Combine(target, Path.GetRelativePath(file.Folder, source));
             Directory.CreateDirectory(Path.GetDirectoryName(copy)!);

@@ -101,8 +101,10 @@ internal sealed class ModelPool(ModelResolver resolver, HostManifest manifest, T
                 Retire(resident);
             }
 
+            // A plugin that is on its way out gives no lease; its successor is in the table by then.
             var resolved = resolver.Resolve(request);
-            var lease = resolved.Plugin.TryLease() ?? throw new ModelZooException(ErrorCodes.ModelUnknown, $"The plugin of {request.Id} is being replaced.") { Remedy = "Ask again." };
+            IDisposable? lease;
+            while ((lease = resolved.Plugin.TryLease()) is null) resolved = resolver.Resolve(request);
             resident = new(request, resolved, lease) { Users = 1 };
             _models.Add(request, resident);
             return resident;

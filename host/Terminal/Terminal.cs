@@ -11,11 +11,21 @@ internal sealed class Terminal
     private static readonly JsonSerializerOptions JsonLine = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
     private static readonly JsonSerializerOptions JsonPretty = new(JsonLine) { WriteIndented = true };
 
+    private readonly TextWriter _error;
+
     public Terminal(TextWriter output, TextWriter error)
     {
         Output = Console(output, System.Console.IsOutputRedirected || output != System.Console.Out);
         Error = Console(error, System.Console.IsErrorRedirected || error != System.Console.Error);
         Writer = output;
+        _error = error;
+    }
+
+    /// <summary>Writes an error: one line, unless a person's terminal wraps it.</summary>
+    public void WriteError(string code, string message)
+    {
+        if (Error.Profile.Capabilities.Ansi) Error.MarkupLineInterpolated($"[red]error[/] {code}: {message}");
+        else _error.WriteLine($"error {code}: {message}");
     }
 
     /// <summary>Standard output, for tables.</summary>

@@ -1,0 +1,191 @@
+using System.Text.Json;
+using System.Text.Json.Nodes;
+using ModelZoo.Contracts;
+using ModelZoo.Host.Loading.Tests;
+using ModelZoo.Networks.Parity;
+
+namespace ModelZoo.Host.Commands.Tests;
+
+/// <summary>Every command over the echo plugin: results to standard output, exit codes as documented.</summary>
+public sealed class CommandLineTests : IDisposable
+{
+    private readonly string _folder = Directory.CreateTempSubdirectory("commands-").FullName;
+
+    public CommandLineTests()
+    {
+        TestPlugins.Build("Good", In("plugins", "good"));
+        TestPlugins.Build("ThrowsInConstructor", In("plugins", "bad"));
+        File.WriteAllText(In("plugins.json"), """{ "plugins": ["plugins/*"], "models": { "test/echo.x": { "options": { "tokenize": { "shift": 2 } } } } }""");
+        File.WriteAllText(In("hello.txt"), "abc");
+    }
+
+    public void Dispose() => Directory.Delete(_folder, recursive: true);
+
+    private string In(params string[] parts) => Path.Combine([_folder, .. parts]);
+
+    private async Task<(int Code, string Output, string Error)> RunAsync(params string[] arguments)
+    {
+        using StringWriter output = new(), error = new();
+        var code = await CommandLine.RunAsync([.. arguments, "--manifest", In("plugins.json")], output, error);
+        return (code, output.ToString(), error.ToString());
+    }
+
+    [Fact]
+    public async Task List_ShowsWhatIsLoadedAndWhyTheRestIsNot()
+    {
+        var (code, output, _) = await RunAsync("list");
+        Assert.Equal(ExitCodes.Ok, code);
+        Assert.Contains("test/echo.x", output, StringComparison.Ordinal);
+        Assert.Contains("the licence server does not answer", output.Replace("\n", "", StringComparison.Ordinal), StringComparison.Ordinal);
+
+        var json = JsonNode.Parse((await RunAsync("list", "--json")).Output)!;
+        Assert.Equal(["failed", "ready"], json["plugins"]!.AsArray().Select(plugin => (string?)plugin!["state"]).Order());
+        Assert.Equal("test/echo.x", (string?)json["models"]![0]!["id"]);
+    }
+
+    [Fact]
+    public async Task TokenizeThenDetokenize_GivesTheTextBack()
+    {
+        var (code, output, error) = await RunAsync("tokenize", "test/echo.x", "--in", In("hello.txt"), "--out", In("hello.json"));
+        Assert.True(code == ExitCodes.Ok, error);
+        Assert.Contains("3 tokens", output, StringComparison.Ordinal);
+        Assert.Equal([99, 100, 101], JsonNode.Parse(File.ReadAllText(In("hello.json")))!["ids"]!.AsArray().Select(id => (int)id!));
+        Assert.Equal(ExitCodes.Ok, (await RunAsync("detokenize", "test/echo.x", "--in", In("hello.json"), "--out", In("again.txt"), "--option", "shift=2")).Code);
+        Assert.Equal("abc", File.ReadAllText(In("again.txt")));
+        Assert.Equal([In("again.txt"), In("again.txt.run.json")], Directory.GetFiles(_folder, "again*").Order());
+    }
+
+    [Fact]
+    public async Task Tokenize_WithoutOut_WritesTokensToStandardOutputOnly()
+    {
+        var (_, output, error) = await RunAsync("tokenize", "test/echo.x", "--text", "ab", "--option", "shift=0");
+        Assert.Equal([97, 98], JsonNode.Parse(output)!["ids"]!.AsArray().Select(id => (int)id!));
+        Assert.Contains("2 tokens", error, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Generate_ThenReplay_IsTheSameBitForBitUntilThePluginChanges()
+    {
+        Assert.Equal(ExitCodes.Ok, (await RunAsync("generate", "test/echo.x", "--prompt", "hi", "--seed", "5", "--out", In("out.txt"))).Code);
+        Assert.Equal("1.0.0:hi:5", File.ReadAllText(In("out.txt")));
+        var (code, output, _) = await RunAsync("replay", In("out.txt"));
+        Assert.Equal(ExitCodes.Ok, code);
+        Assert.Contains("bit for bit", output, StringComparison.Ordinal);
+
+        TestPlugins.Build("Good", In("plugins", "good"), "2.0.0");
+        (code, output, _) = await RunAsync("replay", In("out.txt.run.json"));
+        Assert.Equal(ExitCodes.Failed, code);
+        Assert.Contains("plugin: Good 1.0.0", output, StringComparison.Ordinal);
+        Assert.Contains("was Good 2.0.0", output, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Evaluate_Folder_GivesAColumnForEachGroup()
+    {
+        Directory.CreateDirectory(In("data", "b"));
+        File.WriteAllText(In("data", "1.txt"), "abcd");
+        File.WriteAllText(In("data", "b", "2.txt"), "ab");
+        var (code, output, error) = await RunAsync("evaluate", "test/echo.x", "--data", In("data"), "--seed", "3", "--json");
+        Assert.True(code == ExitCodes.Ok, error);
+        var json = JsonNode.Parse(output)!;
+        Assert.Equal((2, 3), ((int)json["data"]!["examples"]!, (int)json["seed"]!));
+        var groups = json["metrics"]![0]!["groups"]!;
+        Assert.Equal((3.0, 6.0), ((double)groups["once"]!["value"]!, (double)groups["twice"]!["value"]!));
+        Assert.Equal(1.96, (double)groups["once"]!["confidence_95"]!, 6); // two values, 2 and 4: 1.96 * sqrt(2) / sqrt(2)
+        Assert.Equal(64, ((string)json["run"]!["provenance"]!["plugin_sha256"]!).Length);
+        Assert.Equal(1, (int)JsonNode.Parse((await RunAsync("evaluate", "test/echo.x", "--data", In("data"), "--limit", "1", "--json")).Output)!["data"]!["examples"]!);
+    }
+
+    [Fact]
+    public async Task Verify_PassingAndFailingCases_DecideTheExitCode()
+    {
+        Case("pass", 2);
+        var (code, output, _) = await RunAsync("verify", In("cases"));
+        Assert.Equal(ExitCodes.Ok, code);
+        Assert.Contains("pass", output, StringComparison.Ordinal);
+        Assert.Equal("1/1 on cpu", (string?)JsonNode.Parse((await RunAsync("list", "--json")).Output)!["models"]![0]!["parity"]);
+
+        Case("wrong", 3);
+        (code, output, _) = await RunAsync("verify", In("cases"), "--json");
+        Assert.Equal(ExitCodes.Failed, code);
+        var lines = output.Split('\n', StringSplitOptions.RemoveEmptyEntries).Select(line => JsonNode.Parse(line)!).ToList();
+        Assert.Equal(["pass", "fail"], lines.Select(line => (string?)line["status"]));
+        Assert.Equal("test/echo/wrong", (string?)lines[1]["case"]);
+        Assert.Equal(ExitCodes.Failed, (await RunAsync("verify", In("plugins"))).Code);
+    }
+
+    [Theory]
+    [InlineData(ExitCodes.Usage, "no-such-command")]
+    [InlineData(ExitCodes.Usage, "tokenize", "test/echo.x")]
+    [InlineData(ExitCodes.Usage, "tokenize", "test/echo.x", "--text", "a", "--option", "shfit=1")]
+    [InlineData(ExitCodes.Usage, "tokenize", "test/echo.x", "--text", "a", "--option", "shift=99")]
+    [InlineData(ExitCodes.Usage, "tokenize", "test/echo.x", "--text", "a", "--device", "gpu")]
+    [InlineData(ExitCodes.NotAvailable, "tokenize", "test/ecko", "--text", "a")]
+    [InlineData(ExitCodes.NotAvailable, "tokenize", "test/echo.y", "--text", "a")]
+    [InlineData(ExitCodes.NotAvailable, "info", "test/other")]
+    [InlineData(ExitCodes.Failed, "tokenize", "test/echo.x", "--in", "/no/such/file.txt")]
+    public async Task Run_WhatCannotWork_HasItsExitCodeAndNoStackTrace(int expected, params string[] arguments)
+    {
+        var (code, output, error) = await RunAsync(arguments);
+        Assert.Equal(expected, code);
+        Assert.DoesNotContain("   at ", output + error, StringComparison.Ordinal);
+        Assert.NotEmpty(error);
+    }
+
+    [Fact]
+    public async Task Run_MistypedOption_NamesTheNearest() =>
+        Assert.Contains("Did you mean 'shift'?", (await RunAsync("tokenize", "test/echo.x", "--text", "a", "--option", "shft=1")).Error.Replace("\n", " ", StringComparison.Ordinal), StringComparison.Ordinal);
+
+    [Fact]
+    public async Task Info_ShowsCardOptionsAndFacts()
+    {
+        var json = JsonNode.Parse((await RunAsync("info", "test/echo", "--json")).Output)!;
+        Assert.Equal("An Echo 1.0.0", (string?)json["paper"]);
+        Assert.Equal("integer", (string?)json["opened"]!["generate"]!["schema"]!["properties"]!["shift"]!["type"]);
+        Assert.Contains("shift: integer 0..9, default 0. Added to each unit.", (await RunAsync("info", "test/echo")).Output, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("demo")]
+    [InlineData("list")]
+    [InlineData("info")]
+    [InlineData("tokenize")]
+    [InlineData("detokenize")]
+    [InlineData("generate")]
+    [InlineData("evaluate")]
+    [InlineData("verify")]
+    [InlineData("replay")]
+    [InlineData("doctor")]
+    public async Task Help_EveryCommand_EndsWithExamples(string command)
+    {
+        var (code, output, _) = await RunAsync(command, "--help");
+        Assert.Equal(ExitCodes.Ok, code);
+        Assert.Contains("Examples:", output, StringComparison.Ordinal);
+        Assert.Contains($"modelzoo {command}", output[output.IndexOf("Examples:", StringComparison.Ordinal)..], StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Generate_Cancelled_StopsWithinAStepAndLeavesNoFile()
+    {
+        using var stop = new CancellationTokenSource();
+        using StringWriter output = new(), error = new();
+        var run = CommandLine.RunAsync(["generate", "test/echo.x", "--option", "delay=10000", "--out", In("late.txt"), "--manifest", In("plugins.json")], output, error, stop.Token);
+        stop.CancelAfter(500);
+        Assert.Equal(ExitCodes.Cancelled, await run.WaitAsync(TimeSpan.FromSeconds(30)));
+        Assert.Empty(Directory.GetFiles(_folder, "late*"));
+    }
+
+    private void Case(string name, float factor)
+    {
+        Directory.CreateDirectory(In("cases", name));
+        Save("inputs", ("x", [1f, 2f]));
+        Save("expected", ("y", [factor, 2 * factor]));
+        File.WriteAllText(In("cases", name, "case.json"), JsonSerializer.Serialize(new { model = "test/echo", calls = new[] { new { call = "double", inputs = new { x = "x" }, outputs = new { y = "y" } } } }));
+
+        void Save(string file, (string Name, float[] Values) tensor)
+        {
+            using var stream = File.Create(In("cases", name, file + ".safetensors"));
+            TensorArchive.Write(stream, [new(tensor.Name, Tensor.Create(tensor.Values, tensor.Values.Length))]);
+        }
+    }
+}

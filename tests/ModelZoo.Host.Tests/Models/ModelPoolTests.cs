@@ -1,0 +1,123 @@
+using ModelZoo.Contracts;
+using ModelZoo.Host.Hosting;
+using ModelZoo.Host.Loading;
+using ModelZoo.Host.Manifest;
+using ModelZoo.Inference;
+
+namespace ModelZoo.Host.Models.Tests;
+
+public sealed class ModelPoolTests
+{
+    private sealed class Clock : TimeProvider
+    {
+        public DateTimeOffset Now { get; set; } = DateTimeOffset.UnixEpoch;
+        public override DateTimeOffset GetUtcNow() => Now;
+    }
+
+    private sealed class Model(long bytes, Action disposed) : IModel
+    {
+        public ModelFacts Facts => new() { PrivateBytes = bytes };
+
+        public ValueTask DisposeAsync()
+        {
+            disposed();
+            return ValueTask.CompletedTask;
+        }
+    }
+
+    private sealed class Table(Func<ModelSource, CancellationToken, ValueTask<IModel>> open) : IModelPlugin
+    {
+        public IReadOnlyList<ModelArchitecture> Architectures { get; } = [new(new ModelCard { Id = "test/a", Paper = "", Authors = [], Inputs = [], Outputs = [] }, open)];
+    }
+
+    private sealed class Loader(IModelPlugin plugin) : IPluginLoader
+    {
+        public LoadedPlugin Load(PluginFile file, Lazy<string> digest) => new("test", new PluginLoadContext(typeof(ModelPoolTests).Assembly.Location), plugin);
+    }
+
+    private readonly Clock _clock = new();
+    private int _opened, _disposed;
+
+    private async Task<ModelPool> PoolAsync(long budget, Func<ModelSource, CancellationToken, ValueTask<IModel>>? open = null)
+    {
+        open ??= (_, _) => ValueTask.FromResult<IModel>(new Model(100, () => _disposed++));
+        var catalog = new PluginCatalog(new Loader(new Table((source, cancel) =>
+        {
+            Interlocked.Increment(ref _opened);
+            return open(source, cancel);
+        })), new("/nowhere"));
+        var dll = Loading.Tests.TestPlugins.Build("Good", Directory.CreateTempSubdirectory("pool-").FullName);
+        await catalog.LoadAsync([new(dll, "test")]);
+        var manifest = new HostManifest { Memory = new Dictionary<string, long> { ["cpu"] = budget }, Models = Enumerable.Range(1, 4).ToDictionary(i => ModelId.Parse($"test/a.{i}"), _ => new ModelEntry()) };
+        return new(new(catalog, manifest, new PluginServices(new Lazy<InferenceRuntime>(() => throw new InvalidOperationException()))), manifest, _clock);
+    }
+
+    private static ModelRequest Ask(int tag) => new(ModelId.Parse($"test/a.{tag}"));
+
+    [Fact]
+    public async Task Acquire_ManyAtOnce_OpensOnce()
+    {
+        var gate = new TaskCompletionSource();
+        var pool = await PoolAsync(1000, async (_, _) =>
+        {
+            await gate.Task;
+            return new Model(1, static () => { });
+        });
+        var asked = Enumerable.Range(0, 10).Select(_ => pool.AcquireAsync(Ask(1))).ToList();
+        gate.SetResult();
+        var leases = await Task.WhenAll(asked);
+        Assert.Equal(1, _opened);
+        Assert.Equal(10, Assert.Single(pool.Residents).Users);
+        foreach (var lease in leases) lease.Dispose();
+        Assert.Equal(0, Assert.Single(pool.Residents).Users);
+    }
+
+    [Fact]
+    public async Task Acquire_OverBudget_TheLeastRecentlyUsedLeaves()
+    {
+        var pool = await PoolAsync(250);
+        foreach (var tag in new[] { 1, 2, 1, 3 }) (await pool.AcquireAsync(Ask(tag))).Dispose();
+        Assert.Equal(["1", "3"], pool.Residents.Select(model => model.Id.Tag!).Order());
+        Assert.Equal(1, _disposed);
+    }
+
+    [Fact]
+    public async Task Acquire_OverBudgetWithAllInUse_IsRefusedAndTheOthersStay()
+    {
+        var pool = await PoolAsync(250);
+        using var first = await pool.AcquireAsync(Ask(1));
+        using var second = await pool.AcquireAsync(Ask(2));
+        Assert.Equal("model.over-budget", (await Assert.ThrowsAsync<ModelZooException>(() => pool.AcquireAsync(Ask(3)))).Code);
+        Assert.Equal(2, pool.Residents.Count);
+    }
+
+    [Fact]
+    public async Task Acquire_LoadFails_IsNotTriedAgainAtOnce()
+    {
+        var pool = await PoolAsync(1000, (_, _) => throw new InvalidOperationException("broken weights"));
+        for (var i = 0; i < 3; i++) Assert.Contains("broken weights", (await Assert.ThrowsAsync<ModelZooException>(() => pool.AcquireAsync(Ask(1)))).Message, StringComparison.Ordinal);
+        Assert.Equal(1, _opened);
+        _clock.Now += ModelPool.RetryAfter;
+        await Assert.ThrowsAsync<ModelZooException>(() => pool.AcquireAsync(Ask(1)));
+        Assert.Equal(2, _opened);
+    }
+
+    [Fact]
+    public async Task Acquire_EverybodyGivesUp_StopsTheLoad()
+    {
+        var stopped = new TaskCompletionSource();
+        var pool = await PoolAsync(1000, async (_, cancel) =>
+        {
+            using var registration = cancel.Register(stopped.SetResult);
+            await Task.Delay(Timeout.Infinite, cancel);
+            return new Model(1, static () => { });
+        });
+        using var patience = new CancellationTokenSource();
+        var asked = pool.AcquireAsync(Ask(1), patience.Token);
+        while (_opened == 0) await Task.Delay(5);
+        patience.Cancel();
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => asked);
+        await stopped.Task.WaitAsync(TimeSpan.FromSeconds(30));
+        Assert.Empty(pool.Residents);
+    }
+}

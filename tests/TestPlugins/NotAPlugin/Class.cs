@@ -1,0 +1,6 @@
+namespace NotAPlugin;
+
+public static class Class
+{
+    public static int Answer => 42;
+}

@@ -1,0 +1,7 @@
+using ModelZoo.Contracts;
+
+[assembly: ModelPlugin(typeof(NotImplementing.Plugin))]
+
+namespace NotImplementing;
+
+public sealed class Plugin;
