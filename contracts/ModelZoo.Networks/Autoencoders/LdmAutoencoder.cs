@@ -51,6 +51,13 @@ public static class LdmAutoencoder
     /// <summary>Picture to latent. x (B, C, H, W) -> (B, z, H / f, W / f), twice z with <c>double_z</c>.</summary>
     public static Value Encoder(Scope encoder, Value x, LdmAutoencoderConfig config)
     {
+        var h = Trunk(encoder, x, config);
+        return encoder.Stage("encoder_out", encoder["conv_out"].Conv(Norm(encoder["norm_out"], h, config).Silu(), (config.DoubleZ ? 2 : 1) * config.ZChannels, 3, padding: 1));
+    }
+
+    /// <summary>The encoder without its last norm and convolution. x (B, C, H, W) -> (B, width, H / f, W / f).</summary>
+    public static Value Trunk(Scope encoder, Value x, LdmAutoencoderConfig config)
+    {
         var h = encoder.Stage("conv_in", encoder["conv_in"].Conv(x, config.Ch, 3, padding: 1));
         for (var level = 0; level < config.ChMult.Length; level++)
         {
@@ -65,8 +72,7 @@ public static class LdmAutoencoder
             h = encoder.Stage($"down_{level}", h);
         }
 
-        h = encoder.Stage("encoder_mid", Middle(encoder["mid"], h, config));
-        return encoder.Stage("encoder_out", encoder["conv_out"].Conv(Norm(encoder["norm_out"], h, config).Silu(), (config.DoubleZ ? 2 : 1) * config.ZChannels, 3, padding: 1));
+        return encoder.Stage("encoder_mid", Middle(encoder["mid"], h, config));
     }
 
     /// <summary>Latent to picture. z (B, z, h, w) -> (B, C, h f, w f).</summary>
