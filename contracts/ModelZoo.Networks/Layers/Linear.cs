@@ -31,6 +31,15 @@ public static class LinearLayers
         return x.Rank == 2 ? y : y.Reshape([.. x.Shape[..^1], weight.Shape[0]]);
     }
 
+    /// <summary>x W + b over the last dimension, for weights that are stored (in, out), as GPT-2's are. x (.., in) -> (.., out).</summary>
+    public static Value LinearInOut(this Scope scope, Value x, long outputs, bool bias = true)
+    {
+        var weight = scope.Weight("weight", x.Shape[-1].Size, outputs);
+        var rows = x.Rank == 2 ? x : x.Reshape(-1, x.Shape[-1]);
+        var y = scope.Node("Gemm", [rows, weight, bias ? scope.Weight("bias", outputs) : null], [rows.Shape[0], outputs]);
+        return x.Rank == 2 ? y : y.Reshape([.. x.Shape[..^1], outputs]);
+    }
+
     /// <summary>Rows of a table by id. <c>weight</c> (count, width). ids (..) -> (.., width).</summary>
     public static Value Embedding(this Scope scope, Value ids, long count, long width) => scope.Weight("weight", count, width).Gather(ids);
 

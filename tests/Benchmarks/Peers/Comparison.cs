@@ -1,0 +1,57 @@
+using System.Diagnostics;
+using ModelZoo.Inference;
+
+namespace ModelZoo.Benchmarks.Peers;
+
+/// <summary>Times both by turns in one process, so that whatever else the machine does falls on both alike.</summary>
+internal static class Comparison
+{
+    public static void Run(IReadOnlyList<string> names, TextWriter output)
+    {
+        var threads = Environment.GetEnvironmentVariable("THREADS") is { } text ? int.Parse(text) : 0;
+        using var runtime = new InferenceRuntime(new() { Threads = threads });
+        output.WriteLine($"ONNX Runtime {runtime.Version}, {(threads == 0 ? Environment.ProcessorCount : threads)} threads; milliseconds, best and median of the runs");
+        output.WriteLine($"{"network",-24} {"ours",8} {"",8} {"peer",8} {"",8}  {"faster by",9}");
+        var ratios = new List<double>();
+        foreach (var network in PeerNetworks.All.Where(network => names.Count == 0 || names.Contains(network.Name)))
+        {
+            using var pair = new PeerPair(runtime, network);
+            var (ours, peer) = Measure(pair);
+            ratios.Add(Median(peer) / Median(ours));
+            output.WriteLine($"{network.Name,-24} {ours.Min(),8:0.0} {Median(ours),8:0.0} {peer.Min(),8:0.0} {Median(peer),8:0.0}  {ratios[^1],8:0.00}x  (best {peer.Min() / ours.Min():0.00}x)");
+        }
+
+        if (ratios.Count > 1) output.WriteLine($"median {Median(ratios):0.00}x");
+    }
+
+    private static (List<double> Ours, List<double> Peer) Measure(PeerPair pair)
+    {
+        for (var i = 0; i < 2; i++)
+        {
+            pair.RunOurs();
+            pair.RunPeer();
+        }
+
+        var (ours, peer, clock) = (new List<double>(), new List<double>(), Stopwatch.StartNew());
+        while (ours.Count < 5 || (clock.Elapsed.TotalSeconds < 12 && ours.Count < 40))
+        {
+            ours.Add(Time(pair.RunOurs));
+            peer.Add(Time(pair.RunPeer));
+        }
+
+        return (ours, peer);
+    }
+
+    private static double Time(Action run)
+    {
+        var start = Stopwatch.GetTimestamp();
+        run();
+        return Stopwatch.GetElapsedTime(start).TotalMilliseconds;
+    }
+
+    private static double Median(List<double> values)
+    {
+        var sorted = values.Order().ToArray();
+        return sorted.Length % 2 == 1 ? sorted[sorted.Length / 2] : (sorted[sorted.Length / 2 - 1] + sorted[sorted.Length / 2]) / 2;
+    }
+}
