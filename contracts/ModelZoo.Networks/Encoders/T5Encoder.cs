@@ -33,6 +33,9 @@ public sealed record T5Config
     /// <summary>Layers of the decoder, where the model has one; null is as many as of the encoder.</summary>
     public int? NumDecoderLayers { get; init; }
 
+    /// <summary>Whether the output map is the embedding table, which then takes states divided by the square root of the width.</summary>
+    public bool TieWordEmbeddings { get; init; } = true;
+
     /// <summary>Whether every layer has a position bias of its own.</summary>
     public bool HasBiasInEveryLayer => ModelType == "umt5";
 }
@@ -84,7 +87,7 @@ public static class T5Encoder
         return attention["o"].Linear(AttentionLayers.Attention(Map("q"), Map("k"), Map("v"), new() { Heads = config.NumHeads, Scale = 1, Bias = bias }), config.DModel, bias: false);
     }
 
-    private static Value FeedForward(Scope mlp, Value x, T5Config config)
+    internal static Value FeedForward(Scope mlp, Value x, T5Config config)
     {
         var gated = config.FeedForwardProj.StartsWith("gated-", StringComparison.Ordinal);
         // transformers reads "gated-gelu" as the tanh form.

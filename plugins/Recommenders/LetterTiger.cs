@@ -1,0 +1,238 @@
+// Learnable Item Tokenization for Generative Recommendation (LETTER), its TIGER form. Wang, Bao, Lin, Zhang, Li, Feng, Ng, Chua. arXiv:2405.07314. github.com/HonghuiBao2000/LETTER (LETTER-TIGER)
+// TIGER: Recommender Systems with Generative Retrieval. Rajput et al. arXiv:2305.05065.
+// Published layout: a T5ForConditionalGeneration folder (config.json + model.safetensors), the item index NAME.index.json ({"item": ["<a_1>", ...]}) and the tokenizer's vocab.json. Deviations: none.
+using System.ComponentModel;
+using System.ComponentModel.DataAnnotations;
+using System.Runtime.CompilerServices;
+using ModelZoo.Contracts;
+using ModelZoo.Inference;
+using ModelZoo.Networks;
+using ModelZoo.Networks.Encoders;
+
+namespace ModelZoo.Plugins.Recommenders;
+
+/// <summary>Options of recommending.</summary>
+public sealed record RecommendOptions : ModelOptions
+{
+    /// <summary>Beams, which are also the items that are returned.</summary>
+    [Description("Width of the beam search: so many items are ranked.")]
+    [Range(1, 500)]
+    public int Beams { get; init; } = 20;
+
+    /// <summary>Longest history.</summary>
+    [Description("How many of the last items the model sees.")]
+    [Range(1, 1000)]
+    public int History { get; init; } = 20;
+}
+
+/// <summary>The published configuration: T5's, with its special tokens.</summary>
+public sealed record LetterTigerConfig
+{
+    [Range(0, int.MaxValue)] public int DecoderStartTokenId { get; init; }
+    [Range(0, int.MaxValue)] public int EosTokenId { get; init; } = 1;
+    [Range(0, int.MaxValue)] public int PadTokenId { get; init; }
+}
+
+/// <summary>Histories in, ranked items out: the next item's tokens are generated under the constraint that they are some item's.</summary>
+public sealed class LetterTigerModel : IModel, IGenerate<Items, RecommendOptions>, IEvaluate, IReferenceCalls
+{
+    private const int EvaluationBatch = 16;
+    private readonly T5Config _t5;
+    private readonly LetterTigerConfig _config;
+    private readonly Checkpoint _checkpoint;
+    private readonly ItemIndex? _index;
+    private readonly Network _encoder;
+    private readonly NetworkCache<int> _decoders;
+
+    private LetterTigerModel(string folder, Checkpoint checkpoint, NetworkContext context)
+    {
+        _checkpoint = checkpoint;
+        _t5 = PublishedConfig.Read<T5Config>(folder).Value;
+        _config = PublishedConfig.Read<LetterTigerConfig>(folder).Value;
+        _index = ItemIndex.Find(folder);
+        var (batch, length) = (Dim.Symbol("batch"), Dim.Symbol("length"));
+        _encoder = Network.Build(context, "tiger encoder", scope =>
+        {
+            var (ids, mask) = (scope.Graph.Input("input_ids", ElementType.Int64, [batch, length]), scope.Graph.Input("attention_mask", ElementType.Int64, [batch, length]));
+            var states = T5Encoder.Encode(scope, ids, _t5, mask).LastHiddenState;
+            scope.Graph.Output("states", states);
+            scope.Graph.Output("encoder_last_hidden_state", states * mask.Cast(ElementType.Float32).Unsqueeze(-1));
+        });
+        _decoders = new(beams => Network.Build(context, "tiger decoder", scope =>
+        {
+            var g = scope.Graph;
+            var ids = g.Input("ids", ElementType.Int64, [beams * batch, Dim.Symbol("prefix")]);
+            var states = g.Input("states", [batch, length, _t5.DModel]);
+            g.Output("logits", T5Decoder.Logits(scope, ids, states, g.Input("attention_mask", ElementType.Int64, [batch, length]), _t5, beams));
+        }));
+    }
+
+    /// <summary>Card and opening.</summary>
+    public static ModelArchitecture Architecture { get; } = new(
+        new()
+        {
+            Id = "recommenders/letter-tiger",
+            Paper = "Learnable Item Tokenization for Generative Recommendation",
+            ArXiv = "2405.07314",
+            Authors = ["Wenjie Wang", "Honghui Bao", "Xinyu Lin", "Jizhi Zhang", "Yongqi Li", "Fuli Feng", "See-Kiong Ng", "Tat-Seng Chua"],
+            Repository = "HonghuiBao2000/LETTER",
+            Inputs = [Modality.Items],
+            Outputs = [Modality.Items],
+            Layouts = ["T5: config.json + model.safetensors, NAME.index.json, vocab.json"],
+        },
+        (source, _) =>
+        {
+            var checkpoint = source.OpenCheckpoint();
+            return ValueTask.FromResult<IModel>(new LetterTigerModel(source.RequireFolder(), checkpoint, NetworkContext.Of(source, checkpoint)));
+        });
+
+    /// <inheritdoc/>
+    public ModelFacts Facts => new()
+    {
+        Parameters = _checkpoint.Tensors.Sum(tensor => tensor.Shape.Aggregate(1L, (product, extent) => product * extent)),
+        MappedBytes = _encoder.Session.Memory.MappedBytes,
+        PrivateBytes = _encoder.Session.Memory.PrivateBytes,
+        Digests = _checkpoint.DigestsAsync,
+        Properties = _index is null ? [] : [new("items", $"{_index.Count}"), new("tokens of an item", $"{_index.Trie.Levels}")],
+    };
+
+    /// <inheritdoc/>
+    public async IAsyncEnumerable<Generation<Items>> GenerateAsync(Prompt prompt, RecommendOptions options, ulong seed, [EnumeratorCancellation] CancellationToken cancel = default)
+    {
+        var ranked = await RecommendAsync([prompt.Require<Items>()], options, cancel).ConfigureAwait(false);
+        yield return Generation<Items>.Final(ranked[0], 1);
+    }
+
+    /// <inheritdoc/>
+    public Modality Evaluates => Modality.Items;
+
+    /// <inheritdoc/>
+    public IReadOnlyList<string> DefaultMetrics => ["recall@5", "recall@10", "ndcg@5", "ndcg@10"];
+
+    /// <inheritdoc/>
+    public OptionsSchema EvaluateOptions => OptionsSchema.Of<RecommendOptions>();
+
+    /// <inheritdoc/>
+    public async IAsyncEnumerable<Observation> ObserveAsync(IAsyncEnumerable<Example> examples, ModelOptions options, ulong seed, [EnumeratorCancellation] CancellationToken cancel = default)
+    {
+        var asked = options.Expect<RecommendOptions>();
+        await foreach (var batch in examples.Chunk(EvaluationBatch).WithCancellation(cancel).ConfigureAwait(false))
+        {
+            var ranked = await RecommendAsync([.. batch.Select(example => example.Media.Expect<Items>())], asked, cancel).ConfigureAwait(false);
+            // Items of equal tokens cannot be told apart: as published, one counts for the other.
+            for (var i = 0; i < batch.Length; i++) yield return new(batch[i].Id, batch[i].Target is Items target ? new Items([.. target.Ids.Select(_index!.Canonical)]) : null, ranked[i]) { Label = batch[i].Label };
+        }
+    }
+
+    /// <inheritdoc/>
+    public async ValueTask<CallResults> CallAsync(string call, CallArguments arguments, CancellationToken cancel = default)
+    {
+        var (ids, mask) = (arguments.Tensor<long>("input_ids"), arguments.Tensor<long>("attention_mask"));
+        var encoded = await _encoder.RunAsync(cancel, ("input_ids", ids), ("attention_mask", mask)).ConfigureAwait(false);
+        switch (call)
+        {
+            case "forward":
+                var decoded = await DecodeAsync(1, arguments.Tensor("decoder_input_ids"), encoded["states"], mask, cancel).ConfigureAwait(false);
+                return new CallResults().Add("encoder_last_hidden_state", encoded["encoder_last_hidden_state"]).AddRange(decoded.ToResults());
+            case "generate":
+                var (beams, trie) = (arguments.Literal("num_beams", 20), new ItemTrie(arguments.Tensor<long>("items")));
+                // Items have one length, so that stopping early and the token limit change nothing.
+                if (arguments.Literal("max_new_tokens", trie.Levels + 1) <= trie.Levels) throw new ModelZooException(ErrorCodes.VerbUnsupported, "The limit leaves no room for an item.") { Where = "max_new_tokens" };
+                _ = arguments.Literal("early_stopping", true);
+                return Results(await SearchAsync(trie, beams, encoded["states"], mask, cancel).ConfigureAwait(false), trie.Levels + 2);
+            case "score_items":
+                return new CallResults().Add("item_log_probability", await ScoreAsync(arguments.Tensor<long>("items"), encoded["states"], mask, cancel).ConfigureAwait(false));
+            default:
+                throw new ModelZooException(ErrorCodes.VerbUnsupported, $"LETTER-TIGER has no call '{call}'.") { Expected = "forward, generate, score_items" };
+        }
+    }
+
+    /// <inheritdoc/>
+    public ValueTask DisposeAsync()
+    {
+        _encoder.Dispose();
+        _decoders.Dispose();
+        _checkpoint.Dispose();
+        return ValueTask.CompletedTask;
+    }
+
+    private async Task<IReadOnlyList<Items>> RecommendAsync(IReadOnlyList<Items> histories, RecommendOptions options, CancellationToken cancel)
+    {
+        var index = _index ?? throw new CheckpointException(ErrorCodes.CheckpointMissing, "The folder has no item index.") { Expected = "NAME.index.json and vocab.json" };
+        var rows = histories.Select(history => index.Tokens(history.Ids.TakeLast(options.History)).Append(_config.EosTokenId).ToArray()).ToArray();
+        var length = rows.Max(row => row.Length);
+        var (ids, mask) = (Tensor.Zeros<long>(rows.Length, length), Tensor.Zeros<long>(rows.Length, length));
+        ids.Span.Fill(_config.PadTokenId);
+        for (var i = 0; i < rows.Length; i++)
+        {
+            for (var t = 0; t < rows[i].Length; t++) (ids[i, t], mask[i, t]) = (rows[i][t], 1);
+        }
+
+        var encoded = await _encoder.RunAsync(cancel, ("input_ids", ids), ("attention_mask", mask)).ConfigureAwait(false);
+        var ranked = await SearchAsync(index.Trie, options.Beams, encoded["states"], mask, cancel).ConfigureAwait(false);
+        return [.. ranked.Select(list => new Items([.. list.Select(item => index.Name(item.Item))], [.. list.Select(item => (double)item.Score)]))];
+    }
+
+    private Task<IReadOnlyList<IReadOnlyList<RankedItem>>> SearchAsync(ItemTrie trie, int beams, Tensor<float> states, Tensor<long> mask, CancellationToken cancel) =>
+        ItemBeamSearch.SearchAsync(trie, (int)states.Shape[0], beams, _config.DecoderStartTokenId, _config.EosTokenId, async (prefixes, stop) =>
+        {
+            var logits = (await DecodeAsync(beams, prefixes, states, mask, stop).ConfigureAwait(false))["logits"];        // (rows, L, V)
+            return LastPosition(logits);
+        }, cancel);
+
+    private Task<NetworkOutputs> DecodeAsync(int beams, Tensor ids, Tensor states, Tensor mask, CancellationToken cancel) =>
+        _decoders[beams].RunAsync(cancel, ("ids", ids), ("states", states), ("attention_mask", mask));
+
+    // The sum of every token's log probability, end token included, for every item: no search.
+    private async Task<Tensor<float>> ScoreAsync(Tensor<long> items, Tensor<float> states, Tensor<long> mask, CancellationToken cancel)
+    {
+        var (users, count, levels) = ((int)states.Shape[0], (int)items.Shape[0], (int)items.Shape[1]);
+        var prefixes = Tensor.Zeros<long>(users * count, levels + 1);
+        for (var row = 0; row < users * count; row++)
+        {
+            prefixes[row, 0] = _config.DecoderStartTokenId;
+            items.Slice(row % count).Span.CopyTo(prefixes.Slice(row).Span[1..]);
+        }
+
+        var logits = (await DecodeAsync(count, prefixes, states, mask, cancel).ConfigureAwait(false))["logits"];
+        var scores = Tensor.Zeros<float>(users, count);
+        for (var row = 0; row < users * count; row++)
+        {
+            var sum = 0.0;
+            for (var t = 0; t <= levels; t++)
+            {
+                var values = logits.Slice(row).Slice(t).Span;
+                sum += values[t < levels ? (int)items[row % count, t] : _config.EosTokenId] - ItemBeamSearch.LogSumExp(values);
+            }
+
+            scores.Span[row] = (float)sum;
+        }
+
+        return scores;
+    }
+
+    private static Tensor<float> LastPosition(Tensor<float> logits)
+    {
+        var (rows, length, width) = ((int)logits.Shape[0], (int)logits.Shape[1], (int)logits.Shape[2]);
+        if (length == 1) return logits.Reshape(rows, width);
+        var last = Tensor.Zeros<float>(rows, width);
+        for (var row = 0; row < rows; row++) logits.Slice(row).Slice(length - 1).Span.CopyTo(last.Slice(row).Span);
+        return last;
+    }
+
+    private static CallResults Results(IReadOnlyList<IReadOnlyList<RankedItem>> ranked, int length)
+    {
+        var (users, beams) = (ranked.Count, ranked.Max(list => list.Count));
+        var (sequences, scores, items) = (Tensor.Zeros<long>(users, beams, length), Tensor.Zeros<float>(users, beams), Tensor.Zeros<long>(users, beams));
+        for (var user = 0; user < users; user++)
+        {
+            for (var i = 0; i < ranked[user].Count; i++)
+            {
+                for (var t = 0; t < length; t++) sequences[user, i, t] = ranked[user][i].Tokens[t];
+                (scores[user, i], items[user, i]) = (ranked[user][i].Score, ranked[user][i].Item);
+            }
+        }
+
+        return new CallResults().Add("sequences", sequences).Add("sequences_scores", scores).Add("item_ranking", items);
+    }
+}
