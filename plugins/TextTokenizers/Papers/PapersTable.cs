@@ -8,7 +8,23 @@ internal static class PapersTable
     /// <summary>The rows, by name.</summary>
     public static IReadOnlyList<ModelArchitecture> Architectures { get; } =
     [
+        Alm.Architecture,
         CharBench.Architecture,
+        CodeBpe.Architecture,
+        DynamicBpe.Architecture,
+        MultiWord.Architecture,
+        ProblematicTokens.Architecture,
+        PublishedFiles.BinaryBpe,
+        PublishedFiles.Kl3m,
+        Qtok.Architecture,
+        Tipa.Architecture,
+        InformationTheory.Architecture,
+        RichMorphology.Architecture,
+        TemporalPitfalls.Architecture,
+        TokenPremiums.Architecture,
+        TokensWithMeaning.Architecture,
+        TurkishStandards.Architecture,
+        TurkishStrategies.Architecture,
         Flota.Architecture,
         Focus.Architecture,
         GreedTok.Architecture,

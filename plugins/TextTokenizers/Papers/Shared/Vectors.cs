@@ -1,3 +1,5 @@
+using ModelZoo.Contracts;
+
 namespace ModelZoo.Plugins.TextTokenizers.Papers;
 
 /// <summary>Small vector arithmetic in double precision.</summary>
@@ -38,5 +40,26 @@ internal static class Vectors
         }
 
         return xy / Math.Sqrt(xx * yy);
+    }
+}
+
+/// <summary>Small tensors as doubles.</summary>
+internal static class Widening
+{
+    /// <summary>The numbers of any common type as doubles.</summary>
+    public static Tensor<double> ToDoubles(this Tensor tensor) => tensor switch
+    {
+        Tensor<double> wide => wide,
+        Tensor<float> reals => Convert(reals, static value => value),
+        Tensor<long> integers => Convert(integers, static value => value),
+        Tensor<int> integers => Convert(integers, static value => value),
+        _ => throw new ModelZooException(ErrorCodes.TensorType, "The tensor is not of numbers.") { Found = tensor.ToString() },
+    };
+
+    private static Tensor<double> Convert<T>(Tensor<T> tensor, Func<T, double> widen) where T : unmanaged
+    {
+        var wide = Tensor.Zeros<double>(tensor.Shape);
+        for (var i = 0; i < tensor.Length; i++) wide.Span[i] = widen(tensor.Span[i]);
+        return wide;
     }
 }

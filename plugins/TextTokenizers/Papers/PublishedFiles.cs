@@ -1,0 +1,39 @@
+// Papers whose tokenizers are published as tokenizer.json and run by the library as they are:
+// Binary BPE: A Family of Cross-Platform Tokenizers for Binary Analysis. Bommarito. github.com/mjbommar/binary-bpe
+// KL3M Tokenizers: A Family of Domain-Specific and Character-Level Tokenizers for Legal, Financial, and Preprocessing Applications. Bommarito, Katz, Bommarito. arXiv:2503.17247. github.com/alea-institute/kl3m-tokenizers
+using System.Text;
+using ModelZoo.Contracts;
+using ModelZoo.Plugins.TextTokenizers.Formats;
+
+namespace ModelZoo.Plugins.TextTokenizers.Papers;
+
+/// <summary>Rows that differ from tokenizer.json by their card alone, or by taking bytes.</summary>
+internal static class PublishedFiles
+{
+    public static ModelArchitecture Kl3m { get; } = new(
+        Paper.Tokenizer("kl3m-tokenizers", "KL3M Tokenizers: A Family of Domain-Specific and Character-Level Tokenizers for Legal, Financial, and Preprocessing Applications", "2503.17247",
+            ["Michael J Bommarito", "Daniel Martin Katz", "Jillian Bommarito"], "alea-institute/kl3m-tokenizers") with { Layouts = ["tokenizer.json"] },
+        TokenizerJsonModel.Architecture.Open);
+
+    /// <summary>Each byte is the code point of the same number; there are no pre-tokens.</summary>
+    public static ModelArchitecture BinaryBpe { get; } = Paper.Row(
+        Paper.Tokenizer("binary-bpe", "Binary BPE: A Family of Cross-Platform Tokenizers for Binary Analysis", null, ["Michael J. Bommarito II"], "mjbommar/binary-bpe") with { Layouts = ["tokenizer.json"] },
+        source =>
+        {
+            var tokenizer = TokenizerJson.Load(TokenizerJsonModel.PathOf(source));
+            return new PaperModel(source)
+                .OnLines("encode", line => Line.Of(("ids", tokenizer.EncodePlain(Encoding.Latin1.GetString(line.Bytes())).Ids)))
+                .Tokenizes(new ByteCodec(tokenizer));
+        });
+
+    private sealed class ByteCodec(PipelineTokenizer tokenizer) : ITextCodec
+    {
+        public int VocabularySize => tokenizer.IdLimit;
+
+        public string VocabularyDigest => tokenizer.VocabularyDigest;
+
+        public int[] Encode(string text) => [.. tokenizer.EncodePlain(Encoding.Latin1.GetString(Encoding.UTF8.GetBytes(text))).Ids];
+
+        public string Decode(ReadOnlySpan<int> ids) => Encoding.UTF8.GetString(Encoding.Latin1.GetBytes(tokenizer.Decode(ids)));
+    }
+}
