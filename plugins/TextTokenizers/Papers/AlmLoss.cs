@@ -45,41 +45,42 @@ internal sealed record AlmSide(Tensor<long> Ids, Tensor<long> Mask, Tensor<long>
 internal sealed class AlmLoss(string difference, double temperature, string mode)
 {
     private const double Epsilon = 1e-6;
-    private const double MergeThreshold = 0.3;     // tokenizer_pair_bias_threshold
+    private const double MergeThreshold = 0.1;     // tokenizer_pair_bias_threshold
 
     public double Compute(AlmSide teacher, AlmSide student)
     {
-        var (total, count, places) = (0.0, 0, 0);
+        var (total, count) = (0.0, 0);
         for (var text = 0; text < teacher.Batch; text++)
         {
             var chunks = Enumerable.Range(0, teacher.Chunks).Select(chunk => new Chunk(
                 teacher.Likelihood(text, chunk), student.Likelihood(text, chunk), teacher.SpaceAfter(text, chunk), student.SpaceAfter(text, chunk), teacher.Tokens(text, chunk))).ToList();
-            if (mode.Contains("merge_by_space_prob", StringComparison.Ordinal)) chunks = Merge(chunks);
-            places += teacher.Chunks;
-            foreach (var chunk in chunks.Where(chunk => chunk.Tokens > 0))
-            {
-                var space = mode.Contains("append_space", StringComparison.Ordinal);
-                total += Difference(chunk.Teacher + (space ? chunk.TeacherSpace : 0), chunk.Student + (space ? chunk.StudentSpace : 0));
-                count++;
-            }
+            var counted = chunks.Count(chunk => chunk.Tokens > 0);
+            if (mode.Contains("merge_by_space_prob", StringComparison.Ordinal)) chunks = Merge(chunks, out counted);
+            count += counted;
+            var space = mode.Contains("append_space", StringComparison.Ordinal);
+            total += chunks.Where(chunk => chunk.Tokens > 0).Sum(chunk => Difference(chunk.Teacher + (space ? chunk.TeacherSpace : 0), chunk.Student + (space ? chunk.StudentSpace : 0)));
         }
 
-        // (1 / places) x sum / (count / places)
-        return places == 0 || count == 0 ? 0 : total / count;
+        return count == 0 ? 0 : total / count;
     }
 
-    // A chunk ends where the teacher thinks white space likely; those up to it are one.
-    private static List<Chunk> Merge(List<Chunk> chunks)
+    // A chunk ends where the teacher thinks white space likely; those up to it are one. The reference divides by the chunks that are left when merged chunks are merged by the
+    // same table once more.
+    private static List<Chunk> Merge(List<Chunk> chunks, out int counted)
     {
         var merged = new List<Chunk>();
+        var places = new int[chunks.Count];
         var open = false;
-        foreach (var chunk in chunks)
+        for (var i = 0; i < chunks.Count; i++)
         {
+            var chunk = chunks[i];
             if (!open) merged.Add(chunk);
             else if (chunk.Tokens > 0) merged[^1] = chunk with { Teacher = merged[^1].Teacher + chunk.Teacher, Student = merged[^1].Student + chunk.Student, Tokens = merged[^1].Tokens + chunk.Tokens };
+            places[i] = merged.Count - 1;
             open = Math.Exp(chunk.TeacherSpace) <= MergeThreshold;
         }
 
+        counted = Enumerable.Range(0, merged.Count).Where(i => merged[i].Tokens > 0 && chunks[i].Tokens > 0).Select(i => places[i]).Distinct().Count();
         return merged;
     }
 
