@@ -1,7 +1,9 @@
 using System.Text;
 using ModelZoo.Contracts;
 using ModelZoo.Plugins.TextTokenizers.Models;
+using ModelZoo.Plugins.TextTokenizers.Pipeline;
 using ModelZoo.Plugins.TextTokenizers.Regex;
+using ModelZoo.Plugins.TextTokenizers.Scanning;
 
 namespace ModelZoo.Plugins.TextTokenizers.Formats;
 
@@ -10,6 +12,8 @@ public sealed class TiktokenEncoding : Tokenizer
 {
     private readonly BytePairEncoder _encoder;
     private readonly TextRegex _regex;
+    private readonly KnownPattern _known;
+    private readonly Pool<IdBuffer> _buffers = new();
     private readonly SortedDictionary<string, int> _special = new(StringComparer.Ordinal);
     private readonly Dictionary<int, byte[]> _specialBytes = [];
     private readonly ByteTrie _specialTrie = new();
@@ -23,7 +27,7 @@ public sealed class TiktokenEncoding : Tokenizer
     /// <exception cref="CheckpointException">The pattern cannot be read, or the number of tokens is another.</exception>
     public TiktokenEncoding(string name, TokenTable ranks, string pattern, IReadOnlyDictionary<string, int> specialTokens, int? vocabularySize = null)
     {
-        (Name, Pattern) = (name, pattern);
+        (Name, Pattern, _known) = (name, pattern, KnownPatterns.Find(pattern));
         _encoder = new(ranks, null, takesWholePieces: true);
         try
         {
@@ -67,9 +71,9 @@ public sealed class TiktokenEncoding : Tokenizer
     /// <inheritdoc/>
     public override int? IdOf(string token) => _special.TryGetValue(token, out var id) || _encoder.Vocabulary.TryGet(token, out id) ? id : null;
 
-    /// <summary>The bytes of an id in <see cref="Pipeline.ByteAlphabet"/>, or the special token.</summary>
+    /// <summary>The bytes of an id in <see cref="ByteAlphabet"/>, or the special token.</summary>
     public override string? TokenOf(int id) =>
-        _encoder.Vocabulary.Contains(id) ? Pipeline.ByteAlphabet.Encode(_encoder.Vocabulary.BytesOf(id)) : _specialBytes.TryGetValue(id, out var special) ? Encoding.UTF8.GetString(special) : null;
+        _encoder.Vocabulary.Contains(id) ? ByteAlphabet.Encode(_encoder.Vocabulary.BytesOf(id)) : _specialBytes.TryGetValue(id, out var special) ? Encoding.UTF8.GetString(special) : null;
 
     /// <inheritdoc/>
     public override ReadOnlySpan<byte> BytesOf(int id) => _encoder.Vocabulary.Contains(id) ? _encoder.Vocabulary.BytesOf(id) : _specialBytes.GetValueOrDefault(id);
@@ -87,9 +91,10 @@ public sealed class TiktokenEncoding : Tokenizer
     /// <summary>Encodes a text, taking special tokens as ordinary text.</summary>
     public int[] EncodeOrdinary(ReadOnlySpan<char> text)
     {
-        var output = new IdBuffer();
-        EncodeOrdinary(ToUtf8(text), output);
-        return output.ToArray();
+        using var utf8 = new Utf8Buffer(text);
+        var output = _buffers.Rent();
+        EncodeStretch(utf8, 0, utf8.Length, output);
+        return Take(output);
     }
 
     /// <summary>Encodes a text in which some special tokens are allowed.</summary>
@@ -99,9 +104,11 @@ public sealed class TiktokenEncoding : Tokenizer
     /// <exception cref="MediaException">The text holds a disallowed special token.</exception>
     public int[] Encode(ReadOnlySpan<char> text, IReadOnlySet<string>? allowed, IReadOnlySet<string>? disallowed)
     {
-        var output = new IdBuffer();
-        Encode(Checked(text, allowed, disallowed), allowed, output);
-        return output.ToArray();
+        Check(text, allowed, disallowed);
+        using var utf8 = new Utf8Buffer(text);
+        var output = _buffers.Rent();
+        Encode(utf8, allowed, output);
+        return Take(output);
     }
 
     /// <summary>Encodes bytes. What follows the first invalid byte is encoded without being cut.</summary>
@@ -109,7 +116,8 @@ public sealed class TiktokenEncoding : Tokenizer
     {
         var output = new IdBuffer();
         var valid = Utf8Prefix(bytes);
-        var lastPiece = Encode(bytes[..valid].ToArray(), NoTokens, output);
+        using var utf8 = new Utf8Buffer(bytes[..valid]);
+        var lastPiece = Encode(utf8, NoTokens, output);
         if (valid == bytes.Length) return output.ToArray();
         lastPiece = UnstableTokens(output.Span, lastPiece);
         var rest = new List<byte>(DecodeBytes(output.Span[^lastPiece..]));
@@ -123,8 +131,10 @@ public sealed class TiktokenEncoding : Tokenizer
     /// <exception cref="MediaException">The text holds a disallowed special token.</exception>
     public (int[] Stable, IReadOnlyList<int[]> Completions) EncodeWithUnstable(ReadOnlySpan<char> text, IReadOnlySet<string>? allowed, IReadOnlySet<string>? disallowed)
     {
+        Check(text, allowed, disallowed);
+        using var utf8 = new Utf8Buffer(text);
         var output = new IdBuffer();
-        var lastPiece = Encode(Checked(text, allowed, disallowed), allowed, output);
+        var lastPiece = Encode(utf8, allowed, output);
         if (lastPiece == 0) return (output.ToArray(), []);
         lastPiece = UnstableTokens(output.Span, lastPiece);
         var unstable = DecodeBytes(output.Span[^lastPiece..]);
@@ -166,10 +176,10 @@ public sealed class TiktokenEncoding : Tokenizer
     /// <inheritdoc/>
     public override IReadOnlyList<EncodedToken> EncodeToTokens(string text, bool addSpecialTokens = false)
     {
-        var utf8 = ToUtf8(text);
+        using var utf8 = new Utf8Buffer(text);
         var output = new IdBuffer();
-        EncodeOrdinary(utf8, output);
-        var offsets = new Pipeline.OffsetMap(utf8, Pipeline.OffsetUnit.Utf16);
+        EncodeStretch(utf8, 0, utf8.Length, output);
+        var offsets = new OffsetMap(utf8.Span, OffsetUnit.Utf16);
         var result = new EncodedToken[output.Count];
         var start = 0;
         for (var i = 0; i < result.Length; i++)
@@ -178,7 +188,7 @@ public sealed class TiktokenEncoding : Tokenizer
             var (first, _) = offsets.Convert(start, end);
             // A character counts to every token that holds a byte of it.
             var wholeEnd = end;
-            while (wholeEnd < utf8.Length && (utf8[wholeEnd] & 0xC0) == 0x80) wholeEnd++;
+            while (wholeEnd < utf8.Length && (utf8.Span[wholeEnd] & 0xC0) == 0x80) wholeEnd++;
             result[i] = new(output.Span[i], TokenOf(output.Span[i])!, first, offsets.Convert(start, wholeEnd).End);
             start = end;
         }
@@ -186,15 +196,39 @@ public sealed class TiktokenEncoding : Tokenizer
         return result;
     }
 
-    internal void EncodeOrdinary(byte[] utf8, IdBuffer output) => EncodeStretch(utf8, 0, utf8.Length, output);
+    /// <inheritdoc/>
+    public override int CountTokens(ReadOnlySpan<char> text, bool addSpecialTokens = false)
+    {
+        using var utf8 = new Utf8Buffer(text);
+        var output = _buffers.Rent();
+        EncodeStretch(utf8, 0, utf8.Length, output);
+        var count = output.Count;
+        output.Clear();
+        _buffers.Return(output);
+        return count;
+    }
+
+    internal void EncodeOrdinary(byte[] text, IdBuffer output)
+    {
+        using var utf8 = new Utf8Buffer(text);
+        EncodeStretch(utf8, 0, utf8.Length, output);
+    }
+
+    private int[] Take(IdBuffer output)
+    {
+        var result = output.ToArray();
+        output.Clear();
+        _buffers.Return(output);
+        return result;
+    }
 
     // Returns the number of tokens of the last piece; 0 when the last token is a special one.
-    private int Encode(byte[] utf8, IReadOnlySet<string>? allowed, IdBuffer output)
+    private int Encode(Utf8Buffer utf8, IReadOnlySet<string>? allowed, IdBuffer output)
     {
         var lastPiece = 0;
         for (var start = 0; ;)
         {
-            var (at, length, id) = FindSpecial(utf8, start, allowed);
+            var (at, length, id) = FindSpecial(utf8.Span, start, allowed);
             if (at > start) lastPiece = EncodeStretch(utf8, start, at, output);
             if (length == 0) return lastPiece;
             output.Add(id);
@@ -203,10 +237,11 @@ public sealed class TiktokenEncoding : Tokenizer
         }
     }
 
-    private int EncodeStretch(byte[] utf8, int start, int end, IdBuffer output)
+    private int EncodeStretch(Utf8Buffer utf8, int start, int end, IdBuffer output)
     {
+        if (_known != KnownPattern.None && _encoder.IsComplete) return _encoder.Encode(utf8.From(start), end - start, _known, output);
         var count = output.Count;
-        var text = utf8.AsMemory(start, end - start);
+        var text = utf8.Memory[start..end];
         var search = _regex.Matches(text);
         while (search.Next(out var first, out var last))
         {
@@ -229,7 +264,7 @@ public sealed class TiktokenEncoding : Tokenizer
         return (utf8.Length, 0, -1);
     }
 
-    private byte[] Checked(ReadOnlySpan<char> text, IReadOnlySet<string>? allowed, IReadOnlySet<string>? disallowed)
+    private void Check(ReadOnlySpan<char> text, IReadOnlySet<string>? allowed, IReadOnlySet<string>? disallowed)
     {
         foreach (var token in disallowed ?? _special.Keys.Where(token => allowed is not null && !allowed.Contains(token)))
         {
@@ -239,8 +274,6 @@ public sealed class TiktokenEncoding : Tokenizer
                 { Found = token, Remedy = "Allow it, or take it as ordinary text by disallowing none." };
             }
         }
-
-        return ToUtf8(text);
     }
 
     // Pieces of white space may still be cut otherwise, so all of them at the end are uncertain.
@@ -254,13 +287,6 @@ public sealed class TiktokenEncoding : Tokenizer
     private bool IsSpace(int id) => _encoder.Vocabulary.Contains(id) && _encoder.Vocabulary.BytesOf(id).IndexOfAnyExcept(" \n\t"u8) < 0;
 
     private static readonly HashSet<string> NoTokens = [];
-
-    private static byte[] ToUtf8(ReadOnlySpan<char> text)
-    {
-        var utf8 = new byte[Encoding.UTF8.GetByteCount(text)];
-        Encoding.UTF8.GetBytes(text, utf8);
-        return utf8;
-    }
 
     private static int Utf8Prefix(ReadOnlySpan<byte> bytes)
     {

@@ -23,6 +23,12 @@ internal sealed class IdBuffer
     /// <summary>Forgets the ids from <paramref name="count"/> on.</summary>
     public void Truncate(int count) => Count = count;
 
+    /// <summary>Replaces the ids from a place on by what a table has for them.</summary>
+    public void Map(int first, ReadOnlySpan<int> table)
+    {
+        for (var i = first; i < Count; i++) _items[i] = table[_items[i]];
+    }
+
     public int[] ToArray() => Span.ToArray();
 
     /// <summary>Room for <paramref name="more"/> further ids; those that are written count after <see cref="Advance"/>.</summary>

@@ -82,6 +82,19 @@ public sealed class TokenTable
         return TryGet(utf8[..Encoding.UTF8.GetBytes(token, utf8)], out id);
     }
 
+    /// <summary>The id of a token of up to 16 bytes by its key and hash.</summary>
+    internal bool TryGetShort(Vector128<byte> key, int length, ulong hash, out int id)
+    {
+        var slots = _slots;
+        for (var i = (int)(hash >> _shift); ; i = (i + 1) & (slots.Length - 1))
+        {
+            ref var slot = ref slots[i];
+            id = slot.Id;
+            if (slot.Length == 0) return false;
+            if (slot.Length == length + 1 && slot.Key == key) return true;
+        }
+    }
+
     /// <summary>The bytes of a token; empty for ids without one.</summary>
     public ReadOnlySpan<byte> BytesOf(int id)
     {

@@ -1,0 +1,85 @@
+using System.Numerics;
+using System.Runtime.InteropServices;
+using System.Runtime.Intrinsics;
+
+namespace ModelZoo.Plugins.TextTokenizers.Scanning;
+
+/// <summary>
+/// Words in two shapes, capitals then small letters: <c>[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]*[\p{Ll}\p{Lm}\p{Lo}\p{M}]+</c> or <c>...+...*</c>, then the rest of cl100k with <c>/</c> among the line ends. o200k, Mistral Nemo.
+/// </summary>
+internal readonly struct O200kScanner<TOptions> : IPieceScanner where TOptions : IPatternOptions
+{
+    private const byte Cased = CodePointClasses.Upper | CodePointClasses.Lower;
+
+    public static int Next(ReadOnlySpan<byte> text, int start)
+    {
+        var classes = CodePointClasses.At(text, start, out var length);
+        var position = start + length;
+        if ((classes & CodePointClasses.Number) != 0) return ScannerParts.Digits(text, start, TOptions.MaxDigits);
+        var end = (classes & (CodePointClasses.Letter | CodePointClasses.Newline)) != 0
+            ? (classes & CodePointClasses.Letter) != 0 ? Word(text, start) : -1
+            : WordAfterPrefix(text, start, position, classes);
+        if (end > 0) return TOptions.HasContractions && end < text.Length && text[end] == '\'' ? end + ScannerParts.Contraction(text, end, ignoreCase: true) : end;
+
+        var other = text[start] == ' ' ? position : start;
+        end = ScannerParts.OtherRun(text, other);
+        if (end == other) return ScannerParts.SpaceWithNewlines(text, start, TOptions.TakesSpaceAtEnd);
+        while (end < text.Length && text[end] is (byte)'\r' or (byte)'\n' or (byte)'/') end++;
+        return end;
+    }
+
+    private static int Word(ReadOnlySpan<byte> text, int start)
+    {
+        var end = AsciiWord(text, start);
+        if (end > 0) return end;
+        end = WithSmall(text, start);
+        return end > 0 ? end : ScannerParts.ClassRun(text, start, CodePointClasses.Upper) is var capitals && capitals > start ? capitals : -1;
+    }
+
+    // A mark may be prefix or part of the word: as in the pattern, first with prefix, then without, the shape with small letters before the other.
+    private static int WordAfterPrefix(ReadOnlySpan<byte> text, int start, int position, byte classes)
+    {
+        var isMark = (classes & Cased) != 0;
+        if (position < text.Length && (CodePointClasses.At(text, position, out _) & Cased) != 0)
+        {
+            if (!isMark && AsciiWord(text, position) is > 0 and var ascii) return ascii;
+            if (WithSmall(text, position) is > 0 and var small) return small;
+        }
+
+        if (isMark && WithSmall(text, start) is > 0 and var whole) return whole;
+        if (ScannerParts.ClassRun(text, position, CodePointClasses.Upper) is var capitals && capitals > position) return capitals;
+        return isMark ? ScannerParts.ClassRun(text, start, CodePointClasses.Upper) : -1;
+    }
+
+    // [A-Z]*[a-z]+ or [A-Z]+ with ASCII behind it; -1 where that does not tell.
+    private static int AsciiWord(ReadOnlySpan<byte> text, int start)
+    {
+        if (start + Vector256<byte>.Count > text.Length) return -1;
+        var block = Vector256.LoadUnsafe(ref MemoryMarshal.GetReference(text), (nuint)start);
+        var capitals = Vector256.LessThan(block - Vector256.Create((byte)'A'), Vector256.Create((byte)26)).ExtractMostSignificantBits();
+        var first = BitOperations.TrailingZeroCount(~capitals);
+        var small = Vector256.LessThan(block - Vector256.Create((byte)'a'), Vector256.Create((byte)26)).ExtractMostSignificantBits();
+        var count = first + BitOperations.TrailingZeroCount(~((ulong)small >> first));
+        return count is > 0 and < 32 && text[start + count] < 0x80 ? start + count : -1;
+    }
+
+    // Capitals as many as there are, then small letters; letters without case are both, so that the run of capitals may have to give some back.
+    private static int WithSmall(ReadOnlySpan<byte> text, int start)
+    {
+        var (position, lastBoth) = (start, -1);
+        while (position < text.Length)
+        {
+            var classes = CodePointClasses.At(text, position, out var length);
+            if ((classes & CodePointClasses.Upper) == 0)
+            {
+                if ((classes & CodePointClasses.Lower) != 0) return ScannerParts.ClassRun(text, position, CodePointClasses.Lower);
+                break;
+            }
+
+            position += length;
+            if ((classes & CodePointClasses.Lower) != 0) lastBoth = position;
+        }
+
+        return lastBoth;
+    }
+}
