@@ -1,0 +1,136 @@
+using System.Text.Json;
+using ModelZoo.Contracts;
+using ModelZoo.Networks.Quantizers;
+
+namespace ModelZoo.Networks.Tests.Quantizers;
+
+public class VectorQuantizerTests
+{
+    private const int Codes = 11;
+
+    [Theory]
+    [InlineData(1, false, false)]
+    [InlineData(1, false, true)]
+    [InlineData(3, false, false)]
+    [InlineData(3, true, false)]
+    [InlineData(3, true, true)]
+    public void Quantize_HeadsAndDistances_TakeTheNearestRow(int heads, bool separate, bool cosine)
+    {
+        const int width = 4;
+        var table = Runtime.Numbers(1, separate ? heads : 1, Codes, width);
+        if (cosine) table = Runtime.Make([separate ? heads : 1, Codes, width], at => table[at] / Norm(i => table[at[0], at[1], i], width));
+        var x = Runtime.Numbers(2, 2, 5, heads * width);
+        var config = new VectorQuantizerConfig { Dim = heads * width, CodebookDim = width, CodebookSize = Codes, Heads = heads, SeparateCodebookPerHead = separate, UseCosineSim = cosine };
+        long Nearest(long b, long n, int head) => Best(Codes, code => cosine
+            ? -Enumerable.Range(0, width).Sum(i => (double)table[separate ? head : 0, code, i] * x[b, n, head * width + i])
+            : Enumerable.Range(0, width).Sum(i => Math.Pow(table[separate ? head : 0, code, i] - x[b, n, head * width + i], 2)));
+        var weights = new TestWeights(("_codebook.embed", table));
+        Tensor<T> Run<T>(Func<Quantization, Value> pick) where T : unmanaged => Runtime.Run<T>(scope => pick(VectorQuantizer.Quantize(scope, scope.Graph.Input("x", [Dim.Symbol("b"), Dim.Symbol("n"), heads * width]), config)), weights, ("x", x));
+
+        var codes = Run<long>(q => q.Codes);
+        Assert.Equal(heads == 1 ? [2L, 5] : [2L, 5, heads], codes.Shape.ToArray());
+        Assert.Equal(Runtime.Positions(2, 5, heads).Select(at => Nearest(at[0], at[1], (int)at[2])), codes.Span.ToArray());
+        var expected = Runtime.Make([2, 5, heads * width], at => table[separate ? at[2] / width : 0, Nearest(at[0], at[1], (int)at[2] / width), at[2] % width]);
+        Runtime.Near(expected, Run<float>(q => q.Quantized), 0);
+        Runtime.Near(expected, Runtime.Run(scope => VectorQuantizer.Decode(scope, scope.Graph.Input("ids", ElementType.Int64, Runtime.Symbols(codes.Rank - 1 + (heads == 1 ? 1 : 0)) is var lead && heads > 1 ? [.. lead, heads] : lead), config), weights, ("ids", codes)), 0);
+    }
+
+    [Theory]
+    [InlineData(3)]
+    [InlineData(4)]
+    [InlineData(5)]
+    public void Quantize_ChannelsFirst_IsChannelsLastTurned(int rank)
+    {
+        long[] spatial = [.. new long[] { 3, 2, 4 }.Take(rank - 2)];
+        var (table, x) = (Runtime.Numbers(1, 1, Codes, 6), Runtime.Numbers(2, [2, 6, .. spatial]));
+        var places = Tensor.Count(spatial);
+        var rows = Runtime.Make([2, places, 6], at => x.Span[(int)((at[0] * 6 + at[2]) * places + at[1])]);
+        var weights = new TestWeights(("_codebook.embed", table));
+        var config = new VectorQuantizerConfig { Dim = 6, CodebookSize = Codes };
+        var turned = config with { ChannelLast = rank != 3, AcceptImageFmap = rank == 4, Accept3dFmap = rank == 5 };
+        Tensor<T> Run<T>(Tensor<float> input, VectorQuantizerConfig settings, Func<Quantization, Value> pick) where T : unmanaged =>
+            Runtime.Run<T>(scope => pick(VectorQuantizer.Quantize(scope, scope.Graph.Input("x", Shape.Of(input.Shape)), settings)), weights, ("x", input));
+        var (plain, codes) = (Run<float>(rows, config, q => q.Quantized), Run<long>(x, turned, q => q.Codes));
+        Assert.Equal([2L, .. spatial], codes.Shape.ToArray());
+        Assert.Equal(Run<long>(rows, config, q => q.Codes).Span.ToArray(), codes.Span.ToArray());
+        var expected = Tensor.Create([.. Runtime.Positions(2, 6, places).Select(at => plain[at[0], at[2], at[1]])], [2, 6, .. spatial]);
+        Runtime.Near(expected, Run<float>(x, turned, q => q.Quantized), 0);
+        Runtime.Near(expected, Runtime.Run(scope => VectorQuantizer.Decode(scope, scope.Graph.Input("ids", ElementType.Int64, Shape.Of(codes.Shape)), turned), weights, ("ids", codes)), 0);
+    }
+
+    [Theory]
+    [InlineData(false, false)]
+    [InlineData(true, false)]
+    [InlineData(false, true)]
+    public void Residual_EachLevelTakesWhatIsLeft(bool shared, bool cosine)
+    {
+        const int levels = 3, width = 4;
+        int[] sizes = shared ? [Codes, Codes, Codes] : [5, 7, Codes];
+        var tables = sizes.Select((size, level) => Runtime.Numbers(10 + (shared ? 0 : level), 1, size, width)).ToArray();
+        if (cosine) tables = [.. tables.Select(table => Runtime.Make(table.Shape.ToArray(), at => table[at] / Norm(i => table[0, at[1], i], width)))];
+        var x = Runtime.Numbers(1, 2, 5, width);
+        var config = new ResidualVectorQuantizerConfig { Dim = width, NumQuantizers = levels, CodebookSize = JsonSerializer.SerializeToElement(sizes), SharedCodebook = shared, UseCosineSim = cosine };
+        var weights = new TestWeights([.. tables.Take(shared ? 1 : levels).Select((table, level) => ($"layers.{level}._codebook.embed", table))]);
+        var ids = new List<long>();
+        var sum = Tensor.Zeros<float>(2, 5, width);
+        foreach (var at in Runtime.Positions(2, 5))
+        {
+            double[] residual = [.. Enumerable.Range(0, width).Select(i => (double)x[at[0], at[1], i])];
+            for (var level = 0; level < levels; level++)
+            {
+                var table = tables[level];
+                var id = Best(sizes[level], code => Enumerable.Range(0, width).Sum(i => cosine ? -table[0, code, i] * residual[i] : Math.Pow(table[0, code, i] - residual[i], 2)));
+                ids.Add(id);
+                for (var i = 0; i < width; i++)
+                {
+                    residual[i] -= table[0, id, i];
+                    sum[at[0], at[1], i] += table[0, id, i];
+                }
+            }
+        }
+
+        Tensor<T> Run<T>(Func<Quantization, Value> pick) where T : unmanaged => Runtime.Run<T>(scope => pick(ResidualVectorQuantizer.Quantize(scope, scope.Graph.Input("x", [Dim.Symbol("b"), Dim.Symbol("n"), width]), config)), weights, ("x", x));
+        var codes = Run<long>(q => q.Codes);
+        Assert.Equal(ids, codes.Span.ToArray());
+        Runtime.Near(sum, Run<float>(q => q.Quantized));
+        Value Decode(Scope scope) => ResidualVectorQuantizer.Decode(scope, scope.Graph.Input("ids", ElementType.Int64, [Dim.Symbol("b"), Dim.Symbol("n"), levels]), config);
+        Runtime.Near(sum, Runtime.Run(Decode, weights, ("ids", codes)));
+        var coarse = Tensor.Create([.. codes.Span.ToArray().Select((id, i) => i % levels == 0 ? id : -1)], 2, 5, levels);
+        Runtime.Near(Runtime.Make([2, 5, width], at => tables[0][0, codes[at[0], at[1], 0], at[2]]), Runtime.Run(Decode, weights, ("ids", coarse)));
+    }
+
+    [Fact]
+    public void Residual_ImplicitCodebook_IsComputedFromTheSum()
+    {
+        const int width = 3, size = 5;
+        var x = Runtime.Numbers(1, 1, 4, width);
+        var config = new ResidualVectorQuantizerConfig { Dim = width, NumQuantizers = 2, CodebookSize = JsonSerializer.SerializeToElement(size), ImplicitNeuralCodebook = true, MlpKwargs = new() { Depth = 1 } };
+        Tensor<float> first = Runtime.Numbers(2, 1, size, width), second = Runtime.Numbers(3, 1, size, width), into = Runtime.Numbers(4, width, 2 * width), up = Runtime.Numbers(5, width, width), down = Runtime.Numbers(6, width, width);
+        Tensor<float> bias = Runtime.Numbers(7, width), upBias = Runtime.Numbers(8, width), downBias = Runtime.Numbers(9, width);
+        var weights = new TestWeights(("layers.0._codebook.embed", first), ("layers.1._codebook.embed", second), ("mlps.0.proj_in.weight", into), ("mlps.0.proj_in.bias", bias),
+            ("mlps.0.layers.0.0.weight", up), ("mlps.0.layers.0.0.bias", upBias), ("mlps.0.layers.0.2.weight", down), ("mlps.0.layers.0.2.bias", downBias));
+        static double[] Map(Tensor<float> w, Tensor<float> b, double[] input) => [.. Enumerable.Range(0, (int)w.Shape[0]).Select(row => b.Span[row] + input.Select((value, i) => value * w[row, i]).Sum())];
+        var expected = Runtime.Make([1, 4, width], at =>
+        {
+            double[] input = [.. Enumerable.Range(0, width).Select(i => (double)x[0, at[1], i])];
+            var one = Best(size, code => Enumerable.Range(0, width).Sum(i => Math.Pow(first[0, code, i] - input[i], 2)));
+            double[] sum = [.. Enumerable.Range(0, width).Select(i => (double)first[0, one, i])];
+            double[][] codes = [.. Enumerable.Range(0, size).Select(code =>
+            {
+                var h = Map(into, bias, [.. sum, .. Enumerable.Range(0, width).Select(i => (double)second[0, code, i])]);
+                var inner = Map(down, downBias, [.. Map(up, upBias, h).Select(v => v / (1 + Math.Exp(-v)))]);
+                return h.Zip(inner, (a, b) => a + b).ToArray();
+            })];
+            var two = Best(size, code => Enumerable.Range(0, width).Sum(i => Math.Pow(input[i] - sum[i] - codes[code][i] + 1e-6, 2)));
+            return sum[at[2]] + codes[two][at[2]];
+        });
+        Quantization Quantize(Scope scope) => ResidualVectorQuantizer.Quantize(scope, scope.Graph.Input("x", [1, Dim.Symbol("n"), width]), config);
+        Runtime.Near(expected, Runtime.Run(scope => Quantize(scope).Quantized, weights, ("x", x)));
+        var ids = Runtime.Run<long>(scope => Quantize(scope).Codes, weights, ("x", x));
+        Runtime.Near(expected, Runtime.Run(scope => ResidualVectorQuantizer.Decode(scope, scope.Graph.Input("ids", ElementType.Int64, [1, Dim.Symbol("n"), 2]), config), weights, ("ids", ids)));
+    }
+
+    private static long Best(int count, Func<int, double> cost) => Enumerable.Range(0, count).MinBy(cost);
+
+    private static double Norm(Func<int, float> element, int width) => Math.Sqrt(Enumerable.Range(0, width).Sum(i => (double)element(i) * element(i)));
+}
