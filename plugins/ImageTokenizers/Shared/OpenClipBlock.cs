@@ -13,16 +13,19 @@ internal static class OpenClipBlock
     }
 
     /// <summary><c>nn.MultiheadAttention</c> of a sequence with itself. x (B, N, D) -> (B, N, D).</summary>
-    public static Value MultiheadSelfAttention(this Scope attention, Value x, long heads, Value? bias = null)
+    public static Value MultiheadSelfAttention(this Scope attention, Value x, long heads, Value? bias = null) => attention.MultiheadAttention(x, x, x, heads, bias);
+
+    /// <summary><c>nn.MultiheadAttention</c>. q (B, N, D), k and v (B, M, D) -> (B, N, D).</summary>
+    public static Value MultiheadAttention(this Scope attention, Value q, Value k, Value v, long heads, Value? bias = null)
     {
-        var width = x.Shape[-1].Size;
-        Value Part(long part)
+        var width = q.Shape[-1].Size;
+        Value Part(Value x, long part)
         {
             var weight = attention.Data("in_proj_weight", 3 * width, width).Rows(part * width, width);
             var offset = attention.Data("in_proj_bias", 3 * width).Rows(part * width, width);
             return attention.Linear(x, attention.Graph.Weight($"{attention.Path}.in_proj_weight[{part}]", weight, attention.Path), attention.Graph.Weight($"{attention.Path}.in_proj_bias[{part}]", offset, attention.Path));
         }
 
-        return attention["out_proj"].Linear(AttentionLayers.Attention(Part(0), Part(1), Part(2), new() { Heads = heads, Bias = bias }), width);
+        return attention["out_proj"].Linear(AttentionLayers.Attention(Part(q, 0), Part(k, 1), Part(v, 2), new() { Heads = heads, Bias = bias }), width);
     }
 }
