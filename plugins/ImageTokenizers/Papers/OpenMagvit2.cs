@@ -1,5 +1,5 @@
 // Open-MAGVIT2: An Open-source Project Toward Democratizing Auto-Regressive Visual Generation. Luo, Shi, Ge, Yang, Wang, Shan. arXiv:2409.04410. github.com/TencentARC/SEED-Voken
-// WeTok: Powerful Discrete Tokenization for High-Fidelity Visual Reconstruction. Zhuang, Guo, Ding, Li, Chen, Huang, Zhang, Chen, Wang. arXiv:2508.05599. github.com/zhuangshaobin/WeTok
+// WeTok: Powerful Discrete Tokenization for High-Fidelity Visual Reconstruction. Zhuang, Guo, Fu, Huang, Tian, Wang, Zhang, Li, Wang. arXiv:2508.05599. github.com/zhuangshaobin/WeTok
 // Published layout of both: config.yaml + *.ckpt (key state_dict), with moving averages. Deviations: none. WeTok groups the bits: each group is a token.
 using System.ComponentModel.DataAnnotations;
 using ModelZoo.Contracts;

@@ -1,5 +1,5 @@
 // GigaTok: Scaling Visual Tokenizers to 3 Billion Parameters for Autoregressive Image Generation. Xiong, Liew, Huang, Feng, Liu. arXiv:2504.08736. github.com/SilentView/GigaTok
-// Improving Flexible Image Tokenizers for Autoregressive Image Generation (ReTok). Fu, Zhang, Li, Li. arXiv:2601.01535. github.com/zfu006/ReTok
+// Improving Flexible Image Tokenizers for Autoregressive Image Generation (ReTok). Fu, Guo, Wang, Song, Liu, Wen. arXiv:2601.01535. github.com/zfu006/ReTok
 // Published layout of both: *.pt (key model) + config (yaml as config.json). Deviations: none; rotary positions, qk-norm and shortcuts around changes of size are not here.
 using ModelZoo.Contracts;
 using ModelZoo.Inference;
@@ -99,6 +99,7 @@ public static class ReTokModel
         {
             Id = "image-tokenizers/retok-flexible",
             Paper = "Improving Flexible Image Tokenizers for Autoregressive Image Generation",
+            ArXiv = "2601.01535",
             Authors = ["Zixuan Fu", "Lanqing Guo", "Chong Wang", "Binbin Song", "Ding Liu", "Bihan Wen"],
             Repository = "zfu006/ReTok",
             Inputs = [Modality.Image],
