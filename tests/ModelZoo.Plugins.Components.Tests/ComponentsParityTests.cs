@@ -5,9 +5,9 @@ namespace ModelZoo.Plugins.Components.Tests;
 
 public sealed class ComponentsParityTests
 {
-    [Theory, ParityCases("components")]
-    public Task Components_ReproduceTheirLibraries(ParityCase @case) => Parity.VerifyAsync<ComponentsPlugin>(@case);
+    /// <summary>The cases of every part and metric that the plugin has.</summary>
+    public static TheoryData<ParityCase> Cases => [.. new ComponentsPlugin().Architectures.SelectMany(architecture => ParityCasesAttribute.Find(architecture.Card.Id))];
 
-    [Theory, ParityCases("metrics")]
-    public Task Metrics_ReproduceTheirLibraries(ParityCase @case) => Parity.VerifyAsync<ComponentsPlugin>(@case);
+    [Theory, MemberData(nameof(Cases))]
+    public Task Part_EveryCase_ReproducesItsLibrary(ParityCase @case) => Parity.VerifyAsync<ComponentsPlugin>(@case);
 }

@@ -14,6 +14,7 @@ internal static class FeatureParts
         MelPart.Architecture,
         PitchPart.Architecture,
         MaskGitPart.Architecture,
+        MarchingCubesPart.Architecture,
     ];
 
     /// <summary>Applies a function to every row of a tensor's last dimensions.</summary>

@@ -59,7 +59,9 @@ internal static class AudioMetrics
     {
         var (input, target) = (Signals(arguments, "input"), Signals(arguments, "target"));
         var (ffts, hops, windows) = (arguments.Literal<int[]>("fft_sizes"), arguments.Literal<int[]>("hop_sizes"), arguments.Literal<int[]>("win_lengths"));
-        var losses = ffts.Select((fft, i) => Loss(arguments, fft, hops[i], windows[i])).ToList();
+        var (rate, bands) = (arguments.Literal<int?>("sample_rate", null), arguments.Literal<int?>("n_bins", null));
+        var mel = arguments.Literal<string?>("scale", null) == "mel";
+        var losses = ffts.Select((fft, i) => Loss(arguments, fft, hops[i], windows[i]) with { Filters = mel ? MelFilters.Slaney(rate!.Value, fft, bands!.Value, 0, rate.Value / 2.0) : null }).ToList();
         var results = new CallResults();
 
         // All magnitudes but the last are shown by their first three frames only.

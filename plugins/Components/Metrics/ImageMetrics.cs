@@ -39,7 +39,8 @@ internal static class ImageMetrics
         var size = arguments.Literal("kernel_size", 11);
         var ssim = new Ssim(Range(arguments, "preds", "target"), gaussian ? Ssim.GaussianSize(sigma) : size, gaussian ? sigma : null, arguments.Literal("k1", 0.01), arguments.Literal("k2", 0.03));
         var values = PerImage(arguments.Tensor<float>("preds"), arguments.Tensor<float>("target"), (a, b, h, w) => ssim.MirroredMean(a, b, h, w).Similarity, relu: false);
-        return new CallResults().Add("ssim_torchmetrics", Vector(values)).Add("ssim_torchmetrics_uniform", Vector(values));
+        var result = Reduced(values, arguments.Literal<string?>("reduction", "none"));
+        return new CallResults().Add("ssim_torchmetrics", result).Add("ssim_torchmetrics_uniform", result);
     }
 
     private static CallResults SsimPytorchMsSsim(CallArguments arguments)
@@ -95,7 +96,7 @@ internal static class ImageMetrics
         var (weights, normalize) = (arguments.Literal<double[]>("betas", [.. MsSsim.PaperWeights]), arguments.Literal<string?>("normalize", null));
         var values = Enumerable.Range(0, (int)a.Shape[0])
             .Select(i => MsSsim.PerImage(a.Slice(i).Span, b.Slice(i).Span, (int)a.Shape[1], (int)a.Shape[2], (int)a.Shape[3], ssim, weights, normalize)).ToArray();
-        var result = arguments.Literal<string?>("reduction", "elementwise_mean") is "elementwise_mean" ? Vector([values.Average()]) : Vector(values);
+        var result = Reduced(values, arguments.Literal<string?>("reduction", "elementwise_mean"));
         return new CallResults().Add("ms_ssim_torchmetrics", result).Add($"ms_ssim_torchmetrics_{weights.Length}", result);
     }
 
@@ -120,6 +121,8 @@ internal static class ImageMetrics
         var length = (int)output.Shape[^1];
         return Vector(Enumerable.Range(0, output.Length / length).Select(i => measure(output.Span.Slice(i * length, length), reference.Span.Slice(i * length, length))));
     }
+
+    private static Tensor Reduced(double[] values, string? reduction) => Vector(reduction switch { "elementwise_mean" => [values.Average()], "sum" => [values.Sum()], _ => values });
 
     private static double[] PerImage(Tensor<float> a, Tensor<float> b, Func<ReadOnlySpan<float>, ReadOnlySpan<float>, int, int, double> plane, bool relu)
     {

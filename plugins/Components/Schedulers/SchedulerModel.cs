@@ -78,7 +78,9 @@ internal sealed class SchedulerModel(ISchedulerConfig config, PointwiseModel? ne
 
         var shape = SampleShape.Of(start.Shape);
         var steps = scheduler.Timesteps.Length;
-        var learned = config is DdpmConfig { VarianceType: VarianceType.Learned or VarianceType.LearnedRange };
+        var learned = config is DdpmConfig { VarianceType: VarianceType.Learned or VarianceType.LearnedRange }
+            or DpmSolverConfig { VarianceType: VarianceType.Learned or VarianceType.LearnedRange }
+            or DpmSolverSinglestepConfig { VarianceType: VarianceType.Learned or VarianceType.LearnedRange };
         var outputChannels = model.Channels(shape.Channels, learned);
         long[] shapes = [steps, .. start.Shape];
         long[] outputShapes = [steps, start.Shape[0], outputChannels, .. start.Shape[2..]];

@@ -1,0 +1,60 @@
+using ModelZoo.Networks.Metrics;
+
+namespace ModelZoo.Networks.Tests.Metrics;
+
+public sealed class TextMetricTests
+{
+    // Examples of Porter's paper and of NLTK's extensions.
+    [Theory]
+    [InlineData("caresses", "caress")]
+    [InlineData("ponies", "poni")]
+    [InlineData("ties", "tie")]
+    [InlineData("agreed", "agre")]
+    [InlineData("hopping", "hop")]
+    [InlineData("filing", "file")]
+    [InlineData("happy", "happi")]
+    [InlineData("relational", "relat")]
+    [InlineData("vietnamization", "vietnam")]
+    [InlineData("sky", "sky")]
+    [InlineData("dying", "die")]
+    [InlineData("adjustable", "adjust")]
+    [InlineData("controll", "control")]
+    public void Stem_KnownWords_AreTheirStems(string word, string stem) => Assert.Equal(stem, PorterStemmer.Stem(word));
+
+    [Theory]
+    [InlineData("kitten", "sitting", 3)]
+    [InlineData("", "abc", 3)]
+    [InlineData("abc", "", 3)]
+    [InlineData("abc", "abc", 0)]
+    public void Align_Characters_HasTheFewestErrors(string reference, string hypothesis, int errors)
+    {
+        var counts = Wer.Align(Wer.Characters(reference), Wer.Characters(hypothesis));
+        Assert.Equal(errors, counts.Substitutions + counts.Deletions + counts.Insertions);
+        Assert.Equal(reference.Length, counts.Hits + counts.Substitutions + counts.Deletions);
+        Assert.Equal(hypothesis.Length, counts.Hits + counts.Substitutions + counts.Insertions);
+    }
+
+    [Fact]
+    public void Ter_MovedPhrase_IsOneEdit()
+    {
+        Assert.Equal(1, Ter.Edits("d e f a b c".Split(' '), "a b c d e f".Split(' ')));
+        Assert.Equal(2, Ter.Edits("d e f a b x".Split(' '), "a b c d e f".Split(' ')));
+    }
+
+    [Fact]
+    public void Bleu_NoMatchOfAnOrder_IsSmoothed()
+    {
+        var bleu = new Bleu();
+        bleu.Add(["a", "b", "c", "d"], [["a", "b", "x", "d"]]);
+        Assert.Equal(0, bleu.Score("none").Value, 1e-12);
+        Assert.Equal(100 * Math.Pow(3.0 / 4 * 1.0 / 3 * (1.0 / 4) * (1.0 / 4), 0.25), bleu.Score("exp").Value, 1e-9);
+    }
+
+    [Fact]
+    public void Frechet_ShiftedCopy_IsTheSquaredShift()
+    {
+        var noise = Networks.Sampling.Noise.Normal(1, 50, 4);
+        var shifted = Contracts.Tensor.Create(Array.ConvertAll(noise.Span.ToArray(), x => x + 2), 50, 4);
+        Assert.Equal(16, FrechetDistance.Compute(FeatureStatistics.Of(noise), FeatureStatistics.Of(shifted)), 1e-4);
+    }
+}
