@@ -41,6 +41,7 @@ internal static class CommandLine
         root.Subcommands.Add(EvaluateCommand.Create(terminal));
         root.Subcommands.Add(VerifyCommand.Create(terminal));
         root.Subcommands.Add(ReplayCommand.Create(terminal));
+        root.Subcommands.Add(PluginsCommand.Create(terminal));
         root.Subcommands.Add(DoctorCommand.Create(terminal));
         ZooCommand.ShowExamples(root);
         return root;

@@ -57,6 +57,7 @@ internal sealed class PluginLifecycle(PluginCatalog catalog, ModelPool pool, Plu
     {
         await Task.WhenAll(pool.RetireAsync(plugin), plugin.DrainAsync()).ConfigureAwait(false);
         var context = plugin.Unload();
+        JsonCaches.Clear();
         for (var start = Environment.TickCount64; context.IsAlive && Environment.TickCount64 - start < settings.UnloadPatience.TotalMilliseconds;)
         {
             Collect();

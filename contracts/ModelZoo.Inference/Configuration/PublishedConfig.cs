@@ -1,5 +1,6 @@
 using System.Collections;
 using System.ComponentModel.DataAnnotations;
+using System.Reflection;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using System.Text.Json.Serialization;
@@ -137,13 +138,13 @@ public static class PublishedConfig
             return;
         }
 
-        var results = new List<ValidationResult>();
-        if (!Validator.TryValidateObject(value, new(value), results, validateAllProperties: true))
+        // Not by Validator, whose table of types would keep a plugin's load context for ever.
+        foreach (var property in type.Properties.Where(p => p.Get is not null))
         {
-            var member = results[0].MemberNames.FirstOrDefault();
-            var property = type.Properties.FirstOrDefault(p => (p.AttributeProvider as System.Reflection.MemberInfo)?.Name == member);
-            var what = results[0].ErrorMessage ?? "A value of the configuration is out of range.";
-            throw Invalid(file, Join(path, property?.Name ?? member ?? ""), what, null, property?.Get?.Invoke(value)?.ToString());
+            if (property.AttributeProvider is not MemberInfo member) continue;
+            var item = property.Get!(value);
+            if (member.GetCustomAttributes<ValidationAttribute>().FirstOrDefault(rule => !rule.IsValid(item)) is { } broken)
+                throw Invalid(file, Join(path, property.Name), broken.FormatErrorMessage(member.Name), null, item?.ToString());
         }
 
         foreach (var property in type.Properties.Where(p => p.Get is not null)) Validate(property.Get!(value), file, Join(path, property.Name));

@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using Microsoft.CodeAnalysis;
 using Microsoft.CodeAnalysis.CSharp;
 using ModelZoo.Conformance;
@@ -41,13 +42,22 @@ internal static class TestPlugins
         return Compile("ModelZoo.Contracts", sources, folder, References.Value.Where(reference => !reference.Display!.Contains("ModelZoo.", StringComparison.Ordinal)), Platform.AnyCpu);
     }
 
+    private static readonly ConcurrentDictionary<string, byte[]> Compiled = new();
+
     private static string Compile(string name, IEnumerable<string> sources, string folder, IEnumerable<MetadataReference> references, Platform platform)
     {
         Directory.CreateDirectory(folder);
         var path = Path.Combine(folder, name + ".dll");
-        var options = new CSharpCompilationOptions(OutputKind.DynamicallyLinkedLibrary, nullableContextOptions: NullableContextOptions.Enable, optimizationLevel: OptimizationLevel.Release, platform: platform, allowUnsafe: true);
-        var result = CSharpCompilation.Create(name, sources.Select(source => CSharpSyntaxTree.ParseText(source, new CSharpParseOptions(LanguageVersion.Preview))), references, options).Emit(path);
-        Assert.True(result.Success, string.Join('\n', result.Diagnostics.Where(diagnostic => diagnostic.Severity == DiagnosticSeverity.Error)));
+        File.WriteAllBytes(path, Compiled.GetOrAdd($"{name}|{platform}|{string.Join('|', references.Select(reference => reference.Display))}|{string.Concat(sources)}", _ => Emit(name, sources, references, platform)));
         return path;
+    }
+
+    private static byte[] Emit(string name, IEnumerable<string> sources, IEnumerable<MetadataReference> references, Platform platform)
+    {
+        using var assembly = new MemoryStream();
+        var options = new CSharpCompilationOptions(OutputKind.DynamicallyLinkedLibrary, nullableContextOptions: NullableContextOptions.Enable, optimizationLevel: OptimizationLevel.Release, platform: platform, allowUnsafe: true);
+        var result = CSharpCompilation.Create(name, sources.Select(source => CSharpSyntaxTree.ParseText(source, new CSharpParseOptions(LanguageVersion.Preview))), references, options).Emit(assembly);
+        Assert.True(result.Success, string.Join('\n', result.Diagnostics.Where(diagnostic => diagnostic.Severity == DiagnosticSeverity.Error)));
+        return assembly.ToArray();
     }
 }
