@@ -1,0 +1,16 @@
+using ModelZoo.Contracts;
+using ModelZoo.Plugins.Motion;
+
+[assembly: ModelPlugin(typeof(MotionPlugin))]
+
+namespace ModelZoo.Plugins.Motion;
+
+/// <summary>Human motion: tokenizers and text-to-motion generators.</summary>
+public sealed class MotionPlugin : IModelPlugin
+{
+    /// <inheritdoc/>
+    public IReadOnlyList<ModelArchitecture> Architectures => [MmmModel.Architecture, T2mGptModel.Architecture];
+
+    /// <inheritdoc/>
+    public IReadOnlyList<IMetric> Metrics => [LocalMpjpe.Metric];
+}

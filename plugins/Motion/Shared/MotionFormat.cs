@@ -1,0 +1,70 @@
+using ModelZoo.Contracts;
+using ModelZoo.Inference;
+
+namespace ModelZoo.Plugins.Motion;
+
+/// <summary>What the numbers of a model's motions mean.</summary>
+/// <param name="Features">Numbers of a frame: 263 of HumanML3D, 251 of KIT-ML.</param>
+/// <param name="Unit">Frames of a token.</param>
+/// <param name="VocabularySizes">Number of ids of each codebook.</param>
+/// <param name="Layout">(tokens) or (codebooks, tokens).</param>
+internal sealed record MotionFormat(int Features, int Unit, IReadOnlyList<int> VocabularySizes, TokenLayout Layout)
+{
+    /// <summary>Frames per second.</summary>
+    public double FrameRate => Features == 251 ? 12.5 : 20;
+
+    /// <summary>Name of the representation.</summary>
+    public string Representation => $"humanml3d-{Features}";
+
+    /// <summary>The motion's frames, (frames, features), without those at the end that fill no token.</summary>
+    /// <exception cref="MediaException">It is of another representation, or too short.</exception>
+    public Tensor<float> Frames(Contracts.Motion motion)
+    {
+        if (motion.Representation != Representation || motion.Features.Rank != 2 || motion.Features.Shape[1] != Features)
+            throw new MediaException(ErrorCodes.MediaUnsupported, "The model takes motions of another representation.") { Expected = $"{Representation}, (frames, {Features})", Found = $"{motion.Representation}, {motion.Features}" };
+        var frames = (int)motion.Features.Shape[0] / Unit * Unit;
+        if (frames == 0) throw new MediaException(ErrorCodes.MediaMalformed, "The motion is too short.") { Expected = $"at least {Unit} frames", Found = $"{motion.Features.Shape[0]}" };
+        return new(motion.Features.Memory[..(frames * Features)], [frames, Features]);
+    }
+}
+
+/// <summary>The data set's mean and deviation of each feature, published beside the weights as <c>mean.npy</c> and <c>std.npy</c>.</summary>
+internal sealed class MotionStatistics(float[] mean, float[] deviation)
+{
+    /// <summary>The statistics of a folder; null when it has none, as the parity cases, whose motions are normalised already.</summary>
+    public static MotionStatistics? Find(string folder)
+    {
+        foreach (var (mean, deviation) in new[] { ("mean.npy", "std.npy"), ("Mean.npy", "Std.npy"), (Path.Combine("meta", "mean.npy"), Path.Combine("meta", "std.npy")) })
+        {
+            if (File.Exists(Path.Combine(folder, mean))) return new(Read(Path.Combine(folder, mean)), Read(Path.Combine(folder, deviation)));
+        }
+
+        return null;
+    }
+
+    /// <summary>Mean of each feature.</summary>
+    public IReadOnlyList<float> Mean => mean;
+
+    /// <summary>Deviation of each feature.</summary>
+    public IReadOnlyList<float> Deviation => deviation;
+
+    /// <summary>Metres to the network's numbers.</summary>
+    public Tensor<float> Normalize(Tensor<float> motion) => Map(motion, (value, i) => (value - mean[i]) / deviation[i]);
+
+    /// <summary>The network's numbers to metres.</summary>
+    public Tensor<float> Denormalize(Tensor<float> motion) => Map(motion, (value, i) => value * deviation[i] + mean[i]);
+
+    private Tensor<float> Map(Tensor<float> motion, Func<float, int, float> map)
+    {
+        var result = Tensor.Zeros<float>(motion.Shape);
+        for (var i = 0; i < result.Length; i++) result.Span[i] = map(motion.Span[i], i % mean.Length);
+        return result;
+    }
+
+    private static float[] Read(string path) => NumpyFile.Read(path) switch
+    {
+        Tensor<float> single => single.Span.ToArray(),
+        Tensor<double> wide => Array.ConvertAll(wide.Span.ToArray(), value => (float)value),
+        var other => throw new CheckpointException(ErrorCodes.CheckpointMalformed, "The statistics are no decimal numbers.") { Where = path, Found = other.ToString() },
+    };
+}
