@@ -49,10 +49,12 @@ internal static class LfqAutoencoder
     }
 
     /// <summary>Code to picture. z (B, z, h, w) -> (B, 3, h f, w f). Stages: <c>decoder_mid</c>, <c>adaptive_norm</c>.</summary>
-    public static Value Decoder(Scope decoder, Value z, LfqAutoencoderConfig config)
+    public static Value Decoder(Scope decoder, Value z, LfqAutoencoderConfig config) => DecodeFrom(decoder, decoder["conv_in"].Conv(z, config.Ch * config.ChMult[^1], 3, padding: 1), z, config);
+
+    /// <summary>The decoder after its first convolution. h (B, width, h, w), code z (B, z, h, w) -> (B, 3, h f, w f).</summary>
+    public static Value DecodeFrom(Scope decoder, Value h, Value z, LfqAutoencoderConfig config)
     {
         var deepest = config.ChMult.Length - 1;
-        var h = decoder["conv_in"].Conv(z, config.Ch * config.ChMult[deepest], 3, padding: 1);
         for (var i = 0; i < config.NumResBlocks; i++) h = ResBlock(decoder["mid_block"][i], h, h.Shape[1].Size, config);
         decoder.Stage("decoder_mid", h);
         for (var level = deepest; level >= 0; level--)
@@ -84,7 +86,8 @@ internal static class LfqAutoencoder
     public static Value DepthToSpace(this Value x, long factor) =>
         x.Graph.Node(x.Path, "DepthToSpace", [x], x.Type, [x.Shape[0], x.Shape[1].Size / (factor * factor), x.Shape[2] * factor, x.Shape[3] * factor], ("blocksize", factor), ("mode", "DCR"));
 
-    private static Value ResBlock(Scope block, Value x, long outputs, LfqAutoencoderConfig config)
+    /// <summary>Two 3x3 convolutions without biases beside a shortcut. x (B, C, h, w) -> (B, outputs, h, w).</summary>
+    public static Value ResBlock(Scope block, Value x, long outputs, LfqAutoencoderConfig config)
     {
         var h = block["conv1"].Conv(Norm(block["norm1"], x, config).Silu(), outputs, 3, padding: 1, bias: false);
         h = block["conv2"].Conv(Norm(block["norm2"], h, config).Silu(), outputs, 3, padding: 1, bias: false);
