@@ -9,7 +9,7 @@ internal static class DemoPage
         h1 { margin-bottom: 0; } h2 { margin-top: 3rem; border-bottom: 1px solid var(--line); } .note { opacity: .75; font-size: 14px; }
         table { border-collapse: collapse; width: 100%; margin: 1rem 0; } th, td { text-align: left; padding: .4rem .6rem; border-bottom: 1px solid var(--line); vertical-align: middle; }
         svg { display: block; width: 100%; height: 48px; } svg path { stroke: var(--ink); stroke-width: 1; } audio { display: block; width: 100%; min-width: 220px; height: 32px; }
-        .tokens { width: 100%; margin-bottom: .3rem; } .pictures img { margin: 4px; image-rendering: pixelated; border: 1px solid var(--line); } .failed { color: #b91c1c; }
+        .tokens { width: 100%; margin-bottom: .3rem; } .pictures img { margin: 4px; image-rendering: pixelated; border: 1px solid var(--line); } .pictures figure { display: inline-block; margin: 6px 10px; text-align: center; } figcaption { font-size: 13px; opacity: .75; } .failed { color: #b91c1c; }
         """;
 
     /// <summary>The page.</summary>

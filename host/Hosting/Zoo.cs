@@ -59,6 +59,9 @@ internal static class Zoo
         .AddSingleton<ModelVerbs>()
         .AddSingleton<Evaluator>()
         .AddSingleton<IDemoStep>(provider => new CodecDemo(provider.GetRequiredService<ModelVerbs>(), provider.GetRequiredService<MediaFiles>(), provider.GetRequiredService<PluginCatalog>(), "speech/encodec.8khz", "samples/encodec-8khz/recordings"))
+        .AddSingleton<IDemoStep>(provider => new PictureDemo(provider.GetRequiredService<ModelVerbs>(), provider.GetRequiredService<MediaFiles>(), "image-tokenizers/titok.emoji", "samples/titok-emoji/pictures"))
+        .AddSingleton<IDemoStep>(provider => new TrajectoryDemo(provider.GetRequiredService<ModelVerbs>(), "diffusion-transformers/dit.digits", ["0", "1", "2", "3", "4", "5", "6", "7", "8", "9"]))
+        .AddSingleton<IDemoStep>(provider => new RecommendationDemo(provider.GetRequiredService<ModelVerbs>(), "recommenders/letter-tiger.instruments", "samples/letter-instruments/histories.inter.json"))
         .AddSingleton(new ParityLedger(Path.Combine(StateFolder, "parity.json")));
 
     /// <summary>The host's version.</summary>
