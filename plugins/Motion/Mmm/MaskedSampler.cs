@@ -28,6 +28,9 @@ internal sealed record MaskedSampling
     public int Pad => Codes + 1;
     /// <summary>Id to be predicted.</summary>
     public int Mask => Codes + 2;
+
+    /// <summary>What is seen: the caption, the tokens and the end. (rows, 1 + slots)</summary>
+    public Tensor<long> Keys() => Tensor.Create(Lengths.SelectMany(length => Enumerable.Range(0, Slots + 1).Select(i => i <= length + 1 ? 1L : 0)).ToArray(), Lengths.Length, Slots + 1);
 }
 
 /// <summary>A step of the sampler.</summary>

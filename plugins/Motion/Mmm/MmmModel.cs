@@ -151,7 +151,7 @@ public sealed class MmmModel : MotionModel, IGenerate<Contracts.Motion, MmmOptio
 
     private IAsyncEnumerable<MaskedStep> SampleAsync(MaskedSampling run, CaptionFeatures caption, CancellationToken cancel)
     {
-        var keys = Tensor.Create(run.Lengths.SelectMany(length => Enumerable.Range(0, run.Slots + 1).Select(i => i <= length + 1 ? 1L : 0)).ToArray(), run.Lengths.Length, run.Slots + 1);
+        var keys = run.Keys();
         return MaskedSampler.RunAsync(run, async ids => WithoutFirst((await LogitsAsync(ids, caption, keys, cancel).ConfigureAwait(false))["logits"]));
     }
 
@@ -222,7 +222,8 @@ public sealed class MmmModel : MotionModel, IGenerate<Contracts.Motion, MmmOptio
         return mask.ToRows().Select(row => (long[])[1, .. row]).ToArray().ToTensor();
     }
 
-    private static Tensor<float> WithoutFirst(Tensor<float> logits)
+    /// <summary>Scores (B, 1 + N, K) without those of the caption's place.</summary>
+    internal static Tensor<float> WithoutFirst(Tensor<float> logits)
     {
         var (rows, columns, width) = ((int)logits.Shape[0], (int)logits.Shape[1] - 1, (int)logits.Shape[2]);
         var rest = Tensor.Zeros<float>(rows, columns, width);
