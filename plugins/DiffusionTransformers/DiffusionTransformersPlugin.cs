@@ -1,19 +1,27 @@
 using ModelZoo.Contracts;
 using ModelZoo.Plugins.DiffusionTransformers;
+using ModelZoo.Plugins.DiffusionTransformers.Clear;
+using ModelZoo.Plugins.DiffusionTransformers.DeltaDiT;
 using ModelZoo.Plugins.DiffusionTransformers.DiT;
+using ModelZoo.Plugins.DiffusionTransformers.DiT4SR;
 using ModelZoo.Plugins.DiffusionTransformers.DiTMoE;
 using ModelZoo.Plugins.DiffusionTransformers.DyDiT;
 using ModelZoo.Plugins.DiffusionTransformers.FlexDiT;
 using ModelZoo.Plugins.DiffusionTransformers.Flux;
 using ModelZoo.Plugins.DiffusionTransformers.Haste;
+using ModelZoo.Plugins.DiffusionTransformers.InContextLora;
 using ModelZoo.Plugins.DiffusionTransformers.LightningDiT;
 using ModelZoo.Plugins.DiffusionTransformers.PixArt;
 using ModelZoo.Plugins.DiffusionTransformers.ProMoE;
+using ModelZoo.Plugins.DiffusionTransformers.Rae;
+using ModelZoo.Plugins.DiffusionTransformers.Rin;
 using ModelZoo.Plugins.DiffusionTransformers.Sana;
 using ModelZoo.Plugins.DiffusionTransformers.SD3;
 using ModelZoo.Plugins.DiffusionTransformers.Shared.Generation;
 using ModelZoo.Plugins.DiffusionTransformers.SiT;
+using ModelZoo.Plugins.DiffusionTransformers.TokenVerse;
 using ModelZoo.Plugins.DiffusionTransformers.UDiT;
+using ModelZoo.Plugins.DiffusionTransformers.UNet;
 
 [assembly: ModelPlugin(typeof(DiffusionTransformersPlugin))]
 
@@ -28,6 +36,7 @@ public sealed class DiffusionTransformersPlugin : IModelPlugin
         DiTModel.Architecture, SiTModel.Architecture, LightningDiTModel.Architecture, PixArtModel.Alpha, PixArtModel.Sigma, SanaModel.Architecture,
         UDiTModel.Architecture, DiTMoEModel.Architecture, SD3Model.Architecture, FluxModel.Architecture,
         FlexDiTModel.Architecture, DyDiTModel.Architecture, HasteModel.Architecture, ProMoEModel.Architecture,
+        UNetModel.Architecture, RaeModel.Architecture, RinModel.Architecture, DiT4SRModel.Architecture, ClearModel.Architecture, InContextLoraModel.Architecture, TokenVerseModel.Architecture, DeltaDiTModel.Architecture,
     ];
 
     /// <inheritdoc/>

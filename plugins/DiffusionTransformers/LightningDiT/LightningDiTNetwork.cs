@@ -35,43 +35,58 @@ internal static class LightningDiTNetwork
         var rope = config.UseRope ? Rope(dit["feat_rope"], tokens, width / config.NumHeads) : default;
 
         for (var i = 0; i < config.Depth; i++)
-            h = dit.Stage($"block_{i}", Block(dit, i, h, condition, rope, config));
+        {
+            var stage = $"block_{i}_attention";
+            h = dit.Stage($"block_{i}", Block(dit["blocks"][i], h, condition, rope, config.NumHeads, config, attention => dit.Stage(stage, attention)));
+        }
 
-        var final = dit["final_layer"];
-        var (shift, scale) = final["adaLN_modulation.1"].Linear(condition.Silu(), 2 * width).Chunk2();
-        var patches = final["linear"].Linear(Norm(final["norm_final"], h, config).Modulate(shift, scale), (long)config.PatchSize * config.PatchSize * config.OutChannels);
-        return dit.Stage("final_layer", patches).Unpatchify(config.PatchSize, config.Rows, config.Rows, config.OutChannels).Take(1, config.InChannels);
+        return Final(dit["final_layer"], dit, h, condition, (long)config.PatchSize * config.PatchSize * config.OutChannels, config)
+            .Unpatchify(config.PatchSize, config.Rows, config.Rows, config.OutChannels).Take(1, config.InChannels);
     }
 
-    private static Value Block(Scope dit, int i, Value h, Value condition, (Value, Value) rope, LightningDiTConfig config)
+    /// <summary>A block. h (B, N, D), condition (B, D) or one for each token (B, N, D).</summary>
+    public static Value Block(Scope block, Value h, Value condition, (Value, Value) rope, int heads, LightningDiTConfig config, Func<Value, Value>? seen = null)
     {
-        var block = dit["blocks"][i];
         var parts = block["adaLN_modulation"].Modulation(condition, config.WoShift ? 4 : 6);
         // Without shifts the parts are scale, gate, scale, gate.
         var (shift1, scale1, gate1, shift2, scale2, gate2) = config.WoShift ? (null, parts[0], parts[1], null, parts[2], parts[3]) : (parts[0], parts[1], parts[2], parts[3], parts[4], parts[5]);
-        var attention = Attention(block["attn"], Modulated(Norm(block["norm1"], h, config), shift1, scale1), rope, config);
-        h += dit.Stage($"block_{i}_attention", attention).Gated(gate1);
+        var attention = Attention(block["attn"], Modulated(Norm(block["norm1"], h, config), shift1, scale1), rope, heads, config);
+        h += (seen?.Invoke(attention) ?? attention).Gated(gate1);
         return h + Mlp(block["mlp"], Modulated(Norm(block["norm2"], h, config), shift2, scale2), config).Gated(gate2);
     }
 
-    private static Value Attention(Scope attn, Value x, (Value Cos, Value Sin) rope, LightningDiTConfig config)
+    /// <summary>The last norm, modulated, and the map to patches.</summary>
+    public static Value Final(Scope final, Scope dit, Value h, Value condition, long outputs, LightningDiTConfig config)
     {
-        var (heads, width) = (config.NumHeads, (long)config.HiddenSize);
+        var (shift, scale) = final["adaLN_modulation.1"].Linear(condition.Silu(), 2 * h.Shape[-1].Size).Chunk2();
+        return dit.Stage("final_layer", final["linear"].Linear(Modulated(Norm(final["norm_final"], h, config), shift, scale), outputs));
+    }
+
+    /// <summary>The stored angles of rotary positions, of which the buffers repeat each for both channels of a pair.</summary>
+    public static (Value Cos, Value Sin) Rope(Scope rope, long tokens, long width) => (rope.Weight("freqs_cos", tokens, width).Stride(1, 0, 2), rope.Weight("freqs_sin", tokens, width).Stride(1, 0, 2));
+
+    private static Value Attention(Scope attn, Value x, (Value Cos, Value Sin) rope, int heads, LightningDiTConfig config)
+    {
+        var width = x.Shape[-1].Size;
         var (q, k, v) = attn["qkv"].Qkv(x, width);
-        if (config.UseQknorm) (q, k) = (HeadNorm(attn["q_norm"], q, config), HeadNorm(attn["k_norm"], k, config));
+        if (config.UseQknorm) (q, k) = (HeadNorm(attn["q_norm"], q, heads, config), HeadNorm(attn["k_norm"], k, heads, config));
         if (config.UseRope) (q, k) = (q.Rotary(heads, rope.Cos, rope.Sin, interleaved: true), k.Rotary(heads, rope.Cos, rope.Sin, interleaved: true));
         return attn["proj"].Linear(AttentionLayers.Attention(q, k, v, new() { Heads = heads }), width);
     }
 
-    private static Value Mlp(Scope mlp, Value x, LightningDiTConfig config) =>
-        config.UseSwiglu ? mlp.SwiGlu(x, (long)(2 / 3.0 * config.MlpWidth)) : mlp.Mlp(x, config.MlpWidth, v => v.Gelu(Gelu.Tanh));
+    private static Value Mlp(Scope mlp, Value x, LightningDiTConfig config)
+    {
+        var hidden = (long)(x.Shape[-1].Size * config.MlpRatio);
+        return config.UseSwiglu ? mlp.SwiGlu(x, (long)(2 / 3.0 * hidden)) : mlp.Mlp(x, hidden, v => v.Gelu(Gelu.Tanh));
+    }
 
     private static Value Norm(Scope norm, Value x, LightningDiTConfig config) => config.UseRmsnorm ? norm.RmsNorm(x) : x.LayerNorm(1e-6);
 
-    private static Value HeadNorm(Scope norm, Value x, LightningDiTConfig config) => x.PerHead(config.NumHeads, head => config.UseRmsnorm ? norm.RmsNorm(head) : norm.LayerNorm(head));
+    private static Value HeadNorm(Scope norm, Value x, int heads, LightningDiTConfig config) => x.PerHead(heads, head => config.UseRmsnorm ? norm.RmsNorm(head) : norm.LayerNorm(head));
 
-    private static Value Modulated(Value x, Value? shift, Value scale) => shift is null ? x * (scale.Unsqueeze(1) + 1) : x.Modulate(shift, scale);
-
-    // The buffers repeat each angle for both channels of a pair.
-    private static (Value Cos, Value Sin) Rope(Scope rope, long tokens, long width) => (rope.Weight("freqs_cos", tokens, width).Stride(1, 0, 2), rope.Weight("freqs_sin", tokens, width).Stride(1, 0, 2));
+    private static Value Modulated(Value x, Value? shift, Value scale)
+    {
+        var scaled = x * ((scale.Rank == 3 ? scale : scale.Unsqueeze(1)) + 1);
+        return shift is null ? scaled : scaled + (shift.Rank == 3 ? shift : shift.Unsqueeze(1));
+    }
 }

@@ -43,6 +43,20 @@ public sealed record SD3Config
     internal int Outputs => OutChannels ?? InChannels;
 }
 
+/// <summary>What descendants change in the network; everything left out is as published.</summary>
+internal sealed record SD3Hooks
+{
+    /// <summary>A picture whose tokens follow the image's in its stream, by argument name, or null.</summary>
+    public string? Companion { get; init; }
+
+    /// <summary>Attention over both streams, or of the image's alone: scope, image, text or null, options, whether the text has further use.</summary>
+    public Func<Scope, Value, Value?, JointLayers.Options, bool, (Value Image, Value? Text)> Attention { get; init; } = (attn, image, text, options, further) =>
+        text is null ? (attn["to_out.0"].Linear(attn.StreamAttention(image, options), image.Shape[-1].Size), null) : attn.JointAttention(image, text, options, further);
+
+    /// <summary>The feed-forward block of the image's stream: scope and normalised tokens.</summary>
+    public Func<Scope, Value, Value> FeedForward { get; init; } = (ff, x) => ff.DiffusersFeedForward(x, "gelu-approximate");
+}
+
 /// <summary>MM-DiT: image and text in streams of their own that attend to each other (section 4).</summary>
 internal static class SD3Network
 {
@@ -50,29 +64,34 @@ internal static class SD3Network
     public static TextNetwork.Conditions Conditions(SD3Config config) => new(config.InChannels, config.JointAttentionDim, false, ("pooled_projections", config.PooledProjectionDim));
 
     /// <summary>Predicts the velocity (B, C, H, W).</summary>
-    public static Value Build(Scope model, TextNetwork.Inputs inputs, SD3Config config)
+    public static Value Build(Scope model, TextNetwork.Inputs inputs, SD3Config config, SD3Hooks? hooks = null)
     {
+        hooks ??= new();
         var (width, patch) = ((long)config.Width, config.PatchSize);
         var (rows, columns) = (inputs.Sample.Shape[2].Int / patch, inputs.Sample.Shape[3].Int / patch);
-        var image = model["pos_embed.proj"].PatchEmbed(inputs.Sample, width, patch) + Positions(model["pos_embed"], rows, columns, config);
-        model.Stage("patch_embed", image);                                                       // (B, N, D)
+        Value Embed(Value picture) => model["pos_embed.proj"].PatchEmbed(picture, width, patch) + Positions(model["pos_embed"], rows, columns, config);
+        var image = model.Stage("patch_embed", Embed(inputs.Sample));                            // (B, N, D)
+        var tokens = image.Shape[1];
+        if (hooks.Companion is not null) image = ValueShape.Concat(1, image, Embed(inputs.Pictures[hooks.Companion]));
         var time = model["time_text_embed.timestep_embedder"].DiffusersTimeMlp(inputs.Time.Sinusoid(256), width);
         var condition = model.Stage("time_text_embed", time + model["time_text_embed.text_embedder"].DiffusersTimeMlp(inputs.Vectors["pooled_projections"], width));
         var text = model.Stage("context_embedder", model["context_embedder"].Linear(inputs.Text, config.CaptionProjectionDim));  // (B, M, D)
 
         for (var i = 0; i < config.NumLayers; i++)
         {
-            (image, var read) = Block(model["transformer_blocks"][i], image, text, condition, i, config);
-            model.Stage($"block_{i}_image", image);
+            (image, var read) = Block(model, image, text, condition, i, config, hooks);
+            model.Stage($"block_{i}_image", image.Take(1, tokens));
+            if (hooks.Companion is not null) model.Stage($"block_{i}_lr", image.From(1, tokens));
             if (read is not null) text = model.Stage($"block_{i}_text", read);
         }
 
-        var patches = model["proj_out"].Linear(model["norm_out"].ContinuousNorm(image, condition), (long)patch * patch * config.Outputs);
+        var patches = model["proj_out"].Linear(model["norm_out"].ContinuousNorm(image.Take(1, tokens), condition), (long)patch * patch * config.Outputs);
         return patches.Unpatchify(patch, rows, columns, config.Outputs);
     }
 
-    private static (Value Image, Value? Text) Block(Scope block, Value image, Value text, Value condition, int i, SD3Config config)
+    private static (Value Image, Value? Text) Block(Scope model, Value image, Value text, Value condition, int i, SD3Config config, SD3Hooks hooks)
     {
+        var block = model["transformer_blocks"][i];
         var (dual, last) = (config.DualAttentionLayers.Contains(i), i == config.NumLayers - 1);
         var options = new JointLayers.Options(config.NumAttentionHeads, TextFirst: false, config.QkNorm is not null);
         var parts = block["norm1"].LinearModulation(condition, dual ? 9 : 6);                    // shift, scale, gate for each branch
@@ -80,10 +99,10 @@ internal static class SD3Network
         var normedText = textParts is null ? block["norm1_context"].ContinuousNorm(text, condition) : text.LayerNorm(1e-6).Modulate(textParts[0], textParts[1]);
         var normed = image.LayerNorm(1e-6);
 
-        var (seen, read) = block["attn"].JointAttention(normed.Modulate(parts[0], parts[1]), normedText, options, textOutput: !last);
+        var (seen, read) = hooks.Attention(block["attn"], normed.Modulate(parts[0], parts[1]), normedText, options, !last);
         image += seen.Gated(parts[2]);
-        if (dual) image += block["attn2.to_out.0"].Linear(block["attn2"].StreamAttention(normed.Modulate(parts[6], parts[7]), options), config.Width).Gated(parts[8]);
-        image = block["ff"].GatedFeedForward(image, parts[3], parts[4], parts[5]);
+        if (dual) image += hooks.Attention(block["attn2"], normed.Modulate(parts[6], parts[7]), null, options, false).Image.Gated(parts[8]);
+        image += model.Stage($"block_{i}_ff", hooks.FeedForward(block["ff"], image.LayerNorm(1e-6).Modulate(parts[3], parts[4]))).Gated(parts[5]);
         return textParts is null ? (image, null) : (image, block["ff_context"].GatedFeedForward(text + read!.Gated(textParts[2]), textParts[3], textParts[4], textParts[5]));
     }
 

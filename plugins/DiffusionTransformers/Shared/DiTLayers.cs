@@ -18,8 +18,8 @@ internal static class DiTLayers
         return scope["1"].Linear(c.Silu(), parts * width).Chunk(parts, -1);
     }
 
-    /// <summary>A gate (B, D) on a branch (B, N, D).</summary>
-    public static Value Gated(this Value branch, Value gate) => gate.Unsqueeze(1) * branch;
+    /// <summary>A gate (B, D), or one for each token (B, N, D), on a branch (B, N, D).</summary>
+    public static Value Gated(this Value branch, Value gate) => (gate.Rank == 3 ? gate : gate.Unsqueeze(1)) * branch;
 
     /// <summary>adaLN-Zero block, section 3.2: shift, scale and gate of both branches come from the condition. h (B, N, D), c (B, D).</summary>
     public static Value DiTBlock(this Scope block, Value h, Value c, long heads, long hidden)

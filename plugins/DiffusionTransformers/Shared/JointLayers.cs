@@ -10,8 +10,8 @@ internal static class JointLayers
     /// <param name="TextFirst">True when the text's tokens come before the image's.</param>
     /// <param name="Normed">True when queries and keys are normalised, head by head.</param>
     /// <param name="Turn">Rotary positions for queries and keys of all tokens, or null.</param>
-    /// <param name="Bias">Added to the scores, or null.</param>
-    public sealed record Options(long Heads, bool TextFirst, bool Normed, Func<Value, Value>? Turn = null, Value? Bias = null);
+    /// <param name="Attend">Attention where it is not the usual one: scope, queries, keys and values of all tokens; or null.</param>
+    public sealed record Options(long Heads, bool TextFirst, bool Normed, Func<Value, Value>? Turn = null, Func<Scope, Value, Value, Value, Value>? Attend = null);
 
     /// <summary>Attention over both streams, each with its own maps. image (B, N, D), text (B, M, D) -> the same; no text when it has no further use.</summary>
     public static (Value Image, Value? Text) JointAttention(this Scope attn, Value image, Value text, Options options, bool textOutput = true)
@@ -22,7 +22,7 @@ internal static class JointLayers
         Value Both(Value ofImage, Value ofText) => options.TextFirst ? ValueShape.Concat(1, ofText, ofImage) : ValueShape.Concat(1, ofImage, ofText);
         var (queries, keys) = (Both(q, tq), Both(k, tk));
         if (options.Turn is { } turn) (queries, keys) = (turn(queries), turn(keys));
-        var y = AttentionLayers.Attention(queries, keys, Both(v, tv), new() { Heads = options.Heads, Bias = options.Bias });
+        var y = attn.Attend(queries, keys, Both(v, tv), options);
         var (seen, read) = options.TextFirst ? (y.From(1, text.Shape[1]), y.Take(1, text.Shape[1])) : (y.Take(1, image.Shape[1]), y.From(1, image.Shape[1]));
         return (attn["to_out.0"].Linear(seen, width), textOutput ? attn["to_add_out"].Linear(read, width) : null);
     }
@@ -32,10 +32,10 @@ internal static class JointLayers
     {
         var (q, k, v) = attn.Projections(x, ["to_q", "to_k", "to_v"], ["norm_q", "norm_k"], options);
         if (options.Turn is { } turn) (q, k) = (turn(q), turn(k));
-        return AttentionLayers.Attention(q, k, v, new() { Heads = options.Heads, Bias = options.Bias });
+        return attn.Attend(q, k, v, options);
     }
 
-    /// <summary>Parts of a modulation from <c>linear</c>. condition (B, D) -> parts of (B, D).</summary>
+    /// <summary>Parts of a modulation from <c>linear</c>. condition (B, D), or (B, N, D) for each token -> parts of the same.</summary>
     public static Value[] LinearModulation(this Scope norm, Value condition, int parts) => norm["linear"].Linear(condition.Silu(), parts * condition.Shape[-1].Size).Chunk(parts, -1);
 
     /// <summary>The last norm: scale first, then shift.</summary>
@@ -47,7 +47,13 @@ internal static class JointLayers
 
     /// <summary>The second branch of a block: modulated norm, feed-forward, gate; x is added.</summary>
     public static Value GatedFeedForward(this Scope ff, Value x, Value shift, Value scale, Value gate) =>
-        x + ff.DiffusersFeedForward(x.LayerNorm(1e-6).Modulate(shift, scale), "gelu-approximate").Gated(gate);
+        x + ff.DiffusersFeedForward(x.NormModulate(shift, scale), "gelu-approximate").Gated(gate);
+
+    /// <summary>Layer norm, then (1 + scale) x + shift, with one shift and scale (B, D) for all tokens or one for each (B, N, D).</summary>
+    public static Value NormModulate(this Value x, Value shift, Value scale) => shift.Rank == 3 ? x.LayerNorm(1e-6) * (scale + 1) + shift : x.LayerNorm(1e-6).Modulate(shift, scale);
+
+    private static Value Attend(this Scope attn, Value q, Value k, Value v, Options options) =>
+        options.Attend is { } other ? other(attn, q, k, v) : AttentionLayers.Attention(q, k, v, new() { Heads = options.Heads });
 
     private static (Value Q, Value K, Value V) Projections(this Scope attn, Value x, string[] maps, string[] norms, Options options)
     {

@@ -30,10 +30,18 @@ internal sealed class TextNetwork : IDisposable
     /// <param name="Text">Width of the text's tokens.</param>
     /// <param name="Masked">True when padding of the text is masked.</param>
     /// <param name="Vectors">Further inputs (B, width) by argument name.</param>
-    public sealed record Conditions(long Channels, long Text, bool Masked, params IReadOnlyList<(string Name, long Width)> Vectors);
+    public sealed record Conditions(long Channels, long Text, bool Masked, params IReadOnlyList<(string Name, long Width)> Vectors)
+    {
+        /// <summary>Further pictures of the sample's extents, by argument name.</summary>
+        public IReadOnlyList<string> Pictures { get; init; } = [];
+    }
 
     /// <summary>The declared inputs by argument name.</summary>
-    public sealed record Inputs(Value Sample, Value Time, Value Text, Value? Mask, IReadOnlyDictionary<string, Value> Vectors);
+    public sealed record Inputs(Value Sample, Value Time, Value Text, Value? Mask, IReadOnlyDictionary<string, Value> Vectors)
+    {
+        /// <summary>Further pictures.</summary>
+        public required IReadOnlyDictionary<string, Value> Pictures { get; init; }
+    }
 
     /// <summary>The tensors that a network needs.</summary>
     public static IReadOnlyList<string> Inventory(Conditions conditions, long height, long width, Func<Scope, Inputs, Value> build) =>
@@ -46,6 +54,7 @@ internal sealed class TextNetwork : IDisposable
         var text = arguments.Tensor<float>("encoder_hidden_states");
         var mask = _conditions.Masked && arguments.Has("encoder_attention_mask") ? ClassNetwork.Times(arguments.Tensor("encoder_attention_mask")) : null;
         var vectors = _conditions.Vectors.ToDictionary(vector => vector.Name, vector => ClassNetwork.Times(arguments.Tensor(vector.Name)));
+        foreach (var picture in _conditions.Pictures) vectors[picture] = arguments.Tensor<float>(picture);
         return (await RunAsync(sample, ClassNetwork.Times(arguments.Tensor("timestep")), text, mask, vectors, cancel).ConfigureAwait(false)).ToResults();
     }
 
@@ -61,6 +70,7 @@ internal sealed class TextNetwork : IDisposable
         List<(string, Tensor)> inputs = [("hidden_states", sample), ("timestep", time), ("encoder_hidden_states", text)];
         if (_conditions.Masked) inputs.Add(("encoder_attention_mask", mask ?? Ones(text)));
         foreach (var (name, width) in _conditions.Vectors) inputs.Add((name, vectors[name].Reshape(sample.Shape[0], width)));
+        foreach (var picture in _conditions.Pictures) inputs.Add((picture, vectors[picture]));
         return _networks.RunAsync(sample.Shape[2], sample.Shape[3], cancel, [.. inputs]);
     }
 
@@ -77,7 +87,10 @@ internal sealed class TextNetwork : IDisposable
         var inputs = new Inputs(
             g.Input("hidden_states", [batch, conditions.Channels, height, width]), g.Input("timestep", [batch]), g.Input("encoder_hidden_states", [batch, tokens, conditions.Text]),
             conditions.Masked ? g.Input("encoder_attention_mask", [batch, tokens]) : null,
-            conditions.Vectors.ToDictionary(vector => vector.Name, vector => g.Input(vector.Name, [batch, vector.Width])));
+            conditions.Vectors.ToDictionary(vector => vector.Name, vector => g.Input(vector.Name, [batch, vector.Width])))
+        {
+            Pictures = conditions.Pictures.ToDictionary(picture => picture, picture => g.Input(picture, [batch, conditions.Channels, height, width])),
+        };
         g.Output(output, build(scope, inputs));
     }
 }

@@ -33,6 +33,19 @@ internal static class Weights
         return others.Length == 1 ? source with { Parts = [new(others[0])] } : source;
     }
 
+    /// <summary>The base weights of a folder that holds further files: the first part that the source names, or the folder's usual file.</summary>
+    public static Checkpoint Base(ModelSource source) =>
+        source.Parts.Count > 0 ? Checkpoint.Open(Path.Combine(source.RequireFolder(), source.Parts[0].File), source.Parts[0].Key) : Checkpoint.Open(source.RequireFolder());
+
+    /// <summary>The files beside the base weights: the other parts that the source names, or those of a pattern, in order of name.</summary>
+    /// <exception cref="CheckpointException">There is none.</exception>
+    public static IReadOnlyList<Checkpoint> Companions(ModelSource source, string pattern)
+    {
+        var folder = source.RequireFolder();
+        string[] files = source.Parts.Count > 0 ? [.. source.Parts.Skip(1).Select(part => Path.Combine(folder, part.File))] : [.. Directory.GetFiles(folder, pattern).Order(StringComparer.Ordinal)];
+        return files.Length > 0 ? [.. files.Select(file => Checkpoint.Open(file))] : throw new CheckpointException(ErrorCodes.CheckpointMissing, "The file that adapts the base model is not there.") { Where = folder, Expected = pattern };
+    }
+
     /// <summary>The folder of the transformer in a published pipeline (<c>transformer/</c> beside <c>vae/</c> and others), or the source itself.</summary>
     public static ModelSource Transformer(ModelSource source) =>
         Path.Combine(source.RequireFolder(), "transformer") is var folder && File.Exists(Path.Combine(folder, "config.json")) ? source with { Folder = folder } : source;

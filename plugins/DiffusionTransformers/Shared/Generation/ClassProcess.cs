@@ -12,6 +12,9 @@ namespace ModelZoo.Plugins.DiffusionTransformers.Shared.Generation;
 /// <param name="Guidance">The usual scale of guidance.</param>
 internal sealed record ClassProcess(bool IsFlow, Func<float, float> Time, float Sign, bool LearnedVariance, int GuidedChannels, int Steps, double Guidance)
 {
+    /// <summary>Shift of a flow's times towards the noise.</summary>
+    public double Shift { get; init; } = 1;
+
     /// <summary>DiT's: noise and perhaps variance, told the training step.</summary>
     public static ClassProcess Diffusion(bool learnedVariance, int channels) => new(false, t => t, 1, learnedVariance, channels, 50, 4);
 
@@ -24,7 +27,7 @@ internal sealed record ClassProcess(bool IsFlow, Func<float, float> Time, float 
     /// <summary>A scheduler at the start of a run.</summary>
     public IScheduler Scheduler(SchedulerKind kind, int steps)
     {
-        var scheduler = (IsFlow ? SchedulerChoice.Flow(kind) : SchedulerChoice.Diffusion(kind, LearnedVariance)).Create();
+        var scheduler = (IsFlow ? SchedulerChoice.Flow(kind, Shift) : SchedulerChoice.Diffusion(kind, LearnedVariance)).Create();
         scheduler.SetTimesteps(new(steps));
         return scheduler;
     }

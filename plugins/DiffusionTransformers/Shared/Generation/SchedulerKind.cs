@@ -38,12 +38,12 @@ internal static class SchedulerChoice
     };
 
     /// <summary>For straight flows, predicting the velocity.</summary>
-    public static ISchedulerConfig Flow(SchedulerKind kind) => kind switch
+    public static ISchedulerConfig Flow(SchedulerKind kind, double shift = 1) => kind switch
     {
-        SchedulerKind.Auto or SchedulerKind.Euler => new FlowMatchEulerConfig(),
-        SchedulerKind.Heun => new FlowMatchHeunConfig(),
-        SchedulerKind.DpmSolver => new DpmSolverConfig { UseFlowSigmas = true, PredictionType = PredictionType.FlowPrediction },
-        SchedulerKind.UniPc => new UniPcConfig { UseFlowSigmas = true, PredictionType = PredictionType.FlowPrediction },
+        SchedulerKind.Auto or SchedulerKind.Euler => new FlowMatchEulerConfig { Shift = shift },
+        SchedulerKind.Heun => new FlowMatchHeunConfig { Shift = shift },
+        SchedulerKind.DpmSolver => new DpmSolverConfig { UseFlowSigmas = true, FlowShift = shift, PredictionType = PredictionType.FlowPrediction },
+        SchedulerKind.UniPc => new UniPcConfig { UseFlowSigmas = true, FlowShift = shift, PredictionType = PredictionType.FlowPrediction },
         _ => throw Refused(kind),
     };
 

@@ -1,0 +1,119 @@
+// CLEAR: Conv-Like Linearization Revs Pre-Trained Diffusion Transformers Up. Liu, Tan, Wang. arXiv:2412.16112. github.com/Huage001/CLEAR
+// Published layout: diffusers FluxTransformer2DModel and, beside it, clear_local_*.safetensors, whose attention weights replace FLUX's. Deviations: the window is a mask on dense attention; the result is the same.
+using ModelZoo.Contracts;
+using ModelZoo.Inference;
+using ModelZoo.Networks;
+using ModelZoo.Plugins.DiffusionTransformers.Flux;
+using ModelZoo.Plugins.DiffusionTransformers.Shared;
+
+namespace ModelZoo.Plugins.DiffusionTransformers.Clear;
+
+/// <summary>How the window of CLEAR is set.</summary>
+/// <param name="Height">Rows of the picture's tokens.</param>
+/// <param name="Width">Columns.</param>
+/// <param name="Window">Radius: tokens nearer than that are seen.</param>
+/// <param name="Down">Factor by which all tokens are pooled besides; 1 for not.</param>
+/// <param name="Proportional">True when scores grow with the number of keys.</param>
+internal sealed record ClearWindow(int Height, int Width, int Window, int Down, bool Proportional)
+{
+    // The authors' code cuts the text off at this length before it pools; longer and shorter texts do not fit it.
+    private const long PooledTextLength = 512;
+
+    // Tokens of a picture of 1024 x 1024 and a text, on which FLUX was trained.
+    private const double TrainedLength = 64 * 64 + 512;
+
+    /// <summary>1 where a token of the picture sees another: (H W, H W).</summary>
+    public long[] Mask()
+    {
+        var count = Height * Width;
+        var mask = new long[count * count];
+        for (var q = 0; q < count; q++)
+        {
+            for (var k = 0; k < count; k++)
+            {
+                var (dy, dx) = (q / Width - k / Width, q % Width - k % Width);
+                mask[q * count + k] = dy * dy + dx * dx < Window * Window ? 1 : 0;
+            }
+        }
+
+        return mask;
+    }
+
+    /// <summary>Attention of FLUX's blocks: text sees all tokens, the picture's see the text, their window, and everything pooled.</summary>
+    public Value Attend(Scope attn, Value q, Value k, Value v, int heads)
+    {
+        var (g, total, image) = (q.Graph, q.Shape[1].Size, (long)Height * Width);
+        var words = total - image;
+        var pooled = Down > 1 ? image / (Down * Down) : 0;
+        var (mask, bias) = (Mask(), new float[total * (total + pooled)]);
+        for (var row = 0L; row < total; row++)
+        {
+            for (var column = 0L; column < total + pooled; column++)
+            {
+                var seen = row < words ? column < total : column < words || column >= total || mask[(row - words) * image + column - words] != 0;
+                bias[row * (total + pooled) + column] = seen ? 0 : AttentionLayers.Masked;
+            }
+        }
+
+        if (pooled > 0)
+        {
+            if (words != PooledTextLength) throw new OptionsException(ErrorCodes.OptionRange, "With pooled keys the text has one length.") { Where = "encoder_hidden_states", Expected = $"{PooledTextLength} tokens", Found = $"{words}" };
+            var weight = attn["processor"].Weight("spatial_weight", 1, 1, 1, Down, 1, Down, 1).Reshape(1, 1, Down, 1, Down, 1);
+            (k, v) = (ValueShape.Concat(1, k, Pool(k.From(1, words), weight)), ValueShape.Concat(1, v, Pool(v.From(1, words), weight)));
+        }
+
+        var width = q.Shape[-1].Size / heads;
+        var keys = Down > 1 ? 10.0 * total : total;
+        var scale = Proportional ? Math.Sqrt(Math.Log(keys, TrainedLength) / width) : 1 / Math.Sqrt(width);
+        return AttentionLayers.Attention(q, k, v, new() { Heads = heads, Scale = scale, Bias = g.Constant<float>(bias, 1, 1, total, total + pooled) });
+    }
+
+    private Value Pool(Value x, Value weight)
+    {
+        var cells = x.Reshape(x.Shape[0], Height / Down, Down, Width / Down, Down, x.Shape[2]) * weight;
+        return cells.Reduce("ReduceSum", [2, 4], keep: false).Flatten(1, 2);
+    }
+}
+
+/// <summary>CLEAR on FLUX.1.</summary>
+public static class ClearModel
+{
+    /// <summary>Card and opening.</summary>
+    public static ModelArchitecture Architecture { get; } = new(
+        new()
+        {
+            Id = "diffusion-transformers/clear",
+            Paper = "CLEAR: Conv-Like Linearization Revs Pre-Trained Diffusion Transformers Up",
+            ArXiv = "2412.16112",
+            Authors = ["Songhua Liu", "Zhenxiong Tan", "Xinchao Wang"],
+            Repository = "Huage001/CLEAR",
+            CodeLicense = "Apache-2.0",
+            Inputs = [Modality.Text],
+            Outputs = [Modality.Image],
+            Layouts = ["diffusers: FluxTransformer2DModel + clear_local_*.safetensors"],
+            Deviations = "The window is a mask on dense attention.",
+        },
+        OpenAsync);
+
+    private static ValueTask<IModel> OpenAsync(ModelSource source, CancellationToken cancel)
+    {
+        var config = PublishedConfig.Read<FluxConfig>(source.RequireFolder()).Value;
+        var adapters = Weights.Companions(source, "clear_*.safetensors");
+        return Weights.Guarded(Weights.Base(source), checkpoint =>
+        {
+            var context = NetworkContext.Of(source, adapters.Count > 0 ? new OverlaidTensors(checkpoint, adapters[0]) : checkpoint);
+            return new([checkpoint, .. adapters], [], (call, arguments, token) => call == "forward" ? ForwardAsync(context, config, arguments, token) : throw Calls.Unknown(call, "forward"));
+        });
+    }
+
+    private static async Task<CallResults> ForwardAsync(NetworkContext context, FluxConfig config, CallArguments arguments, CancellationToken cancel)
+    {
+        var window = new ClearWindow(
+            arguments.Literal<int>("height"), arguments.Literal<int>("width"), arguments.Literal<int>("window_size"), arguments.Literal("down_factor", 1), arguments.Literal("proportional_attention", false));
+        var hooks = new FluxHooks { Attend = (attn, q, k, v) => window.Attend(attn, q, k, v, config.NumAttentionHeads) };
+        var (tokens, words) = (arguments.Tensor("hidden_states").Shape[1], arguments.Tensor("encoder_hidden_states").Shape[1]);
+        using var flux = new FluxTransformer(context, config, _ => hooks, tokens, words, 10000 * arguments.Literal("ntk_factor", 1.0));
+        var results = await flux.ForwardAsync(arguments, cancel).ConfigureAwait(false);
+        return results.Add("image_window_mask", Tensor.Create(window.Mask(), tokens, tokens));
+    }
+}

@@ -1,0 +1,104 @@
+// High-Resolution Image Synthesis with Latent Diffusion Models. Rombach, Blattmann, Lorenz, Esser, Ommer. arXiv:2112.10752; SDXL: Podell et al. arXiv:2307.01952. github.com/CompVis/latent-diffusion
+// Published layout: diffusers UNet2DConditionModel of Stable Diffusion 1, 2 and XL. Deviations: none; blocks that only other models use (K, Attn, Simple, ImageProjection) are refused.
+using System.ComponentModel.DataAnnotations;
+using System.Text.Json;
+using ModelZoo.Contracts;
+
+namespace ModelZoo.Plugins.DiffusionTransformers.UNet;
+
+/// <summary>Keys of diffusers' UNet2DConditionModel.</summary>
+public sealed record UNetConfig
+{
+    /// <summary>Channels of the latent.</summary>
+    [Range(1, 4096)] public int InChannels { get; init; } = 4;
+    /// <summary>Channels predicted.</summary>
+    [Range(1, 4096)] public int OutChannels { get; init; } = 4;
+    /// <summary>True when the input is in 0..1 and the network wants -1..1.</summary>
+    public bool CenterInputSample { get; init; }
+    /// <summary>True when cosines come first.</summary>
+    public bool FlipSinToCos { get; init; } = true;
+    /// <summary>Shift of the sinusoids' spacing.</summary>
+    public double FreqShift { get; init; }
+    /// <summary>Kinds of the levels on the way down.</summary>
+    public string[] DownBlockTypes { get; init; } = ["CrossAttnDownBlock2D", "CrossAttnDownBlock2D", "CrossAttnDownBlock2D", "DownBlock2D"];
+    /// <summary>Kind of the middle.</summary>
+    [AllowedValues("UNetMidBlock2DCrossAttn", null)] public string? MidBlockType { get; init; } = "UNetMidBlock2DCrossAttn";
+    /// <summary>Kinds of the levels on the way up.</summary>
+    public string[] UpBlockTypes { get; init; } = ["UpBlock2D", "CrossAttnUpBlock2D", "CrossAttnUpBlock2D", "CrossAttnUpBlock2D"];
+    /// <summary>Width of each level.</summary>
+    [MinLength(1)] public int[] BlockOutChannels { get; init; } = [320, 640, 1280, 1280];
+    /// <summary>Residual blocks of a level on the way down, one number or one a level; one more on the way up.</summary>
+    public JsonElement LayersPerBlock { get; init; }
+    /// <summary>Padding of the convolutions that sample down.</summary>
+    public int DownsamplePadding { get; init; } = 1;
+    /// <summary>What residual sums of the middle are divided by.</summary>
+    public double MidBlockScaleFactor { get; init; } = 1;
+    /// <summary>Activation.</summary>
+    [AllowedValues("silu", "swish")] public string ActFn { get; init; } = "silu";
+    /// <summary>Groups of the group norms.</summary>
+    [Range(1, 1024)] public int NormNumGroups { get; init; } = 32;
+    /// <summary>Epsilon of the residual blocks' norms.</summary>
+    public double NormEps { get; init; } = 1e-5;
+    /// <summary>Width of the text's tokens, one number or one a level.</summary>
+    public JsonElement CrossAttentionDim { get; init; }
+    /// <summary>Transformer blocks of an attention layer, one number or one a level.</summary>
+    public JsonElement TransformerLayersPerBlock { get; init; }
+    /// <summary>The same on the way up, where it is not the reverse.</summary>
+    public JsonElement? ReverseTransformerLayersPerBlock { get; init; }
+    /// <summary>The NUMBER of heads, as the library once named it; one number or one a level.</summary>
+    public JsonElement AttentionHeadDim { get; init; }
+    /// <summary>Width of the text encoder's tokens where they are mapped first.</summary>
+    public int? EncoderHidDim { get; init; }
+    /// <summary>True when maps around transformer blocks are linear, not convolutions.</summary>
+    public bool UseLinearProjection { get; init; }
+    /// <summary>Further conditions: text_time is SDXL's.</summary>
+    [AllowedValues("text_time", null)] public string? AdditionEmbedType { get; init; }
+    /// <summary>Width of the sinusoids of each of SDXL's sizes.</summary>
+    public int? AdditionTimeEmbedDim { get; init; }
+    /// <summary>Width of SDXL's further conditions.</summary>
+    public int? ProjectionClassEmbeddingsInputDim { get; init; }
+    /// <summary>Number of classes, where there are any.</summary>
+    public int? NumClassEmbeds { get; init; }
+    /// <summary>How the time enters residual blocks.</summary>
+    [AllowedValues("default", "scale_shift")] public string ResnetTimeScaleShift { get; init; } = "default";
+    /// <summary>What residual sums are divided by.</summary>
+    public double ResnetOutScaleFactor { get; init; } = 1;
+    /// <summary>Width of the time's embedding; four times the first level's when left out.</summary>
+    public int? TimeEmbeddingDim { get; init; }
+    /// <summary>Only sinusoids are published.</summary>
+    [AllowedValues("positional")] public string TimeEmbeddingType { get; init; } = "positional";
+    /// <summary>Kernel of the first convolution.</summary>
+    [Range(1, 15)] public int ConvInKernel { get; init; } = 3;
+    /// <summary>Kernel of the last convolution.</summary>
+    [Range(1, 15)] public int ConvOutKernel { get; init; } = 3;
+    /// <summary>Height and width of the latent it was trained on.</summary>
+    public JsonElement? SampleSize { get; init; }
+    /// <summary>Not published for text to image.</summary>
+    [AllowedValues(false)] public bool DualCrossAttention { get; init; }
+    /// <summary>Not published for text to image.</summary>
+    [AllowedValues(false)] public bool ClassEmbeddingsConcat { get; init; }
+
+    internal int Levels => BlockOutChannels.Length;
+
+    internal int TimeWidth => TimeEmbeddingDim ?? 4 * BlockOutChannels[0];
+
+    internal int Heads(int level) => Of(AttentionHeadDim, level, 8);
+
+    internal int Layers(int level) => Of(LayersPerBlock, level, 2);
+
+    internal int Depth(int level) => Of(TransformerLayersPerBlock, level, 1);
+
+    // Counted from the deepest level.
+    internal int UpDepth(int place) => ReverseTransformerLayersPerBlock is { ValueKind: JsonValueKind.Array or JsonValueKind.Number } given ? Of(given, place, 1) : Depth(Levels - 1 - place);
+
+    internal int TextWidth => EncoderHidDim ?? Of(CrossAttentionDim, 0, 1280);
+
+    internal int ContextWidth => Of(CrossAttentionDim, 0, 1280);
+
+    private static int Of(JsonElement setting, int level, int otherwise) => setting.ValueKind switch
+    {
+        JsonValueKind.Number => setting.GetInt32(),
+        JsonValueKind.Array => setting[level].ValueKind == JsonValueKind.Number ? setting[level].GetInt32() : throw new ModelZooException(ErrorCodes.ConfigInvalid, "A level's setting is one number.") { Found = setting[level].GetRawText() },
+        _ => otherwise,
+    };
+}

@@ -1,0 +1,144 @@
+using ModelZoo.Contracts;
+using ModelZoo.Networks;
+using ModelZoo.Networks.Autoencoders;
+using ModelZoo.Plugins.DiffusionTransformers.Shared;
+
+namespace ModelZoo.Plugins.DiffusionTransformers.UNet;
+
+/// <summary>What methods that steer the network change in it; everything left out is as published.</summary>
+internal sealed record UNetHooks
+{
+    /// <summary>Attention of a transformer block: scope of <c>attn1</c> or <c>attn2</c>, normalised tokens, text or null for the tokens themselves, heads.</summary>
+    public Func<Scope, Value, Value?, long, Value> Attention { get; init; } = (attn, x, context, heads) => attn.DiffusersAttention(x, heads, context);
+
+    /// <summary>The whole transformer block, where it is not the published one: scope, tokens, text, heads, picture size.</summary>
+    public Func<Scope, Value, Value, long, (int Rows, int Columns), Value>? Block { get; init; }
+
+    /// <summary>What the middle gives (B, C, h, w).</summary>
+    public Func<Value, Value> Middle { get; init; } = h => h;
+
+    /// <summary>The text that a cross-attention layer sees: its number from the input on, and the text.</summary>
+    public Func<int, Value, Value> Context { get; init; } = (_, text) => text;
+}
+
+/// <summary>The U-Net of latent diffusion: residual blocks that see the time, transformer blocks that see the text, and skips from the way down to the way up.</summary>
+internal static class UNetNetwork
+{
+    /// <summary>Predicts noise (or velocity). sample (B, C, H, W), t (B), text (B, M, E); for SDXL pooled (B, P) and sizes (B, 6) -> (B, C, H, W).</summary>
+    public static Value Build(Scope unet, Value sample, Value t, Value text, UNetConfig config, Value? pooled = null, Value? sizes = null, UNetHooks? hooks = null)
+    {
+        var time = unet.Stage("time_embedding", unet["time_embedding"].DiffusersTimeMlp(Sinusoid(t, config.BlockOutChannels[0], config), config.TimeWidth));
+        if (config.AdditionEmbedType == "text_time") time += unet.Stage("add_embedding", unet["add_embedding"].DiffusersTimeMlp(Sizes(pooled!, sizes!, config), config.TimeWidth));
+        if (config.EncoderHidDim is not null) text = unet["encoder_hid_proj"].Linear(text, config.ContextWidth);
+        return new Builder(unet, time.Silu(), text, config, hooks ?? new()).Build(config.CenterInputSample ? sample * 2 - 1 : sample);
+    }
+
+    private static Value Sinusoid(Value t, long width, UNetConfig config) => t.Sinusoid(width, shift: config.FreqShift, cosinesFirst: config.FlipSinToCos);
+
+    // Each size by sinusoids, behind the pooled text.
+    private static Value Sizes(Value pooled, Value sizes, UNetConfig config)
+    {
+        var width = config.AdditionTimeEmbedDim ?? 256;
+        var each = Sinusoid(sizes.Reshape(-1), width, config).Reshape(sizes.Shape[0], sizes.Shape[1] * width);
+        return ValueShape.Concat(-1, pooled, each);
+    }
+
+    private sealed class Builder(Scope unet, Value time, Value text, UNetConfig config, UNetHooks hooks)
+    {
+        private readonly Stack<Value> _skips = new();
+        private int _crossAttentions;
+
+        public Value Build(Value sample)
+        {
+            var h = unet.Stage("conv_in", unet["conv_in"].Conv(sample, config.BlockOutChannels[0], config.ConvInKernel, padding: config.ConvInKernel / 2));
+            _skips.Push(h);
+            for (var level = 0; level < config.Levels; level++) h = unet.Stage($"down_{level}", Down(level, h));
+            if (config.MidBlockType is not null) h = Middle(h);
+            h = hooks.Middle(unet.Stage("mid", h));
+            for (var place = 0; place < config.Levels; place++) h = unet.Stage($"up_{place}", Up(place, h));
+            return unet["conv_out"].Conv(Norm(unet["conv_norm_out"], h).Silu(), config.OutChannels, config.ConvOutKernel, padding: config.ConvOutKernel / 2);
+        }
+
+        private Value Down(int level, Value h)
+        {
+            var (block, width, attends) = (unet["down_blocks"][level], config.BlockOutChannels[level], Attends(config.DownBlockTypes[level], "CrossAttnDownBlock2D", "DownBlock2D"));
+            for (var i = 0; i < config.Layers(level); i++)
+            {
+                h = Residual(block["resnets"][i], h, width, config.ResnetOutScaleFactor);
+                if (attends) h = Transformer(block["attentions"][i], h, config.Heads(level), config.Depth(level));
+                _skips.Push(h);
+            }
+
+            if (level == config.Levels - 1) return h;
+            var padding = config.DownsamplePadding;
+            h = padding == 0 ? block["downsamplers.0.conv"].Downsample(h, width) : block["downsamplers.0.conv"].Conv(h, width, 3, stride: 2, padding: padding);
+            _skips.Push(h);
+            return h;
+        }
+
+        private Value Middle(Value h)
+        {
+            var (block, deepest) = (unet["mid_block"], config.Levels - 1);
+            h = Residual(block["resnets.0"], h, h.Shape[1].Size, config.MidBlockScaleFactor);
+            h = Transformer(block["attentions.0"], h, config.Heads(deepest), config.Depth(deepest));
+            return Residual(block["resnets.1"], h, h.Shape[1].Size, config.MidBlockScaleFactor);
+        }
+
+        private Value Up(int place, Value h)
+        {
+            var level = config.Levels - 1 - place;
+            var (block, width, attends) = (unet["up_blocks"][place], config.BlockOutChannels[level], Attends(config.UpBlockTypes[place], "CrossAttnUpBlock2D", "UpBlock2D"));
+            for (var i = 0; i <= config.Layers(level); i++)
+            {
+                h = Residual(block["resnets"][i], ValueShape.Concat(1, h, _skips.Pop()), width, config.ResnetOutScaleFactor);
+                if (attends) h = Transformer(block["attentions"][i], h, config.Heads(level), config.UpDepth(place));
+            }
+
+            if (level == 0) return h;
+            // To the size of the next skip, which is odd where the picture is no multiple.
+            var next = _skips.Peek();
+            return block["upsamplers.0.conv"].Conv(h.Interpolate(Interpolation.Nearest, [next.Shape[2], next.Shape[3]]), width, 3, padding: 1);
+        }
+
+        private Value Residual(Scope block, Value x, long width, double divisor)
+        {
+            var h = block["conv1"].Conv(Norm(block["norm1"], x).Silu(), width, 3, padding: 1);
+            if (config.ResnetTimeScaleShift == "scale_shift")
+            {
+                var (scale, shift) = block["time_emb_proj"].Linear(time, 2 * width).Unsqueeze(2, 3).Chunk2(1);
+                h = Norm(block["norm2"], h) * (scale + 1) + shift;
+            }
+            else
+            {
+                h = Norm(block["norm2"], h + block["time_emb_proj"].Linear(time, width).Unsqueeze(2, 3));
+            }
+
+            h = block["conv2"].Conv(h.Silu(), width, 3, padding: 1);
+            var sum = (x.Shape[1] == width ? x : block["conv_shortcut"].Conv(x, width, 1)) + h;
+            return divisor == 1 ? sum : sum / divisor;
+        }
+
+        private Value Transformer(Scope layer, Value x, long heads, int depth)
+        {
+            var width = x.Shape[1].Size;
+            var h = layer["norm"].GroupNorm(x, config.NormNumGroups, 1e-6);
+            h = config.UseLinearProjection ? layer["proj_in"].Linear(h.Flatten(2).Swap(1, 2), width) : layer["proj_in"].Conv(h, width, 1).Flatten(2).Swap(1, 2);  // (B, N, C)
+            for (var i = 0; i < depth; i++) h = Block(layer["transformer_blocks"][i], h, heads, (x.Shape[2].Int, x.Shape[3].Int));
+            h = config.UseLinearProjection ? layer["proj_out"].Linear(h, width).Swap(1, 2).Reshape([.. x.Shape]) : layer["proj_out"].Conv(h.Swap(1, 2).Reshape([.. x.Shape]), width, 1);
+            return h + x;
+        }
+
+        private Value Block(Scope block, Value h, long heads, (int, int) size)
+        {
+            var context = hooks.Context(_crossAttentions++, text);
+            if (hooks.Block is { } other) return other(block, h, context, heads, size);
+            h += hooks.Attention(block["attn1"], block["norm1"].LayerNorm(h), null, heads);
+            h += hooks.Attention(block["attn2"], block["norm2"].LayerNorm(h), context, heads);
+            return h + block["ff"].DiffusersFeedForward(block["norm3"].LayerNorm(h), "geglu");
+        }
+
+        private Value Norm(Scope norm, Value x) => norm.GroupNorm(x, config.NormNumGroups, config.NormEps);
+
+        private static bool Attends(string type, string yes, string no) => type == yes || (type == no ? false : throw new ModelZooException(ErrorCodes.ConfigInvalid, "The network has a block that is not published for text to image.") { Expected = $"{yes}, {no}", Found = type });
+    }
+}
