@@ -16,12 +16,15 @@ public sealed class PipelineTokenizer : Tokenizer
 {
     private readonly IReadOnlyList<AddedToken> _addedTokens;
     private readonly AddedVocabulary _added;
+    private readonly Lazy<ByteLevelShortcut?> _shortcut;
+    private readonly Pool<IdBuffer> _buffers = new();
 
     /// <summary>A pipeline of components.</summary>
     public PipelineTokenizer(TokenizerModel model, IReadOnlyList<AddedToken>? addedTokens = null, Normalizer? normalizer = null)
     {
         (Model, Normalizer, _addedTokens) = (model, normalizer, addedTokens ?? []);
         _added = new(_addedTokens, model.Vocabulary, normalizer);
+        _shortcut = new(() => ByteLevelShortcut.TryMake(Model, Normalizer, PreTokenizer));
     }
 
     /// <summary>The model.</summary>
@@ -104,8 +107,32 @@ public sealed class PipelineTokenizer : Tokenizer
     }
 
     /// <inheritdoc/>
-    public override int[] EncodeToIds(ReadOnlySpan<char> text, bool addSpecialTokens = false) =>
-        [.. Encode(text.ToString(), options: new() { AddSpecialTokens = addSpecialTokens, NoTruncation = true, NoPadding = true }).Ids];
+    public override int[] EncodeToIds(ReadOnlySpan<char> text, bool addSpecialTokens = false)
+    {
+        if (!addSpecialTokens || PostProcessor is null)
+        {
+            var output = _buffers.Rent();
+            var taken = TryEncodeShort(text, output);
+            int[] ids = taken ? output.ToArray() : [];
+            output.Clear();
+            _buffers.Return(output);
+            if (taken) return ids;
+        }
+
+        return [.. Encode(text.ToString(), options: new() { AddSpecialTokens = addSpecialTokens, NoTruncation = true, NoPadding = true }).Ids];
+    }
+
+    /// <inheritdoc/>
+    public override int CountTokens(ReadOnlySpan<char> text, bool addSpecialTokens = false)
+    {
+        var output = _buffers.Rent();
+        var taken = TryEncodeShort(text, output);
+        var count = output.Count;
+        output.Clear();
+        _buffers.Return(output);
+        if (!taken) return EncodeToIds(text, addSpecialTokens).Length;
+        return count + (addSpecialTokens ? PostProcessor?.AddedTokens(false) ?? 0 : 0);
+    }
 
     /// <inheritdoc/>
     public override IReadOnlyList<EncodedToken> EncodeToTokens(string text, bool addSpecialTokens = false)
@@ -145,10 +172,21 @@ public sealed class PipelineTokenizer : Tokenizer
     private TokenEncoding EncodePart(string text, int type, int? word, EncodeOptions options)
     {
         var pieces = _added.Extract(Encoding.UTF8.GetBytes(text), Normalizer, options.EncodeSpecialTokens);
-        PreTokenizer?.Apply(pieces);
-        var random = Model is BpeModel { IsRandom: true } bpe ? new DropoutDraws(options.Seed, bpe.Options.Dropout!.Value) : null;
         var result = new TokenEncoding();
         var offsets = new OffsetMap(pieces.Original, options.Offsets);
+        if (_shortcut.Value is { } shortcut)
+        {
+            foreach (var piece in pieces.Pieces)
+            {
+                if (piece.Tokens is null) AddShort(shortcut, piece.Text, type, word, offsets, result);
+                else Add(piece, piece.Tokens, word ?? NextWord(result), type, offsets, result);
+            }
+
+            return result;
+        }
+
+        PreTokenizer?.Apply(pieces);
+        var random = Model is BpeModel { IsRandom: true } bpe ? new DropoutDraws(options.Seed, bpe.Options.Dropout!.Value) : null;
         var tokens = new List<PieceToken>();
         for (var i = 0; i < pieces.Pieces.Count; i++)
         {
@@ -157,14 +195,70 @@ public sealed class PipelineTokenizer : Tokenizer
             if (piece.Tokens is not null) tokens.AddRange(piece.Tokens);
             else if (random is not null) ((BpeModel)Model).Tokenize(piece.Text.Bytes, tokens, random.Next);
             else Model.Tokenize(piece.Text.Bytes, tokens);
-            foreach (var token in tokens)
-            {
-                var (start, end) = piece.Text.ToOriginal(token.Start, token.End);
-                result.Add(token.Id, token.Text ?? Model.Vocabulary.TextOf(token.Id) ?? "", offsets.Convert(start, end), word ?? i, type);
-            }
+            Add(piece, tokens, word ?? i, type, offsets, result);
         }
 
         return result;
+    }
+
+    private void Add(Piece piece, List<PieceToken> tokens, int word, int type, OffsetMap offsets, TokenEncoding result)
+    {
+        foreach (var token in tokens)
+        {
+            var (start, end) = piece.Text.ToOriginal(token.Start, token.End);
+            result.Add(token.Id, token.Text ?? Model.Vocabulary.TextOf(token.Id) ?? "", offsets.Convert(start, end), word, type);
+        }
+    }
+
+    private void AddShort(ByteLevelShortcut shortcut, AlignedText text, int type, int? word, OffsetMap offsets, TokenEncoding result)
+    {
+        using var utf8 = new Utf8Buffer(text.Bytes);
+        var ids = _buffers.Rent();
+        var ends = new List<(int End, int Ids)>();
+        shortcut.Encode(utf8.From(0), utf8.Length, ids, ends);
+        var firstWord = NextWord(result);
+        var (start, index) = (0, 0);
+        for (var piece = 0; piece < ends.Count; piece++)
+        {
+            for (; index < ends[piece].Ids; index++)
+            {
+                var id = ids.Span[index];
+                var end = start + shortcut.LengthOf(id);
+                var (first, last) = text.ToOriginal(start, end);
+                result.Add(id, Model.Vocabulary.TextOf(id)!, offsets.Convert(first, last), word ?? firstWord + piece, type);
+                start = end;
+            }
+        }
+
+        ids.Clear();
+        _buffers.Return(ids);
+    }
+
+    private static int NextWord(TokenEncoding encoding) => encoding.Count == 0 ? 0 : encoding.WordIds[^1]!.Value + 1;
+
+    private bool TryEncodeShort(ReadOnlySpan<char> text, IdBuffer output)
+    {
+        if (_shortcut.Value is not { } shortcut) return false;
+        using var utf8 = new Utf8Buffer(text);
+        if (shortcut.TakesRaw(utf8.Span) && _added.CannotMatch(utf8.Span))
+        {
+            shortcut.Encode(utf8.From(0), utf8.Length, output);
+            return true;
+        }
+
+        foreach (var piece in _added.Extract(utf8.Span.ToArray(), Normalizer, encodeSpecialTokens: false).Pieces)
+        {
+            if (piece.Tokens is not null)
+            {
+                foreach (var token in piece.Tokens) output.Add(token.Id);
+                continue;
+            }
+
+            using var stretch = new Utf8Buffer(piece.Text.Bytes);
+            shortcut.Encode(stretch.From(0), stretch.Length, output);
+        }
+
+        return true;
     }
 
     internal IReadOnlyList<AddedToken> AddedTokenList => _addedTokens;

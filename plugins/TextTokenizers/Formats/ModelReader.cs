@@ -28,7 +28,7 @@ internal static class ModelReader
     private static string Guess(JsonCursor model) =>
         !model.Find("merges").IsNull ? "BPE" : model["vocab"].IsArray ? "Unigram" : !model.Find("continuing_subword_prefix").IsNull ? "WordPiece" : "WordLevel";
 
-    private static TokenTable ReadVocabulary(JsonCursor vocabulary)
+    public static TokenTable ReadVocabulary(JsonCursor vocabulary)
     {
         if (vocabulary.Element.ValueKind != JsonValueKind.Object) throw vocabulary.Wrong("an object of token to id");
         var table = new TokenTable(vocabulary.Element.GetRawText().Length / 16);

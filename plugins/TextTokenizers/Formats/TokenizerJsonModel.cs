@@ -19,11 +19,11 @@ internal static class TokenizerJsonModel
             CodeLicense = "Apache-2.0",
             Inputs = [Modality.Text],
             Outputs = [Modality.Tokens],
-            Layouts = ["tokenizer.json"],
+            Layouts = ["tokenizer.json", "vocab.json + merges.txt (GPT-2)", "vocab.txt (BERT)", "tokenizer_config.json and special_tokens_map.json beside the last two"],
         },
         (source, _) =>
         {
-            var tokenizer = TokenizerJson.Load(PathOf(source));
+            var tokenizer = source.Parts.Count > 0 ? TokenizerJson.Load(PathOf(source)) : TokenizerFolder.Open(source.RequireFolder());
             return ValueTask.FromResult<IModel>(new TextTokenizerModel(source, tokenizer, Calls(tokenizer)));
         });
 

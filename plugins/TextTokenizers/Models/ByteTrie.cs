@@ -3,10 +3,13 @@ using System.Runtime.CompilerServices;
 
 namespace ModelZoo.Plugins.TextTokenizers.Models;
 
-/// <summary>Byte strings with values, walked byte by byte. The edges of all nodes share one hash table; those of the root are an array.</summary>
+/// <summary>Byte strings with values, walked byte by byte. The edges of all nodes share one hash table; those of the first two levels are arrays.</summary>
 internal sealed class ByteTrie
 {
+    private const int Large = 4096;
+
     private readonly int[] _root = new int[256];
+    private int[]? _second; // children of the root's children, once the trie is large
     private ulong[] _edges = new ulong[1024]; // (parent << 8 | byte) << 32 | child; 0: free
     private int[] _values = new int[512];
     private int _shift = 64 - 10;
@@ -22,11 +25,12 @@ internal sealed class ByteTrie
     public void Add(ReadOnlySpan<byte> key, int value)
     {
         if (key.IsEmpty) return;
-        var node = Root;
+        var (node, depth) = (Root, 0);
         foreach (var b in key)
         {
             var child = Child(node, b);
             if (child == 0) child = AddEdge(node, b);
+            if (++depth == 2 && _second is not null) _second[key[0] << 8 | b] = child;
             node = child;
         }
 
@@ -55,15 +59,20 @@ internal sealed class ByteTrie
     /// <summary>Length of the longest string that starts the text, or 0.</summary>
     public int Longest(ReadOnlySpan<byte> text, out int value)
     {
-        var (node, length) = (Root, 0);
         value = -1;
-        for (var i = 0; i < text.Length; i++)
+        if (text.IsEmpty) return 0;
+        var node = _root[text[0]];
+        var length = 0;
+        for (var i = 1; node != 0; i++)
         {
-            node = Child(node, text[i]);
-            if (node == 0) break;
-            if (_values[node] == 0) continue;
-            value = _values[node] - 1;
-            length = i + 1;
+            if (_values[node] != 0)
+            {
+                value = _values[node] - 1;
+                length = i;
+            }
+
+            if (i == text.Length) break;
+            node = i == 1 && _second is not null ? _second[text[0] << 8 | text[1]] : Child(node, text[i]);
         }
 
         return length;
@@ -72,6 +81,7 @@ internal sealed class ByteTrie
     private int AddEdge(int node, byte label)
     {
         var child = ++Nodes;
+        if (child == Large) FillSecond();
         if (child >= 1 << 24) throw new FormatException("the vocabulary is too large");
         if (child >= _values.Length) Array.Resize(ref _values, _values.Length * 2);
         if (node == Root)
@@ -83,6 +93,15 @@ internal sealed class ByteTrie
         if (++_count * 2 > _edges.Length) Grow();
         Insert((ulong)((uint)node << 8 | label) << 32 | (uint)child);
         return child;
+    }
+
+    private void FillSecond()
+    {
+        _second = new int[0x10000];
+        for (var pair = 0; pair < _second.Length; pair++)
+        {
+            if (_root[pair >> 8] is > 0 and var first) _second[pair] = Child(first, (byte)pair);
+        }
     }
 
     private void Insert(ulong edge)

@@ -34,7 +34,7 @@ internal sealed class EncodeScratch
     public bool[] DeadEnds = [];
 
     /// <summary>Answers of <see cref="PairBacktracker"/>: pair, and whether it holds, in the lowest bit.</summary>
-    public readonly ulong[] Pairs = new ulong[1 << 14];
+    public readonly ulong[] Pairs = new ulong[1 << 15];
 
     /// <summary>The slot of a piece, if it is kept.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

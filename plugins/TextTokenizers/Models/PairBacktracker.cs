@@ -110,7 +110,7 @@ internal sealed class PairBacktracker
     private bool IsPair(int left, int right, EncodeScratch scratch)
     {
         var pair = (ulong)(uint)left << 32 | (ulong)(uint)right << 1;
-        ref var slot = ref scratch.Pairs[(int)(pair * 0x9E3779B97F4A7C15UL >> 50)];
+        ref var slot = ref scratch.Pairs[(int)(pair * 0x9E3779B97F4A7C15UL >> 49)];
         if ((slot & ~1UL) == pair + 2) return (slot & 1) != 0;
         var holds = ComputePair(left, right);
         slot = pair + 2 | (holds ? 1UL : 0);

@@ -24,6 +24,7 @@ public sealed class TokenTable
     private Slot[] _slots;
     private byte[] _bytes;
     private long[] _places = []; // by id: offset << 24 | length + 1; 0 when the id has no token
+    private string?[] _texts = [];
     private int _used;
     private int _shift;
 
@@ -62,6 +63,7 @@ public sealed class TokenTable
         }
 
         slot.Id = id;
+        _texts = [];
         SetPlace(id, place, token.Length);
         IdLimit = Math.Max(IdLimit, id + 1);
         LongestToken = Math.Max(LongestToken, token.Length);
@@ -111,7 +113,15 @@ public sealed class TokenTable
     public bool Contains(int id) => (uint)id < (uint)_places.Length ? _places[id] != 0 : _distant.ContainsKey(id);
 
     /// <summary>The token of an id as text; null for ids without one.</summary>
-    public string? TextOf(int id) => Contains(id) ? Encoding.UTF8.GetString(BytesOf(id)) : null;
+    public string? TextOf(int id)
+    {
+        if (!Contains(id)) return null;
+        if ((uint)id >= (uint)_places.Length) return Encoding.UTF8.GetString(BytesOf(id));
+        // Made when first asked for; two threads may make the same.
+        var texts = _texts;
+        if (texts.Length < _places.Length) _texts = texts = new string?[_places.Length];
+        return texts[id] ??= Encoding.UTF8.GetString(BytesOf(id));
+    }
 
     /// <summary>All ids that have a token, in order.</summary>
     public IEnumerable<int> Ids

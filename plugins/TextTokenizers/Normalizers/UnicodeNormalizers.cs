@@ -13,7 +13,7 @@ public sealed class UnicodeFormNormalizer : Normalizer
 
     internal NormalizationForm Form => _form;
 
-    internal override AlignedText Apply(AlignedText text) => text.IsAscii ? text : text.Transform(UnicodeNormalization.Legacy.Normalize(text.ToCodePoints(), _form));
+    internal override AlignedText Apply(AlignedText text) => text.IsAscii || (_form == NormalizationForm.Nfc && UnicodeNormalization.Legacy.IsSurelyNfc(text.Bytes)) ? text : text.Transform(UnicodeNormalization.Legacy.Normalize(text.ToCodePoints(), _form));
 
     internal override void Write(Utf8JsonWriter writer) => writer.WriteString("type", _form.ToString().ToUpperInvariant());
 }

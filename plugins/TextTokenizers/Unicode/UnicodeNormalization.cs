@@ -28,6 +28,7 @@ internal sealed class UnicodeNormalization
     private readonly Dictionary<int, int[]> _compatible = [];
     private readonly Dictionary<(int, int), int> _composites = [];
     private readonly Dictionary<int, byte> _classes = [];
+    private readonly Lazy<ulong[]> _inert;
 
     /// <summary>Unicode 9.0.</summary>
     public static UnicodeNormalization Legacy => LegacyTables.Value;
@@ -37,6 +38,7 @@ internal sealed class UnicodeNormalization
 
     private UnicodeNormalization(bool legacy)
     {
+        _inert = new(MakeInert);
         foreach (var line in UnicodeResource.Read("normalization"))
         {
             if (legacy && line[0].EndsWith('+')) continue;
@@ -56,11 +58,39 @@ internal sealed class UnicodeNormalization
         }
     }
 
+    /// <summary>Whether NFC leaves a text as it is, as far as its code points tell one by one; false when that takes a closer look.</summary>
+    public bool IsSurelyNfc(ReadOnlySpan<byte> utf8)
+    {
+        for (var i = 0; i < utf8.Length;)
+        {
+            var c = CodePoints.Decode(utf8, i, out var length);
+            if (c >= 0x300 && (c >= 0x10000 || (_inert.Value[c >> 6] >> c & 1) == 0)) return false;
+            i += length;
+        }
+
+        return true;
+    }
+
     /// <summary>The changes that make <paramref name="form"/> of a text.</summary>
     public List<Change> Normalize(IReadOnlyList<int> text, NormalizationForm form)
     {
         var decomposed = Decompose(text, form is NormalizationForm.Nfkd or NormalizationForm.Nfkc);
         return form is NormalizationForm.Nfd or NormalizationForm.Nfkd ? decomposed : Compose(decomposed);
+    }
+
+    // Code points of the basic plane that NFC keeps and that join nothing before them.
+    private ulong[] MakeInert()
+    {
+        var seconds = _composites.Keys.Select(pair => pair.Item2).ToHashSet();
+        var result = new ulong[0x10000 / 64];
+        for (var c = 0; c < 0x10000; c++)
+        {
+            var joins = Class(c) != 0 || seconds.Contains(c) || c is >= VBase and <= TBase + TCount;
+            var kept = !_canonical.ContainsKey(c) || Normalize([c], NormalizationForm.Nfc) is [var only] && only.CodePoint == c;
+            if (!joins && kept) result[c >> 6] |= 1UL << c;
+        }
+
+        return result;
     }
 
     private byte Class(int c) => c < 0x300 ? (byte)0 : _classes.GetValueOrDefault(c);
