@@ -21,11 +21,16 @@ public sealed class Graph
     /// <summary>An empty graph.</summary>
     /// <param name="name">Its name, for messages.</param>
     /// <param name="stages">True when marked stages become outputs.</param>
-    public Graph(string name, bool stages = false)
+    /// <param name="device">What it is built for; layers choose operators by it. Null is the processor.</param>
+    public Graph(string name, bool stages = false, Device? device = null)
     {
         _definition = new() { Name = name };
         _stages = stages;
+        Device = device ?? Device.Cpu;
     }
+
+    /// <summary>What the graph is built for.</summary>
+    public Device Device { get; }
 
     /// <summary>The graph's name.</summary>
     public string Name => _definition.Name;

@@ -19,7 +19,7 @@ public sealed class Network : IDisposable
     /// <exception cref="GraphException">Shapes do not fit; the message names the node's path.</exception>
     public static Network Build(NetworkContext context, string name, Action<Scope> build)
     {
-        var graph = new Graph(name, context.Stages);
+        var graph = new Graph(name, context.Stages, context.Session.Device);
         var requests = new WeightRequests();
         build(Scope.Root(graph, context.Weights, requests));
         requests.ThrowIfAny(context.Weights);

@@ -1,4 +1,5 @@
 using ModelZoo.Contracts;
+using ModelZoo.Inference;
 
 namespace ModelZoo.Networks;
 
@@ -63,7 +64,12 @@ public static class ValueMath
     public static Value LeakyRelu(this Value x, double slope) => x.Unary("LeakyRelu", ("alpha", (float)slope));
 
     /// <summary>x where positive, else alpha (e^x - 1).</summary>
-    public static Value Elu(this Value x, double alpha = 1) => x.Unary("Elu", ("alpha", (float)alpha));
+    public static Value Elu(this Value x, double alpha = 1)
+    {
+        if (!OnCpu(x)) return x.Unary("Elu", ("alpha", (float)alpha));
+        var below = (1 - x.Exp()).Relu();
+        return x.Relu() - (alpha == 1 ? below : below * alpha);
+    }
 
     /// <summary>x sigmoid(x), also called swish.</summary>
     public static Value Silu(this Value x) => x.Unary("com.microsoft:QuickGelu", ("alpha", 1f));
@@ -78,7 +84,14 @@ public static class ValueMath
     public static Value Softplus(this Value x) => x.Unary("Softplus");
 
     /// <summary>x tanh(softplus(x)).</summary>
-    public static Value Mish(this Value x) => x.Unary("Mish");
+    public static Value Mish(this Value x)
+    {
+        if (!OnCpu(x)) return x.Unary("Mish");
+        // tanh(log(1 + e)) = n / (n + 2) with n = e (e + 2), which is 1 long before x = 20.
+        var e = x.Min(x.Graph.Scalar(x.Type, 20)).Exp();
+        var n = e * (e + 2);
+        return x * (n / (n + 2));
+    }
 
     /// <summary>x squared.</summary>
     public static Value Square(this Value x) => x * x;
@@ -134,6 +147,9 @@ public static class ValueMath
     /// <summary>The same numbers in another type.</summary>
     public static Value Cast(this Value x, ElementType type) =>
         x.Type == type ? x : x.Graph.Node(x.Path, "Cast", [x], type, x.Shape, ("to", OnnxType(type)));
+
+    // The processor's kernels of some activations are scalar: exponentials and products of vectors are several times as fast.
+    private static bool OnCpu(Value x) => x.Graph.Device.Kind == DeviceKind.Cpu;
 
     internal static long OnnxType(ElementType type) => type switch
     {

@@ -4,7 +4,11 @@ namespace ModelZoo.Networks.Quantizers;
 /// <param name="Projected">Its input in the space of the codebook, before any normalisation: (B, N, D').</param>
 /// <param name="Codes">Ids, int64, one for each place of the input; with one more axis where several codebooks or levels are used.</param>
 /// <param name="Quantized">The input's nearest codes in the input's own layout.</param>
-public sealed record Quantization(Value Projected, Value Codes, Value Quantized);
+public sealed record Quantization(Value Projected, Value Codes, Value Quantized)
+{
+    /// <summary>What each level of a residual quantizer gave, in the space of the codebook: (levels, B, .., D'); null where there are no levels.</summary>
+    public Value? AllCodes { get; init; }
+}
 
 /// <summary>Nearest rows of a codebook, and layouts of what is quantized.</summary>
 public static class Codebook
@@ -25,6 +29,9 @@ public static class Codebook
     // (B, N, D) -> the layout that ToSequence took.
     internal static Value FromSequence(this Value y, Shape layout, bool channelsFirst) =>
         channelsFirst ? y.Swap(1, 2).Reshape([y.Shape[0], y.Shape[2], .. layout[2..]]) : y.Reshape([.. layout[..^1], y.Shape[2]]);
+
+    // (B, N, D) -> channels last in the layout's places.
+    internal static Value PlacesFromSequence(this Value y, Shape layout, bool channelsFirst) => y.Reshape([layout[0], .. channelsFirst ? layout[2..] : layout[1..^1], y.Shape[2]]);
 
     // (B, N) or (B, N, C) -> one id, or C, for each place of that layout.
     internal static Value IdsFromSequence(this Value ids, Shape layout, bool channelsFirst) =>

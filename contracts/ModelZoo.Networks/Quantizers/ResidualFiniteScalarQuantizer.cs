@@ -38,7 +38,7 @@ public static class ResidualFiniteScalarQuantizer
         }
 
         Value? sum = null;
-        List<Value> ids = [];
+        List<Value> ids = [], codes = [];
         for (var level = 0; level < config.NumQuantizers; level++)
         {
             var scale = Scale(g, config, level);
@@ -47,10 +47,11 @@ public static class ResidualFiniteScalarQuantizer
             var code = digits * scale;
             residual -= code;
             sum = sum is null ? code : sum + code;
+            codes.Add(code.PlacesFromSequence(x.Shape, config.IsChannelFirst));
         }
 
         var all = ValueShape.Stack(-1, [.. ids]).IdsFromSequence(x.Shape, config.IsChannelFirst);
-        return new(projected, config.IsChannelFirst ? all.ChannelsFirst() : all, ProjectOut(rfsq, sum!, config).FromSequence(x.Shape, config.IsChannelFirst));
+        return new(projected, config.IsChannelFirst ? all.ChannelsFirst() : all, ProjectOut(rfsq, sum!, config).FromSequence(x.Shape, config.IsChannelFirst)) { AllCodes = ValueShape.Stack(0, [.. codes]) };
     }
 
     /// <summary>What ids stand for; -1 is a level left out. ids (B, .., levels) -> (B, .., D).</summary>

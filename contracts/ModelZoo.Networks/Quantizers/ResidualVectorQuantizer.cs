@@ -58,33 +58,39 @@ public static class ResidualVectorQuantizer
         var projected = config.CodeWidth == config.Dim ? rows : rvq["project_in"].Linear(rows, config.CodeWidth);
         var residual = projected;                                                                                                // (B, N, D')
         Value? sum = null;
-        List<Value> ids = [];
+        List<Value> ids = [], codes = [];
         foreach (var (level, size) in config.CodebookSizes.Index())
         {
             var (id, code) = Level(rvq, residual, sum, level, size, config);
             residual -= code;
             sum = sum is null ? code : sum + code;
             ids.Add(id);
+            codes.Add(code.PlacesFromSequence(x.Shape, config.AcceptImageFmap));
         }
 
-        return new(projected, ValueShape.Stack(-1, [.. ids]).IdsFromSequence(x.Shape, config.AcceptImageFmap), ProjectOut(rvq, sum!, config).FromSequence(x.Shape, config.AcceptImageFmap));
+        return new(projected, ValueShape.Stack(-1, [.. ids]).IdsFromSequence(x.Shape, config.AcceptImageFmap), ProjectOut(rvq, sum!, config).FromSequence(x.Shape, config.AcceptImageFmap))
+        { AllCodes = ValueShape.Stack(0, [.. codes]) };
     }
 
     /// <summary>What ids stand for; -1 is a level left out. ids (B, .., levels) -> (B, .., D).</summary>
-    public static Value Decode(Scope rvq, Value ids, ResidualVectorQuantizerConfig config)
+    public static Value Decode(Scope rvq, Value ids, ResidualVectorQuantizerConfig config) => ProjectOut(rvq, Lookup(rvq, ids, config).Aggregate((a, b) => a + b), config);
+
+    /// <summary>What the ids of each level stand for, in the space of the codebook; -1 is a level left out, zeros. ids (B, .., levels) -> (B, .., D') for each level.</summary>
+    public static IReadOnlyList<Value> Lookup(Scope rvq, Value ids, ResidualVectorQuantizerConfig config)
     {
         Value? sum = null;
+        List<Value> codes = [];
         foreach (var (level, size) in config.CodebookSizes.Index())
         {
             var id = ids.At(-1, level);
             var present = id.GreaterOrEqual(id.Graph.Constant([0L])).Cast(Contracts.ElementType.Float32).Unsqueeze(-1);
             var known = id.Max(id.Graph.Constant([0L]));
-            var code = level > 0 && config.ImplicitNeuralCodebook ? PickRow(Implicit(rvq, level, size, sum!, config), known) : Table(rvq, level, size, config).Gather(known);
-            code *= present;
+            var code = (level > 0 && config.ImplicitNeuralCodebook ? PickRow(Implicit(rvq, level, size, sum!, config), known) : Table(rvq, level, size, config).Gather(known)) * present;
             sum = sum is null ? code : sum + code;
+            codes.Add(code);
         }
 
-        return ProjectOut(rvq, sum!, config);
+        return codes;
     }
 
     private static (Value Id, Value Code) Level(Scope rvq, Value residual, Value? sum, int level, long size, ResidualVectorQuantizerConfig config)

@@ -9,6 +9,9 @@ namespace ModelZoo.Plugins.Components.Parts;
 /// <summary>The quantizers of lucidrains/vector-quantize-pytorch as models of their own.</summary>
 internal static class Quantizers
 {
+    // Arguments of `forward` that change nothing once training is over, or whose result is always there.
+    private static readonly string[] TrainingOptions = ["return_all_codes", "freeze_codebook", "sample_codebook_temp", "inv_temperature", "return_loss_breakdown", "rand_quantize_dropout_fixed_seed"];
+
     private const string Reference = "github.com/lucidrains/vector-quantize-pytorch";
 
     public static IReadOnlyList<ModelArchitecture> Architectures { get; } =
@@ -37,10 +40,15 @@ internal static class Quantizers
                 scope.Graph.Output("projected", result.Projected);
                 scope.Graph.Output("codes", result.Codes);
                 scope.Graph.Output("quantized", result.Quantized);
+                if (result.AllCodes is not null) scope.Graph.Output("all_codes", result.AllCodes);
             }));
             var calls = new Dictionary<string, PartCall>
             {
-                ["forward"] = async (arguments, cancel) => Masked(arguments, await RunAsync(forward, arguments, "x", cancel).ConfigureAwait(false)),
+                ["forward"] = async (arguments, cancel) =>
+                {
+                    foreach (var option in TrainingOptions) arguments.Has(option);
+                    return Masked(arguments, await RunAsync(forward, arguments, "x", cancel).ConfigureAwait(false));
+                },
             };
             if (decode is null) return new NetworkPart(checkpoint, calls, forward);
             var reverse = new NetworkCache<Layout>(layout => Network.Build(context, name, scope =>

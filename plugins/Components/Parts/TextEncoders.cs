@@ -20,16 +20,24 @@ internal static class TextEncoders
 
     private static NetworkPart ClipTextPart(ModelSource source, Checkpoint checkpoint)
     {
-        var config = PublishedConfig.Read<ClipTextConfig>(source.RequireFolder()).Value;
-        var network = Network.Build(NetworkContext.Of(source, checkpoint), "clip text encoder", scope =>
+        // A whole CLIP model has the settings of its text encoder in a section.
+        var section = PublishedConfig.ReadJson(source.RequireFolder()).ContainsKey("text_config") ? "text_config" : null;
+        var config = PublishedConfig.Read<ClipTextConfig>(source.RequireFolder(), section).Value;
+        var networks = new NetworkCache<bool>(masked => Network.Build(NetworkContext.Of(source, checkpoint), "clip text encoder", scope =>
         {
-            var text = ClipText.Encode(scope, scope.Graph.Input("input_ids", ElementType.Int64, [Batch, Length]), config);
+            var ids = scope.Graph.Input("input_ids", ElementType.Int64, [Batch, Length]);
+            var text = ClipText.Encode(scope, ids, config, masked ? scope.Graph.Input("attention_mask", ElementType.Int64, [Batch, Length]) : null);
             scope.Graph.Output("last_hidden_state", text.LastHiddenState);
             scope.Graph.Output("penultimate", text.Penultimate);
             scope.Graph.Output("pooler_output", text.Pooled);
             if (scope.Has("text_projection.weight")) scope.Graph.Output("text_embeds", ClipText.Project(scope, text.Pooled, config.ProjectionDim));
-        });
-        return Encoder(checkpoint, network, "input_ids");
+        }));
+        return new(checkpoint, new Dictionary<string, PartCall>
+        {
+            ["encode"] = (arguments, cancel) => arguments.Has("attention_mask")
+                ? NetworkPart.Forward(networks[true], "input_ids", "attention_mask")(arguments, cancel)
+                : NetworkPart.Forward(networks[false], "input_ids")(arguments, cancel),
+        }, networks);
     }
 
     private static NetworkPart T5Part(ModelSource source, Checkpoint checkpoint)
@@ -41,16 +49,27 @@ internal static class TextEncoders
     private static NetworkPart Gemma2Part(ModelSource source, Checkpoint checkpoint)
     {
         var config = PublishedConfig.Read<Gemma2Config>(source.RequireFolder()).Value;
-        return Masked(source, checkpoint, "gemma 2", (scope, ids, mask) => Gemma2.Encode(scope["model"], ids, config, mask).LastHiddenState);
+        return Masked(source, checkpoint, "gemma 2", (scope, ids, mask) => Gemma2.Encode(scope["model"].Exists ? scope["model"] : scope, ids, config, mask).LastHiddenState);
     }
 
     private static NetworkPart Masked(ModelSource source, Checkpoint checkpoint, string name, Func<Scope, Value, Value, Value> encode)
     {
         var network = Network.Build(NetworkContext.Of(source, checkpoint), name, scope => scope.Graph.Output("last_hidden_state",
             encode(scope, scope.Graph.Input("input_ids", ElementType.Int64, [Batch, Length]), scope.Graph.Input("attention_mask", ElementType.Int64, [Batch, Length]))));
-        return Encoder(checkpoint, network, "input_ids", "attention_mask");
+        return new(checkpoint, new Dictionary<string, PartCall>
+        {
+            ["encode"] = async (arguments, cancel) =>
+            {
+                var ids = arguments.Tensor("input_ids");
+                return (await network.RunAsync(cancel, ("input_ids", ids), ("attention_mask", arguments.FindTensor<long>("attention_mask") ?? Ones(ids.Shape))).ConfigureAwait(false)).ToResults();
+            },
+        }, network);
     }
 
-    private static NetworkPart Encoder(Checkpoint checkpoint, Network network, params string[] inputs) =>
-        new(checkpoint, new Dictionary<string, PartCall> { ["encode"] = NetworkPart.Forward(network, inputs) }, network);
+    private static Tensor<long> Ones(ReadOnlySpan<long> shape)
+    {
+        var ones = Tensor.Zeros<long>(shape);
+        ones.Span.Fill(1);
+        return ones;
+    }
 }
