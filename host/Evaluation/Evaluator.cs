@@ -23,12 +23,12 @@ internal sealed class Evaluator(ModelVerbs verbs, PluginCatalog catalog, MediaFi
     public async Task<EvaluationReport> EvaluateAsync(
         ModelRequest request, string data, IReadOnlyList<string>? metrics, int? limit, JsonObject options, ulong seed, Action<int, int?> progress, CancellationToken cancel)
     {
-        var (takes, defaults) = await verbs.InspectAsync(request, static (lease, _) =>
+        var (takes, defaults, own) = await verbs.InspectAsync(request, static (lease, _) =>
         {
             var evaluator = lease.Model.Get<IEvaluate>();
-            return Task.FromResult((evaluator.Evaluates, evaluator.DefaultMetrics));
+            return Task.FromResult((evaluator.Evaluates, evaluator.DefaultMetrics, lease.Resident.Plugin));
         }, cancel).ConfigureAwait(false);
-        var chosen = (metrics ?? defaults).Select(Metric).ToList();
+        var chosen = (metrics ?? defaults).Select(name => Metric(name, own)).ToList();
         var reader = Reader(data, takes);
         var total = reader.Count(data) is { } count ? Math.Min(count, limit ?? int.MaxValue) : limit;
 
@@ -46,9 +46,10 @@ internal sealed class Evaluator(ModelVerbs verbs, PluginCatalog catalog, MediaFi
         return new(result.Model, new(data, reader.Name, digest.Examples, digest.ToString()), seed, options, [.. groups.Keys], measured, result.Provenance, result.Elapsed);
     }
 
-    private IMetric Metric(string name)
+    // Of several plugins that bring a metric of that name, the model's own knows best what its observations hold.
+    private IMetric Metric(string name, LoadedPlugin own)
     {
-        var known = catalog.Ready.SelectMany(plugin => plugin.Plugin.Metrics).ToList();
+        var known = catalog.Ready.OrderBy(plugin => plugin == own).SelectMany(plugin => plugin.Plugin.Metrics).ToList();
         return known.LastOrDefault(metric => metric.Name == name) ?? throw new ModelZooException(ErrorCodes.MetricUnknown, $"There is no metric '{name}'.")
         {
             Expected = known.Count == 0 ? "none is loaded" : string.Join(", ", known.Select(metric => metric.Name).Distinct().Order()),

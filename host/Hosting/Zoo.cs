@@ -48,6 +48,7 @@ internal static class Zoo
         .AddSingleton(TimeProvider.System)
         .AddSingleton<ModelResolver>()
         .AddSingleton<ModelPool>()
+        .AddHostedService<ModelWarmer>()
         .AddSingleton<ModelMeter>()
         .AddSingleton<ProvenanceSource>()
         .AddSingleton<MediaFiles>()

@@ -1,0 +1,24 @@
+using ModelZoo.Contracts;
+using ModelZoo.Host.Manifest;
+
+namespace ModelZoo.Host.Models;
+
+/// <summary>Opens the models that the manifest calls warm when the host starts; one that fails is logged, and is tried again when it is asked for.</summary>
+internal sealed class ModelWarmer(HostManifest manifest, ModelPool pool, ILogger<ModelWarmer> log) : BackgroundService
+{
+    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
+    {
+        foreach (var id in manifest.Models.Where(pair => pair.Value.Warm).Select(pair => pair.Key))
+        {
+            try
+            {
+                (await pool.AcquireAsync(new(id), stoppingToken).ConfigureAwait(false)).Dispose();
+                log.LogInformation("{Model} is open", id);
+            }
+            catch (ModelZooException error)
+            {
+                log.LogError("{Model} could not be opened: {Reason}", id, error.Message);
+            }
+        }
+    }
+}
