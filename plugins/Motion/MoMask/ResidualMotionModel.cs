@@ -105,7 +105,7 @@ public abstract class ResidualMotionModel : MotionModel
         Tensor.Create(lengths.SelectMany(length => Enumerable.Range(0, heading + slots).Select(i => i < heading + length ? 0 : AttentionLayers.Masked)).ToArray(), lengths.Length, 1, 1, heading + slots);
 
     /// <summary>What both papers guide with: unconditional scores + (conditional - unconditional) scale.</summary>
-    private protected static Tensor<float> Guide(Tensor<float> conditional, Tensor<float> unconditional, float scale)
+    internal static Tensor<float> Guide(Tensor<float> conditional, Tensor<float> unconditional, float scale)
     {
         var result = Tensor.Zeros<float>(conditional.Shape);
         for (var i = 0; i < result.Length; i++) result.Span[i] = unconditional.Span[i] + (conditional.Span[i] - unconditional.Span[i]) * scale;

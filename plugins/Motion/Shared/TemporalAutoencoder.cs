@@ -32,20 +32,26 @@ public abstract record TokenizerArgs
     public int Features => Dataname == "kit" ? 251 : 263;
 
     /// <summary>Frames of a token.</summary>
-    public int Unit => (int)Math.Pow(StrideT, DownT);
+    public virtual int Unit => (int)Math.Pow(StrideT, DownT);
 
-    internal TemporalLayout Layout => new(Width, DownT, StrideT, Depth, DilationGrowthRate, VqAct, VqNorm);
+    internal virtual TemporalLayout Layout => new(Width, DownT, StrideT, Depth, DilationGrowthRate, VqAct, VqNorm);
 }
 
 /// <summary>The convolutions of one direction.</summary>
 /// <param name="Width">Their width.</param>
 /// <param name="Levels">Number of strides.</param>
-/// <param name="Stride">Stride of the encoder at each level; 1 keeps the frame rate in both directions.</param>
+/// <param name="Stride">Stride of the encoder at each level.</param>
 /// <param name="Depth">Residual blocks at each level.</param>
 /// <param name="Growth">Factor from one block's dilation to the next.</param>
 /// <param name="Activation">Activation of the residual blocks.</param>
 /// <param name="Norm">LN, GN, BN, or null.</param>
-internal sealed record TemporalLayout(int Width, int Levels, int Stride, int Depth, int Growth, string Activation = "relu", string? Norm = null);
+internal sealed record TemporalLayout(int Width, int Levels, int Stride, int Depth, int Growth, string Activation = "relu", string? Norm = null)
+{
+    /// <summary>True when both directions keep the frame rate.</summary>
+    public bool KeepsRate { get; init; }
+    /// <summary>True when the encoder does not look ahead; its padding layers are counted among the published modules.</summary>
+    public bool Causal { get; init; }
+}
 
 /// <summary>The convolutional VQ-VAE over frames that text-to-motion models have in common since T2M-GPT. Scopes are the authors'.</summary>
 internal static class TemporalAutoencoder
@@ -54,15 +60,18 @@ internal static class TemporalAutoencoder
     public static Value Encode(Scope encoder, Value motion, TemporalLayout layout, long latent)
     {
         var model = encoder["model"];
-        var x = encoder.Stage("encoder_conv_in", model[0].Conv(motion.Swap(1, 2), layout.Width, kernel: 3, padding: 1)).Relu();
+        var pad = layout.Causal ? 1 : 0;
+        Value Same(Scope conv, Value h, long width) => layout.Causal ? conv.CausalConv(h, width, kernel: 3) : conv.Conv(h, width, kernel: 3, padding: 1);
+
+        var x = encoder.Stage("encoder_conv_in", Same(model[pad], motion.Swap(1, 2), layout.Width)).Relu();
         for (var level = 0; level < layout.Levels; level++)
         {
-            var block = model[2 + level];
-            x = block[0].Conv(x, layout.Width, kernel: 2 * layout.Stride, layout.Stride, padding: layout.Stride / 2);
-            x = Residual(block[1], x, layout);
+            var block = model[2 + pad + level];
+            x = layout.KeepsRate ? Same(block[pad], x, layout.Width) : block[0].Conv(x, layout.Width, kernel: 2 * layout.Stride, layout.Stride, padding: layout.Stride / 2);
+            x = Residual(block[1 + pad], x, layout, layout.Causal);
         }
 
-        return model[2 + layout.Levels].Conv(x, latent, kernel: 3, padding: 1);
+        return Same(model[2 + 2 * pad + layout.Levels], x, latent);
     }
 
     /// <summary>latent (B, C, N) -> (B, N unit, F).</summary>
@@ -73,8 +82,8 @@ internal static class TemporalAutoencoder
         for (var level = 0; level < layout.Levels; level++)
         {
             var block = model[2 + level];
-            x = Residual(block[0], x, layout).RepeatInterleave(2, 2);
-            x = block[2].Conv(x, layout.Width, kernel: 3, padding: 1);
+            x = Residual(block[0], x, layout, causal: false);
+            x = layout.KeepsRate ? block[1].Conv(x, layout.Width, kernel: 3, padding: 1) : block[2].Conv(x.RepeatInterleave(2, 2), layout.Width, kernel: 3, padding: 1);
         }
 
         x = model[2 + layout.Levels].Conv(x, layout.Width, kernel: 3, padding: 1).Relu();
@@ -92,13 +101,14 @@ internal static class TemporalAutoencoder
         quantizer.Has("codebook") ? quantizer.Weight("codebook", codes, width) : quantizer["embedding"].Weight("weight", codes, width);
 
     // Dilations run from the largest to the smallest, in both directions.
-    private static Value Residual(Scope resnet, Value x, TemporalLayout layout)
+    private static Value Residual(Scope resnet, Value x, TemporalLayout layout, bool causal)
     {
         for (var i = 0; i < layout.Depth; i++)
         {
             var block = resnet["model"][i];
             var dilation = (long)Math.Pow(layout.Growth, layout.Depth - 1 - i);
-            var h = block["conv1"].Conv(Activate(block["norm1"], x, layout), layout.Width, kernel: 3, padding: dilation, dilation: dilation);
+            var h = Activate(block["norm1"], x, layout);
+            h = causal ? block["conv1"].CausalConv(h, layout.Width, kernel: 3, dilation: dilation) : block["conv1"].Conv(h, layout.Width, kernel: 3, padding: dilation, dilation: dilation);
             x += block["conv2"].Conv(Activate(block["norm2"], h, layout), layout.Width, kernel: 1);
         }
 
