@@ -1,0 +1,207 @@
+// wav2vec 2.0: A Framework for Self-Supervised Learning of Speech Representations. Baevski, Zhou, Mohamed, Auli. arXiv:2006.11477. github.com/facebookresearch/fairseq
+// HuBERT: Self-Supervised Speech Representation Learning by Masked Prediction of Hidden Units. Hsu et al. arXiv:2106.07447. The same network.
+// Published layouts: transformers Wav2Vec2Model and HubertModel (config.json + model.safetensors or pytorch_model.bin). Deviations: none; adapters and the pre-training heads are not read.
+using System.ComponentModel.DataAnnotations;
+using ModelZoo.Contracts;
+using ModelZoo.Inference;
+using ModelZoo.Networks;
+
+namespace ModelZoo.Plugins.Speech;
+
+/// <summary>The published configuration; defaults are those of the base models.</summary>
+public sealed record Wav2Vec2Config
+{
+    [Length(1, 64)] public int[] ConvDim { get; init; } = [512, 512, 512, 512, 512, 512, 512];
+    [Length(1, 64)] public int[] ConvKernel { get; init; } = [10, 3, 3, 3, 3, 2, 2];
+    [Length(1, 64)] public int[] ConvStride { get; init; } = [5, 2, 2, 2, 2, 2, 2];
+    public bool ConvBias { get; init; }
+    [AllowedValues("group", "layer")] public string FeatExtractNorm { get; init; } = "group";
+    [Range(1, 65536)] public int HiddenSize { get; init; } = 768;
+    [Range(1, 1024)] public int NumHiddenLayers { get; init; } = 12;
+    [Range(1, 1024)] public int NumAttentionHeads { get; init; } = 12;
+    [Range(1, 1 << 20)] public int IntermediateSize { get; init; } = 3072;
+    [Range(1, 4096)] public int NumConvPosEmbeddings { get; init; } = 128;
+    [Range(1, 4096)] public int NumConvPosEmbeddingGroups { get; init; } = 16;
+    public double LayerNormEps { get; init; } = 1e-5;
+    public bool DoStableLayerNorm { get; init; }
+    public bool FeatProjLayerNorm { get; init; } = true;
+
+    /// <summary>Frames of a number of samples: floor((n - kernel) / stride) + 1 at each convolution.</summary>
+    public long Frames(long samples) => ConvKernel.Zip(ConvStride).Aggregate(samples, (length, conv) => (length - conv.First) / conv.Second + 1);
+}
+
+/// <summary>Convolutions over the wave, a convolution for positions, a transformer.</summary>
+internal static class Wav2Vec2Network
+{
+    /// <summary>wav2vec 2.0's names carry a prefix, HuBERT's none.</summary>
+    public static readonly KeyMap Keys = new((@"^(?:wav2vec2|hubert)\.", ""));
+
+    /// <summary>x (B, samples), frames to use (B, frames) or null -> (B, frames, D).</summary>
+    public static Value Build(Scope model, Value x, Value? mask, Wav2Vec2Config config)
+    {
+        var h = model.Stage("conv_features", Extract(model, x.Unsqueeze(1), config)).Swap(1, 2);      // (B, T, C)
+        var projection = model["feature_projection"];
+        if (config.FeatProjLayerNorm) h = projection["layer_norm"].LayerNorm(h, config.LayerNormEps);
+        h = model.Stage("projected", projection["projection"].Linear(h, config.HiddenSize));
+        if (mask is not null) h *= mask.Unsqueeze(-1);
+        h += model.Stage("position_conv", Positions(model["encoder.pos_conv_embed.conv"], h, config));
+
+        var (encoder, bias) = (model["encoder"], mask is null ? null : AttentionMasks.Padding(mask));
+        if (!config.DoStableLayerNorm) h = encoder["layer_norm"].LayerNorm(h, config.LayerNormEps);
+        model.Stage("hidden_0", h);
+        for (var i = 0; i < config.NumHiddenLayers; i++) h = model.Stage($"hidden_{i + 1}", Layer(encoder["layers"][i], h, bias, config));
+        return config.DoStableLayerNorm ? encoder["layer_norm"].LayerNorm(h, config.LayerNormEps) : h;
+    }
+
+    private static Value Extract(Scope model, Value x, Wav2Vec2Config config)
+    {
+        for (var i = 0; i < config.ConvDim.Length; i++)
+        {
+            var layer = model["feature_extractor.conv_layers"][i];
+            x = layer["conv"].Conv(x, config.ConvDim[i], config.ConvKernel[i], config.ConvStride[i], bias: config.ConvBias);
+            if (config.FeatExtractNorm == "layer") x = layer["layer_norm"].LayerNorm(x.Swap(1, 2)).Swap(1, 2);
+            else if (i == 0) x = layer["layer_norm"].GroupNorm(x, config.ConvDim[0]);
+            x = x.Gelu();
+            if (i == 0) model.Stage("conv_0", x);
+        }
+
+        return x;
+    }
+
+    // A wide grouped convolution; an even kernel gives one frame too many. Weight norm here is over the first two dimensions: one gain for each tap.
+    private static Value Positions(Scope conv, Value h, Wav2Vec2Config config)
+    {
+        var (width, kernel, groups) = (config.HiddenSize, config.NumConvPosEmbeddings, config.NumConvPosEmbeddingGroups);
+        var (gain, direction) = (conv.Data("weight_g", 1, 1, kernel), conv.Data("weight_v", width, width / groups, kernel));
+        var weight = conv.Derive("weight", [width, width / groups, kernel], target =>
+        {
+            var (g, v) = (gain.Span<float>().ToArray(), direction.Span<float>());
+            var squares = new double[kernel];
+            for (var i = 0; i < v.Length; i++) squares[i % kernel] += (double)v[i] * v[i];
+            for (var i = 0; i < v.Length; i++) target[i] = (float)(g[i % kernel] * v[i] / Math.Sqrt(squares[i % kernel]));
+        });
+        var y = conv.Conv(h.Swap(1, 2), weight, conv.Weight("bias", width), padding: kernel / 2, groups: groups);
+        return (kernel % 2 == 0 ? y.Take(2, h.Shape[1]) : y).Gelu().Swap(1, 2);
+    }
+
+    private static Value Layer(Scope layer, Value h, Value? bias, Wav2Vec2Config config)
+    {
+        Value Norm(string name, Value x) => layer[name].LayerNorm(x, config.LayerNormEps);
+        if (config.DoStableLayerNorm)
+        {
+            h += Attention(layer["attention"], Norm("layer_norm", h), bias, config);
+            return h + FeedForward(layer["feed_forward"], Norm("final_layer_norm", h), config);
+        }
+
+        h = Norm("layer_norm", h + Attention(layer["attention"], h, bias, config));
+        return Norm("final_layer_norm", h + FeedForward(layer["feed_forward"], h, config));
+    }
+
+    private static Value Attention(Scope attention, Value x, Value? bias, Wav2Vec2Config config)
+    {
+        Value Map(string name) => attention[name].Linear(x, config.HiddenSize);
+        return attention["out_proj"].Linear(AttentionLayers.Attention(Map("q_proj"), Map("k_proj"), Map("v_proj"), new() { Heads = config.NumAttentionHeads, Bias = bias }), config.HiddenSize);
+    }
+
+    private static Value FeedForward(Scope mlp, Value x, Wav2Vec2Config config) => mlp.Mlp(x, config.IntermediateSize, h => h.Gelu(), "intermediate_dense", "output_dense");
+}
+
+/// <summary>wav2vec 2.0 and HuBERT: speech to features.</summary>
+public sealed class Wav2Vec2Model : FeatureModel
+{
+    private const int SamplingRate = 16000;
+    private readonly Wav2Vec2Config _config;
+    private readonly NetworkCache<bool> _encoders;
+
+    private Wav2Vec2Model(Wav2Vec2Config config, Checkpoint checkpoint, NetworkContext context) : base(checkpoint)
+    {
+        _config = config;
+        _encoders = new(masked => Network.Build(context, "wav2vec2", scope =>
+        {
+            var x = scope.Graph.Input("input_values", [Dim.Symbol("batch"), Dim.Symbol("samples")]);
+            var frames = config.ConvKernel.Zip(config.ConvStride).Aggregate((Dim)Dim.Symbol("samples"), (length, conv) => (length - conv.First) / conv.Second + 1);
+            var mask = masked ? scope.Graph.Input("mask", [Dim.Symbol("batch"), frames]) : null;
+            scope.Graph.Output("last_hidden_state", Wav2Vec2Network.Build(scope, x, mask, config));
+        }));
+    }
+
+    /// <summary>wav2vec 2.0.</summary>
+    public static ModelArchitecture Wav2Vec2 { get; } = new(
+        new()
+        {
+            Id = "speech/wav2vec2",
+            Paper = "wav2vec 2.0: A Framework for Self-Supervised Learning of Speech Representations",
+            ArXiv = "2006.11477",
+            Authors = ["Alexei Baevski", "Henry Zhou", "Abdelrahman Mohamed", "Michael Auli"],
+            Repository = "huggingface/transformers",
+            CodeLicense = "Apache-2.0",
+            WeightsLicense = "Apache-2.0",
+            Inputs = [Modality.Audio],
+            Outputs = [Modality.Tensors],
+            Layouts = ["transformers: config.json + model.safetensors"],
+        },
+        OpenAsync);
+
+    /// <summary>HuBERT.</summary>
+    public static ModelArchitecture Hubert { get; } = new(
+        Wav2Vec2.Card with
+        {
+            Id = "speech/hubert",
+            Paper = "HuBERT: Self-Supervised Speech Representation Learning by Masked Prediction of Hidden Units",
+            ArXiv = "2106.07447",
+            Authors = ["Wei-Ning Hsu", "Benjamin Bolte", "Yao-Hung Hubert Tsai", "Kushal Lakhotia", "Ruslan Salakhutdinov", "Abdelrahman Mohamed"],
+        },
+        OpenAsync);
+
+    /// <inheritdoc/>
+    protected override IEnumerable<Network> Networks => _encoders.Built;
+
+    /// <inheritdoc/>
+    public override async ValueTask<CallResults> CallAsync(string call, CallArguments arguments, CancellationToken cancel = default)
+    {
+        if (call != "forward") throw new ModelZooException(ErrorCodes.VerbUnsupported, $"The encoder has no call '{call}'.") { Expected = "forward" };
+        var input = arguments.Tensor<float>("input_values");
+        if (!arguments.Has("attention_mask")) return (await _encoders[false].RunAsync(cancel, ("input_values", input)).ConfigureAwait(false)).ToResults();
+        return (await _encoders[true].RunAsync(cancel, ("input_values", input), ("mask", FrameMask(arguments.Tensor<long>("attention_mask")))).ConfigureAwait(false)).ToResults();
+    }
+
+    /// <inheritdoc/>
+    protected override async Task<Tensor<float>> FeaturesAsync(Prompt prompt, CancellationToken cancel)
+    {
+        var audio = Resampler.Convert(prompt.Require<Audio>(), SamplingRate, 1);
+        if (_config.Frames(audio.Length) < 1) throw new MediaException(ErrorCodes.MediaMalformed, "The sound is shorter than one frame.") { Found = $"{audio.Length} samples" };
+        return (await _encoders[false].RunAsync(cancel, ("input_values", Normalized(audio))).ConfigureAwait(false))["last_hidden_state"];
+    }
+
+    private static ValueTask<IModel> OpenAsync(ModelSource source, CancellationToken cancel)
+    {
+        var config = PublishedConfig.Read<Wav2Vec2Config>(source.RequireFolder()).Value;
+        var checkpoint = source.OpenCheckpoint();
+        return ValueTask.FromResult<IModel>(new Wav2Vec2Model(config, checkpoint, NetworkContext.Of(source, Wav2Vec2Network.Keys.Then(KeyMap.WeightNorm).Apply(checkpoint))));
+    }
+
+    // Ones for the frames that a row's samples fill.
+    private Tensor<float> FrameMask(Tensor<long> samples)
+    {
+        var (batch, frames) = ((int)samples.Shape[0], _config.Frames(samples.Shape[1]));
+        var mask = Tensor.Zeros<float>(batch, frames);
+        for (var row = 0; row < batch; row++)
+        {
+            var length = 0L;
+            foreach (var value in samples.Slice(row).Span) length += value;
+            mask.Slice(row).Span[..(int)_config.Frames(length)].Fill(1);
+        }
+
+        return mask;
+    }
+
+    // The published feature extractor: zero mean, unit variance.
+    private static Tensor<float> Normalized(Audio audio)
+    {
+        var (sum, squares) = (0.0, 0.0);
+        foreach (var value in audio.Samples.Span) (sum, squares) = (sum + value, squares + (double)value * value);
+        var mean = sum / audio.Length;
+        var scale = 1 / Math.Sqrt(squares / audio.Length - mean * mean + 1e-7);
+        return Tensor.Create([.. audio.Samples.Span.ToArray().Select(value => (float)((value - mean) * scale))], 1, audio.Length);
+    }
+}
