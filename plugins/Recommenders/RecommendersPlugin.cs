@@ -12,8 +12,5 @@ public sealed class RecommendersPlugin : IModelPlugin
     public IReadOnlyList<ModelArchitecture> Architectures => [LetterModel.Architecture, LetterTigerModel.Architecture];
 
     /// <inheritdoc/>
-    public IReadOnlyList<IMetric> Metrics => RankingMetric.All;
-
-    /// <inheritdoc/>
     public IReadOnlyList<IDatasetReader> DatasetReaders => [new InteractionReader()];
 }

@@ -75,7 +75,7 @@ internal static class Wav2Vec2Network
         var (gain, direction) = (conv.Data("weight_g", 1, 1, kernel), conv.Data("weight_v", width, width / groups, kernel));
         var weight = conv.Derive("weight", [width, width / groups, kernel], target =>
         {
-            var (g, v) = (gain.Span<float>().ToArray(), direction.Span<float>());
+            var (g, v) = (gain.Span<float>().ToArray(), direction.Span<float>().ToArray());
             var squares = new double[kernel];
             for (var i = 0; i < v.Length; i++) squares[i % kernel] += (double)v[i] * v[i];
             for (var i = 0; i < v.Length; i++) target[i] = (float)(g[i % kernel] * v[i] / Math.Sqrt(squares[i % kernel]));
