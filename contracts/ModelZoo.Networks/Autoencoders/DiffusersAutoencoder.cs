@@ -8,7 +8,12 @@ public static class DiffusersAutoencoder
     private const double Epsilon = 1e-6;
 
     /// <summary>Picture to latent. x (B, C, H, W) -> (B, outputs, H / f, W / f).</summary>
-    public static Value Encoder(Scope encoder, Value x, DiffusersAutoencoderConfig config, long outputs)
+    /// <param name="encoder">Where its weights are.</param>
+    /// <param name="x">The picture.</param>
+    /// <param name="config">Published sizes.</param>
+    /// <param name="outputs">Channels that come out.</param>
+    /// <param name="middleStage">Name of the stage after the middle.</param>
+    public static Value Encoder(Scope encoder, Value x, DiffusersAutoencoderConfig config, long outputs, string middleStage = "encoder_mid")
     {
         Value Norm(Scope scope, Value value) => scope.GroupNorm(value, config.NormNumGroups, Epsilon);
         Require(config.DownBlockTypes, config, "DownEncoderBlock2D", "AttnDownEncoderBlock2D");
@@ -26,7 +31,7 @@ public static class DiffusersAutoencoder
             h = encoder.Stage($"down_{level}", h);
         }
 
-        h = encoder.Stage("encoder_mid", Middle(encoder["mid_block"], h, config, Norm, "group_norm"));
+        h = encoder.Stage(middleStage, Middle(encoder["mid_block"], h, config, Norm, "group_norm"));
         return encoder.Stage("encoder_out", encoder["conv_out"].Conv(Norm(encoder["conv_norm_out"], h).Silu(), outputs, 3, padding: 1));
     }
 
@@ -35,7 +40,8 @@ public static class DiffusersAutoencoder
     /// <param name="z">What the decoder starts from.</param>
     /// <param name="config">Published sizes.</param>
     /// <param name="guide">A latent that modulates every norm (MoVQ's spatial norm); null for plain group norms.</param>
-    public static Value Decoder(Scope decoder, Value z, DiffusersAutoencoderConfig config, Value? guide = null)
+    /// <param name="firstLevel">Stored number of the first level that runs; nested autoencoders leave the deepest out.</param>
+    public static Value Decoder(Scope decoder, Value z, DiffusersAutoencoderConfig config, Value? guide = null, int firstLevel = 0)
     {
         Value Norm(Scope scope, Value value) => guide is null ? scope.GroupNorm(value, config.NormNumGroups, Epsilon) : SpatialNorm(scope, value, guide);
         Require(config.UpBlockTypes, config, "UpDecoderBlock2D", "AttnUpDecoderBlock2D");
@@ -45,7 +51,7 @@ public static class DiffusersAutoencoder
         h = decoder.Stage("decoder_mid", Middle(decoder["mid_block"], h, config, Norm, attentionNorm));
         for (var level = 0; level < widths.Length; level++)
         {
-            var block = decoder["up_blocks"][level];
+            var block = decoder["up_blocks"][firstLevel + level];
             for (var layer = 0; layer <= config.LayersPerBlock; layer++)
             {
                 h = block["resnets"][layer].ResnetBlock(h, widths[level], Norm, "conv_shortcut");
