@@ -6,7 +6,7 @@ namespace ModelZoo.Plugins.DiffusionTransformers.PixArt;
 /// <summary>The network in diffusers' layout.</summary>
 internal static class DiffusersPixArtNetwork
 {
-    private const string Resolution = "added_cond_kwargs.resolution", AspectRatio = "added_cond_kwargs.aspect_ratio";
+    public const string Resolution = "added_cond_kwargs.resolution", AspectRatio = "added_cond_kwargs.aspect_ratio";
 
     /// <summary>What the network takes.</summary>
     public static TextNetwork.Conditions Conditions(DiffusersPixArtConfig config)

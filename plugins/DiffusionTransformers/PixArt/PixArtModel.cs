@@ -2,12 +2,16 @@ using ModelZoo.Contracts;
 using ModelZoo.Inference;
 using ModelZoo.Networks;
 using ModelZoo.Plugins.DiffusionTransformers.Shared;
+using ModelZoo.Plugins.DiffusionTransformers.Shared.Generation;
 
 namespace ModelZoo.Plugins.DiffusionTransformers.PixArt;
 
 /// <summary>PixArt-alpha and PixArt-Sigma: words to pictures by a diffusion transformer with cross-attention.</summary>
 public static class PixArtModel
 {
+    // Tokens of a text that the models were trained with.
+    private const int AlphaTextLength = 120, SigmaTextLength = 300;
+
     /// <summary>Card and opening of PixArt-alpha.</summary>
     public static ModelArchitecture Alpha { get; } = new(
         new()
@@ -21,9 +25,9 @@ public static class PixArtModel
             WeightsLicense = "OpenRAIL++",
             Inputs = [Modality.Text],
             Outputs = [Modality.Image],
-            Layouts = ["authors: PixArt-XL-2-*-MS.pth + config.json (constructor arguments)", "diffusers: PixArtTransformer2DModel"],
+            Layouts = ["authors: PixArt-XL-2-*-MS.pth + config.json (constructor arguments)", "diffusers: PixArtTransformer2DModel, alone or in a pipeline's folder"],
         },
-        OpenAsync);
+        (source, _) => OpenAsync(source, AlphaTextLength));
 
     /// <summary>Card and opening of PixArt-Sigma.</summary>
     public static ModelArchitecture Sigma { get; } = new(
@@ -38,18 +42,29 @@ public static class PixArtModel
             WeightsLicense = "OpenRAIL++",
             Inputs = [Modality.Text],
             Outputs = [Modality.Image],
-            Layouts = ["authors: PixArt-Sigma-XL-2-*-MS.pth + config.json (constructor arguments)", "diffusers: PixArtTransformer2DModel"],
+            Layouts = ["authors: PixArt-Sigma-XL-2-*-MS.pth + config.json (constructor arguments)", "diffusers: PixArtTransformer2DModel, alone or in a pipeline's folder"],
         },
-        OpenAsync);
+        (source, _) => OpenAsync(source, SigmaTextLength));
 
-    private static ValueTask<IModel> OpenAsync(ModelSource source, CancellationToken cancel)
+    private static ValueTask<IModel> OpenAsync(ModelSource pipeline, int textLength)
     {
+        var source = Weights.Transformer(pipeline);
         var diffusers = PublishedConfig.ReadJson(source.RequireFolder()).ContainsKey("_class_name");
         return Weights.Guarded(Weights.Open(source, "state_dict_ema", "state_dict"), checkpoint =>
         {
             var network = diffusers ? Diffusers(source, checkpoint) : Authors(source, checkpoint);
-            return new([checkpoint], [network], (call, arguments, token) => call == "forward" ? network.ForwardAsync(arguments, token) : throw Calls.Unknown(call, "forward"));
+            var generator = diffusers ? Pipeline(source, textLength).Open(pipeline, network) : null;
+            return new([checkpoint], generator is null ? [network] : [network, generator], (call, arguments, token) => call == "forward" ? network.ForwardAsync(arguments, token) : throw Calls.Unknown(call, "forward"),
+                generator is null ? [] : [generator]);
         });
+    }
+
+    private static TextPipeline Pipeline(ModelSource source, int textLength)
+    {
+        var config = PublishedConfig.Read<DiffusersPixArtConfig>(source.RequireFolder()).Value;
+        var vectors = new Dictionary<string, Func<int, int, float[]>>();
+        if (config.SizeConditions) (vectors[DiffusersPixArtNetwork.Resolution], vectors[DiffusersPixArtNetwork.AspectRatio]) = ((height, width) => [height, width], (height, width) => [height / (float)width]);
+        return new(config.InChannels, config.SampleSize, config.PatchSize, IsFlow: false) { TextLength = textLength, Vectors = vectors };
     }
 
     private static TextNetwork Authors(ModelSource source, Checkpoint checkpoint)

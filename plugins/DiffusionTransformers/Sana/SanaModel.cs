@@ -2,6 +2,7 @@ using ModelZoo.Contracts;
 using ModelZoo.Inference;
 using ModelZoo.Networks;
 using ModelZoo.Plugins.DiffusionTransformers.Shared;
+using ModelZoo.Plugins.DiffusionTransformers.Shared.Generation;
 
 namespace ModelZoo.Plugins.DiffusionTransformers.Sana;
 
@@ -21,17 +22,32 @@ public static class SanaModel
             WeightsLicense = "NSCL v2-custom",
             Inputs = [Modality.Text],
             Outputs = [Modality.Image],
-            Layouts = ["diffusers: SanaTransformer2DModel"],
+            Layouts = ["diffusers: SanaTransformer2DModel, alone or in a pipeline's folder"],
         },
         OpenAsync);
 
-    private static ValueTask<IModel> OpenAsync(ModelSource source, CancellationToken cancel)
+    private static ValueTask<IModel> OpenAsync(ModelSource pipeline, CancellationToken cancel)
     {
+        var source = Weights.Transformer(pipeline);
         var config = PublishedConfig.Read<SanaConfig>(source.RequireFolder()).Value;
         return Weights.Guarded(Weights.Open(source), checkpoint =>
         {
             var network = new TextNetwork(NetworkContext.Of(source, checkpoint), "sana", "velocity", SanaNetwork.Conditions(config), (scope, inputs) => SanaNetwork.Build(scope, inputs, config));
-            return new([checkpoint], [network], (call, arguments, token) => call == "forward" ? network.ForwardAsync(arguments, token) : throw Calls.Unknown(call, "forward"));
+            var generator = new TextPipeline(config.InChannels, config.SampleSize, config.PatchSize, IsFlow: true) { TimeScale = (float)config.TimestepScale, Instruction = Instruction }.Open(pipeline, network);
+            return new([checkpoint], generator is null ? [network] : [network, generator], (call, arguments, token) => call == "forward" ? network.ForwardAsync(arguments, token) : throw Calls.Unknown(call, "forward"),
+                generator is null ? [] : [generator]);
         });
     }
+
+    // complex_human_instruction of the published pipeline.
+    private const string Instruction = """
+        Given a user prompt, generate an 'Enhanced prompt' that provides detailed visual descriptions suitable for image generation. Evaluate the level of detail in the user prompt:
+        - If the prompt is simple, focus on adding specifics about colors, shapes, sizes, textures, and spatial relationships to create vivid and concrete scenes.
+        - If the prompt is already detailed, refine and enhance the existing details slightly without overcomplicating.
+        Here are examples of how to transform or refine prompts:
+        - User Prompt: A cat sleeping -> Enhanced: A small, fluffy white cat curled up in a round shape, sleeping peacefully on a warm sunny windowsill, surrounded by pots of blooming red flowers.
+        - User Prompt: A busy city street -> Enhanced: A bustling city street scene at dusk, featuring glowing street lamps, a diverse crowd of people in colorful clothing, and a double-decker bus passing by towering glass skyscrapers.
+        Please generate only the enhanced description for the prompt below and avoid including any additional commentary or evaluations:
+        User Prompt: 
+        """;
 }

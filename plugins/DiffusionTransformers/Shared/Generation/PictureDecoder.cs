@@ -7,6 +7,9 @@ internal interface IPictureDecoder
 {
     /// <summary>Samples (B, C, H, W) to pixels (B, 1 or 3, H f, W f) in 0..1.</summary>
     Task<Tensor<float>> DecodeAsync(Tensor<float> sample, CancellationToken cancel);
+
+    /// <summary>Pixels per place of the latent, along each side.</summary>
+    int Downsampling => 1;
 }
 
 /// <summary>For models of pixels in -1..1.</summary>
