@@ -1,4 +1,3 @@
-using System.Buffers;
 using System.Text;
 using System.Text.Json;
 using ModelZoo.Contracts;
@@ -80,24 +79,17 @@ public sealed class BpeModel : TokenizerModel
 
         // A character with its suffix may give as many symbols as both have bytes.
         var capacity = piece.Length + _suffix.Length + (_byteIds is null ? 0 : _prefix.Length * piece.Length);
-        var rented = capacity > StackLimit ? ArrayPool<BpeMerger.Symbol>.Shared.Rent(capacity) : null;
-        var symbols = rented is null ? stackalloc BpeMerger.Symbol[StackLimit] : rented.AsSpan();
-        try
+        using var rented = capacity > StackLimit ? new RentedArray<BpeMerger.Symbol>(capacity) : default;
+        var symbols = capacity > StackLimit ? rented.Span : stackalloc BpeMerger.Symbol[StackLimit];
+        symbols = symbols[..Initial(piece, symbols)];
+        if (symbols.IsEmpty) return;
+        BpeMerger.Merge(symbols, new PairRule(Merges), skip);
+        var start = 0;
+        foreach (ref readonly var symbol in symbols)
         {
-            symbols = symbols[..Initial(piece, symbols)];
-            if (symbols.IsEmpty) return;
-            BpeMerger.Merge(symbols, new PairRule(Merges), skip);
-            var start = 0;
-            foreach (ref readonly var symbol in symbols)
-            {
-                if (symbol.Length == 0) continue;
-                output.Add(new(symbol.Id, start, start + symbol.Length));
-                start += symbol.Length;
-            }
-        }
-        finally
-        {
-            if (rented is not null) ArrayPool<BpeMerger.Symbol>.Shared.Return(rented);
+            if (symbol.Length == 0) continue;
+            output.Add(new(symbol.Id, start, start + symbol.Length));
+            start += symbol.Length;
         }
     }
 

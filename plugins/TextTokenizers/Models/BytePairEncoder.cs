@@ -1,4 +1,3 @@
-using System.Buffers;
 using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 using System.Runtime.Intrinsics;
@@ -225,24 +224,17 @@ internal sealed class BytePairEncoder
 
     private void MergeLarge(ReadOnlySpan<byte> piece, IdBuffer output, int limit)
     {
-        var rented = ArrayPool<BpeMerger.Symbol>.Shared.Rent(piece.Length);
-        var symbols = rented.AsSpan(0, piece.Length);
-        try
+        using var rented = new RentedArray<BpeMerger.Symbol>(piece.Length);
+        var symbols = rented.Span;
+        for (var i = 0; i < piece.Length; i++)
         {
-            for (var i = 0; i < piece.Length; i++)
-            {
-                var id = _byteIds[piece[i]];
-                if (id < 0) throw new MediaException(ErrorCodes.MediaUnsupported, "A byte is not in the vocabulary.") { Found = $"0x{piece[i]:X2}" };
-                symbols[i] = new() { Id = id, Length = 1, Previous = i - 1, Next = i + 1 < piece.Length ? i + 1 : -1 };
-            }
+            var id = _byteIds[piece[i]];
+            if (id < 0) throw new MediaException(ErrorCodes.MediaUnsupported, "A byte is not in the vocabulary.") { Found = $"0x{piece[i]:X2}" };
+            symbols[i] = new() { Id = id, Length = 1, Previous = i - 1, Next = i + 1 < piece.Length ? i + 1 : -1 };
+        }
 
-            if (_merges is null) BpeMerger.Merge(symbols, new BytesRule(Vocabulary, piece, limit));
-            else BpeMerger.Merge(symbols, new PairRule(_merges, limit));
-            for (var i = 0; i >= 0; i = symbols[i].Next) output.Add(symbols[i].Id);
-        }
-        finally
-        {
-            ArrayPool<BpeMerger.Symbol>.Shared.Return(rented);
-        }
+        if (_merges is null) BpeMerger.Merge(symbols, new BytesRule(Vocabulary, piece, limit));
+        else BpeMerger.Merge(symbols, new PairRule(_merges, limit));
+        for (var i = 0; i >= 0; i = symbols[i].Next) output.Add(symbols[i].Id);
     }
 }

@@ -73,7 +73,8 @@ internal sealed class BpeSegmenter : Segmenter
     public void Cut(ReadOnlySpan<byte> text, List<Segment> output, Func<bool>? skip)
     {
         if (text.IsEmpty) return;
-        var symbols = ArrayPool<BpeMerger.Symbol>.Shared.Rent(text.Length);
+        using var rented = new RentedArray<BpeMerger.Symbol>(text.Length);
+        var symbols = rented.Span;
         var starts = ArrayPool<int>.Shared.Rent(text.Length);
         try
         {
@@ -88,12 +89,11 @@ internal sealed class BpeSegmenter : Segmenter
 
             symbols[count - 1].Next = -1;
             var splits = _hasUnused ? new Dictionary<string, int>(StringComparer.Ordinal) : null;
-            BpeMerger.Merge(symbols.AsSpan(0, count), new Rule(this, text, starts, splits), skip);
+            BpeMerger.Merge(symbols[..count], new Rule(this, text, starts, splits), skip);
             for (var i = 0; i >= 0; i = symbols[i].Next) Emit(text, starts[i], starts[i] + symbols[i].Length, splits, output);
         }
         finally
         {
-            ArrayPool<BpeMerger.Symbol>.Shared.Return(symbols);
             ArrayPool<int>.Shared.Return(starts);
         }
     }
@@ -146,21 +146,15 @@ internal sealed class UnigramSegmenter(SentencePieceVocabulary vocabulary) : Seg
     public override void Cut(ReadOnlySpan<byte> text, List<Segment> output)
     {
         if (text.IsEmpty) return;
-        var best = ArrayPool<Node>.Shared.Rent(text.Length + 1);
-        try
-        {
-            Viterbi(text, best);
-            var first = output.Count;
-            for (var end = text.Length; end > 0; end = best[end].Start) output.Add(new(best[end].Start, end, best[end].Id));
-            output.Reverse(first, output.Count - first);
-        }
-        finally
-        {
-            ArrayPool<Node>.Shared.Return(best);
-        }
+        using var rented = new RentedArray<Node>(text.Length + 1);
+        var best = rented.Span;
+        Viterbi(text, best);
+        var first = output.Count;
+        for (var end = text.Length; end > 0; end = best[end].Start) output.Add(new(best[end].Start, end, best[end].Id));
+        output.Reverse(first, output.Count - first);
     }
 
-    private void Viterbi(ReadOnlySpan<byte> text, Node[] best)
+    private void Viterbi(ReadOnlySpan<byte> text, Span<Node> best)
     {
         for (var i = 1; i <= text.Length; i++) best[i].Start = -1;
         best[0].Score = 0;
