@@ -19,6 +19,7 @@ internal sealed class PluginCatalog(IPluginLoader loader, PluginLoadSettings set
     /// <summary>Loads what the manifest names, side by side. A plugin that fails has its reason; the others go on.</summary>
     public async Task LoadAsync(IEnumerable<PluginEntry> entries, CancellationToken cancel = default)
     {
+        if (settings.ShadowCopy) ShadowCopies.Sweep(settings.Cache);
         var records = await Task.WhenAll(PluginPaths.ExpandAll(entries).Select(pair => LoadAsync(pair.Entry, pair.Path, cancel))).ConfigureAwait(false);
         ImmutableInterlocked.Update(ref _plugins, (before, more) => before.AddRange(more), records);
     }

@@ -1,3 +1,5 @@
+using System.Diagnostics;
+
 namespace ModelZoo.Host.Loading;
 
 /// <summary>
@@ -5,6 +7,25 @@ namespace ModelZoo.Host.Loading;
 /// </summary>
 internal static class ShadowCopies
 {
+    /// <summary>Deletes the copies of processes that are gone. One that cannot be deleted is left for the next start.</summary>
+    public static void Sweep(string cache)
+    {
+        var running = Path.Combine(cache, "running");
+        if (!Directory.Exists(running)) return;
+        foreach (var folder in Directory.EnumerateDirectories(running))
+        {
+            if (!int.TryParse(Path.GetFileName(folder).Split('-')[0], out var process) || IsAlive(process)) continue;
+            try
+            {
+                Directory.Delete(folder, recursive: true);
+            }
+            catch (Exception error) when (error is IOException or UnauthorizedAccessException)
+            {
+                // Somebody still reads it, or it is not ours.
+            }
+        }
+    }
+
     /// <summary>The plugin's copy; one folder per process and load. Other plugins that lie beside a single DLL are left out.</summary>
     public static PluginFile Copy(PluginFile file, string cache)
     {
@@ -17,5 +38,18 @@ internal static class ShadowCopies
         }
 
         return new(target, Path.Combine(target, Path.GetRelativePath(file.Folder, file.Assembly)));
+    }
+
+    private static bool IsAlive(int process)
+    {
+        try
+        {
+            using var found = Process.GetProcessById(process);
+            return !found.HasExited;
+        }
+        catch (ArgumentException)
+        {
+            return false;
+        }
     }
 }

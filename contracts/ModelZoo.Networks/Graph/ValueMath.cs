@@ -133,8 +133,8 @@ public static class ValueMath
     /// <summary>Remainder with the divisor's sign, of whole numbers.</summary>
     public static Value Modulo(this Value a, long divisor) => a.Graph.Elementwise("Mod", a, a.Graph.Scalar(a.Type, divisor));
 
-    /// <summary>Quotient of whole numbers that are not negative, rounded down.</summary>
-    public static Value FloorDivide(this Value a, long divisor) => a / a.Graph.Scalar(a.Type, divisor);
+    /// <summary>Quotient of whole numbers, rounded down; ONNX itself rounds toward zero.</summary>
+    public static Value FloorDivide(this Value a, long divisor) => (a - a.Modulo(divisor)) / a.Graph.Scalar(a.Type, divisor);
 
     /// <summary>Elements of <paramref name="yes"/> where the condition holds, else of <paramref name="no"/>.</summary>
     public static Value Where(this Value condition, Value yes, Value no)
