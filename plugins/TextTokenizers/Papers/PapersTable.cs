@@ -11,7 +11,9 @@ internal static class PapersTable
         Alm.Architecture,
         CharBench.Architecture,
         CodeBpe.Architecture,
+        DataMixture.Architecture,
         DynamicBpe.Architecture,
+        Matter.Architecture,
         MultiWord.Architecture,
         ProblematicTokens.Architecture,
         PublishedFiles.BinaryBpe,
@@ -39,6 +41,7 @@ internal static class PapersTable
         TFree.Architecture,
         TokenizationScorer.Architecture,
         Trainers.TrainersModel.Architecture,
+        Zett.Architecture,
         Zip2Zip.Architecture,
     ];
 }

@@ -30,6 +30,7 @@ internal sealed class SymbolTable
         foreach (var letter in initialAlphabet.SelectMany(text => text.EnumerateRunes())) counts[letter] = long.MaxValue;
         var remove = Math.Max(0, counts.Count - (limitAlphabet ?? int.MaxValue));
         foreach (var letter in counts.OrderBy(pair => pair.Value).ThenBy(pair => pair.Key.Value).Skip(remove).Select(pair => pair.Key).OrderBy(letter => letter.Value)) Add(letter.ToString());
+        if (prefix is not null || suffix is not null) AddMarked(words.Select(word => word.Key));
     }
 
     /// <summary>Tokens by id.</summary>
@@ -52,10 +53,20 @@ internal sealed class SymbolTable
         return Add(_tokens[left] + second);
     }
 
-    /// <summary>A word's symbols; characters outside the alphabet are left out.</summary>
-    public int[] Spell(string word)
+    // The library numbers marked symbols as a hash map shows the words: the more often words hold one, the sooner it is met. That order stands for it here.
+    private void AddMarked(IEnumerable<string> words)
     {
-        var symbols = new List<int>(word.Length);
+        var counts = new Dictionary<string, int>();
+        foreach (var symbol in words.SelectMany(Marked)) counts[symbol] = counts.GetValueOrDefault(symbol) + 1;
+        foreach (var symbol in counts.OrderByDescending(pair => pair.Value).ThenBy(pair => pair.Key, StringComparer.Ordinal).Select(pair => pair.Key)) Add(symbol);
+    }
+
+    /// <summary>A word's symbols; characters outside the alphabet are left out.</summary>
+    public int[] Spell(string word) => [.. Marked(word).Select(Add)];
+
+    private List<string> Marked(string word)
+    {
+        var symbols = new List<string>(word.Length);
         for (var i = 0; i < word.Length;)
         {
             var width = char.IsSurrogatePair(word, i) ? 2 : 1;
@@ -64,12 +75,12 @@ internal sealed class SymbolTable
             {
                 if (i > 0) letter = _prefix + letter;
                 if (i + width == word.Length) letter += _suffix;
-                symbols.Add(Add(letter));
+                symbols.Add(letter);
             }
 
             i += width;
         }
 
-        return [.. symbols];
+        return symbols;
     }
 }

@@ -8,6 +8,7 @@ namespace ModelZoo.Plugins.TextTokenizers.Papers;
 internal sealed class PaperModel(ModelSource source) : IModel, IReferenceCalls
 {
     private readonly Dictionary<string, Func<CallArguments, CancellationToken, CallResults>> _calls = [];
+    private readonly List<IDisposable> _owned = [];
     private TextVerbs? _verbs;
 
     public ModelFacts Facts { get; init; } = new();
@@ -33,6 +34,13 @@ internal sealed class PaperModel(ModelSource source) : IModel, IReferenceCalls
         return this;
     }
 
+    /// <summary>Hands over what goes when the model goes.</summary>
+    public PaperModel Owns(params ReadOnlySpan<IDisposable> parts)
+    {
+        _owned.AddRange(parts);
+        return this;
+    }
+
     public object? GetCapability(Type type) => type.IsInstanceOfType(this) ? this : type.IsInstanceOfType(_verbs) ? _verbs : null;
 
     public ValueTask<CallResults> CallAsync(string call, CallArguments arguments, CancellationToken cancel = default)
@@ -42,7 +50,11 @@ internal sealed class PaperModel(ModelSource source) : IModel, IReferenceCalls
         return ValueTask.FromResult(run(arguments, cancel));
     }
 
-    public ValueTask DisposeAsync() => ValueTask.CompletedTask;
+    public ValueTask DisposeAsync()
+    {
+        foreach (var part in _owned) part.Dispose();
+        return ValueTask.CompletedTask;
+    }
 
     private static List<JsonElement> Answer(IReadOnlyList<JsonElement> lines, Func<JsonElement, JsonElement> answer, CancellationToken cancel)
     {
