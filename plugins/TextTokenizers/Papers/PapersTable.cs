@@ -9,6 +9,7 @@ internal static class PapersTable
     public static IReadOnlyList<ModelArchitecture> Architectures { get; } =
     [
         Alm.Architecture,
+        BoundlessBpe.Architecture,
         CharBench.Architecture,
         CodeBpe.Architecture,
         DataMixture.Architecture,
@@ -17,6 +18,7 @@ internal static class PapersTable
         MultiWord.Architecture,
         ProblematicTokens.Architecture,
         PublishedFiles.BinaryBpe,
+        PublishedFiles.CompoundPiece,
         PublishedFiles.Kl3m,
         Qtok.Architecture,
         Tipa.Architecture,

@@ -1,5 +1,6 @@
 // Papers whose tokenizers are published as tokenizer.json and run by the library as they are:
 // Binary BPE: A Family of Cross-Platform Tokenizers for Binary Analysis. Bommarito. github.com/mjbommar/binary-bpe
+// CompoundPiece: Evaluating and Improving Decompounding Performance of Language Models. Minixhofer, Pfeiffer, Vulić. arXiv:2305.14214. github.com/bminixhofer/compoundpiece (SentencePiece models)
 // KL3M Tokenizers: A Family of Domain-Specific and Character-Level Tokenizers for Legal, Financial, and Preprocessing Applications. Bommarito, Katz, Bommarito. arXiv:2503.17247. github.com/alea-institute/kl3m-tokenizers
 using System.Text;
 using ModelZoo.Contracts;
@@ -14,6 +15,12 @@ internal static class PublishedFiles
         Paper.Tokenizer("kl3m-tokenizers", "KL3M Tokenizers: A Family of Domain-Specific and Character-Level Tokenizers for Legal, Financial, and Preprocessing Applications", "2503.17247",
             ["Michael J Bommarito", "Daniel Martin Katz", "Jillian Bommarito"], "alea-institute/kl3m-tokenizers") with { Layouts = ["tokenizer.json"] },
         TokenizerJsonModel.Architecture.Open);
+
+    /// <summary>SentencePiece models that were trained on text split into the constituents of compounds; the decompounding model itself is not part of it.</summary>
+    public static ModelArchitecture CompoundPiece { get; } = new(
+        Paper.Tokenizer("compoundpiece", "CompoundPiece: Evaluating and Improving Decompounding Performance of Language Models", "2305.14214", ["Benjamin Minixhofer", "Jonas Pfeiffer", "Ivan Vulić"], "bminixhofer/compoundpiece")
+            with { Layouts = ["tokenizer.model"], Deviations = "The tokenizers; not the model that splits compounds." },
+        Formats.SentencePiece.SentencePieceModel.Architecture.Open);
 
     /// <summary>Each byte is the code point of the same number; there are no pre-tokens.</summary>
     public static ModelArchitecture BinaryBpe { get; } = Paper.Row(
