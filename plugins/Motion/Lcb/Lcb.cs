@@ -206,16 +206,16 @@ public sealed class LcbModel : IModel, IReferenceCalls
             return _high.RunAsync(cancel, ("before", Tensor.Create(before, 1, before.Length)), ("image", image), ("after", Tensor.Create(rest, 1, rest.Length)));
         }
 
-        var last = image;
+        Tensor<float>? last = null;
         while (made.Count < most && (made.Count == 0 || made[^1] != _config.ActTokenId))
         {
             last = (await Run().ConfigureAwait(false))["logits"];
             made.Add(System.Numerics.Tensors.TensorPrimitives.IndexOfMax<float>(last.Span));
         }
 
-        if (made[^1] != _config.ActTokenId) made.Add(_config.ActTokenId);
+        if (made.Count == 0 || made[^1] != _config.ActTokenId) made.Add(_config.ActTokenId);
         var final = await Run().ConfigureAwait(false);
-        return new([.. made], last, final["state"], final["goal"]);
+        return new([.. made], last ?? final["logits"], final["state"], final["goal"]);
     }
 
     private static ValueTask<IModel> OpenAsync(ModelSource source, CancellationToken cancel)
