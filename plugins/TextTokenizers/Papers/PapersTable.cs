@@ -10,6 +10,7 @@ internal static class PapersTable
     [
         Alm.Architecture,
         BoundlessBpe.Architecture,
+        CadTokenizer.Architecture,
         CharBench.Architecture,
         CodeBpe.Architecture,
         DataMixture.Architecture,
