@@ -54,7 +54,7 @@ public static class InstellaModel
             Id = "image-tokenizers/instella-t2i",
             Paper = "Instella-T2I: Pushing the Limits of 1D Discrete Latent Space Image Generation",
             ArXiv = "2506.21022",
-            Authors = ["Ze Wang", "and others"],
+            Authors = ["Ze Wang et al."],
             Repository = "AMD-AIG-AIMA/Instella-T2I",
             Inputs = [Modality.Image],
             Outputs = [Modality.Tokens, Modality.Image],

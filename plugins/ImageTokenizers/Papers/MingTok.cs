@@ -70,7 +70,7 @@ public static class MingTokModel
             Id = "image-tokenizers/ming-univision",
             Paper = "Ming-UniVision: Joint Image Understanding and Generation with a Unified Continuous Tokenizer",
             ArXiv = "2510.06590",
-            Authors = ["Inclusion AI"],
+            Authors = ["inclusionAI"],
             Repository = "inclusionAI/Ming-UniVision",
             CodeLicense = "Apache-2.0",
             Inputs = [Modality.Image],

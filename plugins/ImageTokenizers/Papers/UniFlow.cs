@@ -61,7 +61,7 @@ public static class UniFlowModel
             Id = "image-tokenizers/uniflow",
             Paper = "UniFlow: A Unified Pixel Flow Tokenizer for Visual Understanding and Generation",
             ArXiv = "2510.10575",
-            Authors = ["Zhengrong Yue", "and others"],
+            Authors = ["Zhengrong Yue et al."],
             Repository = "ZhengrongYue/UniFlow",
             Inputs = [Modality.Image],
             Outputs = [Modality.Tokens, Modality.Image],

@@ -50,7 +50,7 @@ public static class UniWeTokModel
         {
             Id = "image-tokenizers/uniwetok",
             Paper = "UniWeTok: An Unified Binary Tokenizer with Codebook Size 2^{128} for Unified Multimodal Large Language Model",
-            Authors = ["the authors of BitDance"],
+            Authors = ["ByteDance"],
             Repository = "shallowdream204/BitDance",
             CodeLicense = "Apache-2.0",
             Inputs = [Modality.Image],
