@@ -1,4 +1,4 @@
-using System.Runtime.CompilerServices;
+using ModelZoo.Conformance;
 
 namespace ModelZoo.Inference.Tests;
 
@@ -6,12 +6,9 @@ namespace ModelZoo.Inference.Tests;
 internal static class Shared
 {
     /// <summary>Folders of <c>../shared</c> and <c>tests/parity</c> with one level of their own, as test data; never empty.</summary>
-    public static IEnumerable<string> Folders(params string[] names)
-    {
-        var tests = Path.GetFullPath(Path.Combine(Here(), ".."));
-        var shared = Path.GetFullPath(Path.Combine(tests, "..", "..", "shared"));
-        return [Here(), .. names.Select(n => Path.Combine(shared, n)).Append(Path.Combine(tests, "parity")).Where(Directory.Exists).SelectMany(Directory.GetDirectories)];
-    }
-
-    private static string Here([CallerFilePath] string file = "") => Path.GetDirectoryName(file)!;
+    public static IEnumerable<string> Folders(params string[] names) =>
+    [
+        Repository.Path("tests", "ModelZoo.Inference.Tests"),
+        .. names.Select(name => Repository.Path("..", "shared", name)).Append(Repository.Path("tests", "parity")).Where(Directory.Exists).SelectMany(Directory.GetDirectories),
+    ];
 }

@@ -1,4 +1,4 @@
-using System.Runtime.CompilerServices;
+using ModelZoo.Conformance;
 using ModelZoo.Contracts;
 
 namespace ModelZoo.Inference.Tests.Checkpoints;
@@ -124,9 +124,7 @@ public sealed class PyTorchFileTests
         Assert.Equal([0.0, 1, 2, 3, 4, 5], tensor.As<double>().Span.ToArray());
     }
 
-    internal static string Data(string name) => Path.Combine(Here(), "Data", name);
+    internal static string Data(string name) => Repository.Path("tests", "ModelZoo.Inference.Tests", "Checkpoints", "Data", name);
 
     private static float[] Floats(Checkpoint checkpoint, string name) => checkpoint.Get(name).Span<float>().ToArray();
-
-    private static string Here([CallerFilePath] string file = "") => Path.GetDirectoryName(file)!;
 }

@@ -1,8 +1,8 @@
 using System.Diagnostics;
 using System.Formats.Tar;
 using System.IO.Compression;
-using System.Runtime.CompilerServices;
 using System.Security.Cryptography;
+using ModelZoo.Conformance;
 
 namespace ModelZoo.Inference.Tests.Native;
 
@@ -75,7 +75,7 @@ public sealed class FetchOnnxRuntimeTests : IDisposable
     private async Task<(int Code, string Output)> Build(params (string Name, string Platform)[] fetches)
     {
         var build = Directory.CreateDirectory(Path.Combine(_folder, "build")).FullName;
-        foreach (var file in Directory.GetFiles(Path.Combine(Repository(), "contracts", "ModelZoo.Inference", "build"))) File.Copy(file, Path.Combine(build, Path.GetFileName(file)));
+        foreach (var file in Directory.GetFiles(Repository.Path("contracts", "ModelZoo.Inference", "build"))) File.Copy(file, Path.Combine(build, Path.GetFileName(file)));
         var calls = string.Concat(fetches.Select(f => $"""<FetchOnnxRuntime LockFile="$(OnnxRuntimeLock)" Platform="{f.Platform}" Folder="{_folder}/cache/{f.Name}" ContinueOnError="ErrorAndContinue" />"""));
         var project = Path.Combine(build, "fetch.proj");
         File.WriteAllText(project, $"""<Project><Import Project="OnnxRuntime.targets" /><Target Name="Test">{calls}</Target></Project>""");
@@ -90,6 +90,4 @@ public sealed class FetchOnnxRuntimeTests : IDisposable
     }
 
     private static string Integrity(string file) => "sha512-" + Convert.ToBase64String(SHA512.HashData(File.ReadAllBytes(file)));
-
-    private static string Repository([CallerFilePath] string file = "") => Path.GetFullPath(Path.Combine(Path.GetDirectoryName(file)!, "..", "..", ".."));
 }
