@@ -140,9 +140,16 @@ public sealed class DacModel : CodecModel
             Inputs = [Modality.Audio],
             Outputs = [Modality.Tokens, Modality.Audio],
             Layouts = ["descript: weights.pth", "transformers: config.json + model.safetensors"],
-            Sizes = [new("descript/dac_16khz", 74_182_978, []), new("descript/dac_24khz", 74_742_594, []), new("descript/dac_44khz", 76_645_570, [])],
+            Sizes = [new("descript/dac_16khz", 74_141_697, []), new("descript/dac_24khz", 74_653_857, []), new("descript/dac_44khz", 76_620_777, [])],
         },
         OpenAsync);
+
+    /// <summary>Every tensor of a configuration, weight norm folded, without any weights.</summary>
+    internal static IReadOnlyList<string> Inventory(DacConfig config) => Network.Inventory(scope =>
+    {
+        Encoder(scope, config.NCodebooks, config);
+        Synthesis(scope, config);
+    });
 
     /// <inheritdoc/>
     protected override IEnumerable<Network> Networks => [.. _encoders.Built, .. _decoders.Built, _synthesis];

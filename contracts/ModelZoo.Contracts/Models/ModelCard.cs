@@ -45,7 +45,7 @@ public sealed record ModelCard
 
 /// <summary>A published size of an architecture.</summary>
 /// <param name="Name">Its published name, such as <c>facebook/encodec_24khz</c>.</param>
-/// <param name="Parameters">Number of weights.</param>
+/// <param name="Parameters">Numbers in the tensors that the network reads, codebooks included.</param>
 /// <param name="References">Published figures for it.</param>
 public sealed record PublishedSize(string Name, long Parameters, EquatableList<ReferenceValue> References);
 

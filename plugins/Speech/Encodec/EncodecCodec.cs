@@ -24,7 +24,14 @@ internal sealed class EncodecCodec : IDisposable
         _shortFrames = config.SeaNet.ShortFrames;
     }
 
-    public long Parameters => Network.Inventory(scope => { Encoder(scope, 1, 65536); Decoder(scope, 1, 64); }).Sum(Elements);
+    public long Parameters => Inventory(_config).Sum(Elements);
+
+    /// <summary>Every tensor of a configuration, without any weights.</summary>
+    public static IReadOnlyList<string> Inventory(EncodecConfig config) => Network.Inventory(scope =>
+    {
+        Encoder(scope, 1, config.SamplingRate, config);
+        Decoder(scope, 1, config.FrameRate, config);
+    });
 
     public SessionMemory Memory => new(
         _encoder.Session.Memory.MappedBytes + _decoder.Session.Memory.MappedBytes, _encoder.Session.Memory.PrivateBytes + _decoder.Session.Memory.PrivateBytes);
@@ -85,22 +92,22 @@ internal sealed class EncodecCodec : IDisposable
 
     private bool Short(long samples) => samples <= (long)_shortFrames * _config.HopLength;
 
-    private Network BuildEncoder(Dim samples) => Network.Build(_context, "encodec encoder", scope => Encoder(scope, Dim.Symbol("batch"), samples));
+    private Network BuildEncoder(Dim samples) => Network.Build(_context, "encodec encoder", scope => Encoder(scope, Dim.Symbol("batch"), samples, _config));
 
-    private Network BuildDecoder(Dim frames) => Network.Build(_context, "encodec decoder", scope => Decoder(scope, Dim.Symbol("batch"), frames));
+    private Network BuildDecoder(Dim frames) => Network.Build(_context, "encodec decoder", scope => Decoder(scope, Dim.Symbol("batch"), frames, _config));
 
-    private void Encoder(Scope scope, Dim batch, Dim samples)
+    private static void Encoder(Scope scope, Dim batch, Dim samples, EncodecConfig config)
     {
-        var x = scope.Graph.Input("samples", [batch, _config.AudioChannels, samples]);
-        var latent = scope.Stage("latent", SeaNet.Encode(scope["encoder"], x, _config.SeaNet));
-        var codebooks = Enumerable.Range(0, _config.NumQuantizers).Select(i => Codebook.Stored(scope["quantizer.layers"][i]["codebook"], _config.CodebookSize, _config.HiddenSize)).ToArray();
+        var x = scope.Graph.Input("samples", [batch, config.AudioChannels, samples]);
+        var latent = scope.Stage("latent", SeaNet.Encode(scope["encoder"], x, config.SeaNet));
+        var codebooks = Enumerable.Range(0, config.NumQuantizers).Select(i => Codebook.Stored(scope["quantizer.layers"][i]["codebook"], config.CodebookSize, config.HiddenSize)).ToArray();
         scope.Graph.Output("codes", ValueShape.Stack(1, EuclideanQuantizer.Quantize(latent, codebooks)));
     }
 
-    private void Decoder(Scope scope, Dim batch, Dim frames)
+    private static void Decoder(Scope scope, Dim batch, Dim frames, EncodecConfig config)
     {
-        var z = scope.Graph.Input("latent", [batch, _config.HiddenSize, frames]);
-        scope.Graph.Output("reconstruction", SeaNet.Decode(scope["decoder"], z, _config.SeaNet));
+        var z = scope.Graph.Input("latent", [batch, config.HiddenSize, frames]);
+        scope.Graph.Output("reconstruction", SeaNet.Decode(scope["decoder"], z, config.SeaNet));
     }
 
     // The sum of the codebooks' rows: codes (B, Q, T) -> (B, D, T).

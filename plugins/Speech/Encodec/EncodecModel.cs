@@ -45,7 +45,7 @@ public sealed class EncodecModel : IModel, ITokenize<Audio, EncodecOptions>, IEv
             Inputs = [Modality.Audio],
             Outputs = [Modality.Tokens, Modality.Audio],
             Layouts = ["transformers: config.json + model.safetensors", "authors: encodec_24khz-*.th, encodec_48khz-*.th"],
-            Sizes = [new("facebook/encodec_24khz", 14_851_234, []), new("facebook/encodec_48khz", 15_006_499, [])],
+            Sizes = [new("facebook/encodec_24khz", 19_046_114, []), new("facebook/encodec_48khz", 16_953_446, [])],
         },
         OpenAsync);
 
