@@ -2,6 +2,7 @@ using System.Text;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using ModelZoo.Contracts;
+using ModelZoo.Inference;
 using ModelZoo.Networks.Parity;
 
 namespace ModelZoo.Host.Media;
@@ -64,7 +65,7 @@ internal sealed class MediaFiles : IMediaReader
                 TokensFile.WriteTensors(output, tokens);
                 break;
             case (NamedTensors tensors, ".safetensors"):
-                TensorArchive.Write(output, tensors.Values);
+                SafetensorsWriter.Write(output, tensors.Values);
                 break;
             default:
                 throw new MediaException(ErrorCodes.MediaUnsupported, $"{media.Modality} is not written to a file of this kind.") { Where = path, Expected = Extension(media.Modality) };

@@ -2,6 +2,7 @@ using System.Globalization;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using ModelZoo.Contracts;
+using ModelZoo.Inference;
 using ModelZoo.Networks.Parity;
 
 namespace ModelZoo.Host.Media;
@@ -48,10 +49,10 @@ internal static class TokensFile
     /// <summary>Writes .safetensors: ids, spans and extras as tensors, the rest beside them.</summary>
     public static void WriteTensors(Stream output, Tokens tokens)
     {
-        var tensors = new List<KeyValuePair<string, Tensor>> { new("ids", tokens.Ids) };
-        if (tokens.Spans.Count > 0) tensors.Add(new("spans", Tensor.Create(tokens.Spans.SelectMany(span => new[] { span.Start, span.End }).ToArray(), tokens.Spans.Count, 2)));
-        tensors.AddRange(tokens.Extras.Select(pair => KeyValuePair.Create("extra." + pair.Key, pair.Value)));
-        TensorArchive.Write(output, tensors, new Dictionary<string, string> { ["tokens"] = Head(tokens).ToJsonString() });
+        var tensors = new Dictionary<string, Tensor> { ["ids"] = tokens.Ids };
+        if (tokens.Spans.Count > 0) tensors.Add("spans", Tensor.Create(tokens.Spans.SelectMany(span => new[] { span.Start, span.End }).ToArray(), tokens.Spans.Count, 2));
+        foreach (var (name, extra) in tokens.Extras) tensors.Add("extra." + name, extra);
+        SafetensorsWriter.Write(output, tensors, new Dictionary<string, string> { ["tokens"] = Head(tokens).ToJsonString() });
     }
 
     /// <summary>Reads .safetensors with tokens.</summary>
@@ -121,7 +122,7 @@ internal static class TokensFile
     private static JsonObject Extra(Tensor tensor)
     {
         using var stream = new MemoryStream();
-        TensorArchive.Write(stream, [new("value", tensor)]);
+        SafetensorsWriter.Write(stream, new Dictionary<string, Tensor> { ["value"] = tensor });
         return new() { ["type"] = tensor.Type.ToString(), ["shape"] = string.Join('x', tensor.Shape.ToArray().Select(extent => extent.ToString(CultureInfo.InvariantCulture))), ["safetensors"] = Convert.ToBase64String(stream.GetBuffer().AsSpan(0, (int)stream.Length)) };
     }
 

@@ -6,7 +6,7 @@ using ModelZoo.Contracts;
 
 namespace ModelZoo.Networks.Parity;
 
-/// <summary>Small safetensors files as managed tensors: parity cases, tokens, results. Checkpoints are memory-mapped instead.</summary>
+/// <summary>Reads small safetensors files as managed tensors: parity cases, tokens, results. Checkpoints are memory-mapped instead.</summary>
 public static class TensorArchive
 {
     private const long HeaderLimit = 100_000_000;
@@ -43,47 +43,6 @@ public static class TensorArchive
         {
             throw new CheckpointException(ErrorCodes.CheckpointMalformed, $"The tensor file cannot be read: {error.Message}", error) { Where = where };
         }
-    }
-
-    /// <summary>Writes tensors, and text beside them.</summary>
-    public static void Write(Stream output, IEnumerable<KeyValuePair<string, Tensor>> tensors, IReadOnlyDictionary<string, string>? metadata = null)
-    {
-        var list = tensors.ToList();
-        using var header = new MemoryStream();
-        using (var json = new Utf8JsonWriter(header))
-        {
-            json.WriteStartObject();
-            if (metadata is { Count: > 0 })
-            {
-                json.WriteStartObject("__metadata__");
-                foreach (var (key, value) in metadata) json.WriteString(key, value);
-                json.WriteEndObject();
-            }
-
-            var offset = 0L;
-            foreach (var (name, tensor) in list)
-            {
-                json.WriteStartObject(name);
-                json.WriteString("dtype", Types.First(pair => pair.Value == tensor.Type).Key);
-                json.WriteStartArray("shape");
-                foreach (var extent in tensor.Shape) json.WriteNumberValue(extent);
-                json.WriteEndArray();
-                json.WriteStartArray("data_offsets");
-                json.WriteNumberValue(offset);
-                json.WriteNumberValue(offset += tensor.Bytes.Length);
-                json.WriteEndArray();
-                json.WriteEndObject();
-            }
-
-            json.WriteEndObject();
-        }
-
-        while (header.Length % 8 != 0) header.WriteByte((byte)' ');
-        Span<byte> length = stackalloc byte[8];
-        BinaryPrimitives.WriteInt64LittleEndian(length, header.Length);
-        output.Write(length);
-        output.Write(header.GetBuffer().AsSpan(0, (int)header.Length));
-        foreach (var (_, tensor) in list) output.Write(tensor.Bytes);
     }
 
     private static OrderedDictionary<string, Tensor> Parse(byte[] file, out IReadOnlyDictionary<string, string> metadata)

@@ -1,8 +1,8 @@
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using ModelZoo.Contracts;
+using ModelZoo.Inference;
 using ModelZoo.Host.Loading.Tests;
-using ModelZoo.Networks.Parity;
 
 namespace ModelZoo.Host.Commands.Tests;
 
@@ -185,7 +185,7 @@ public sealed class CommandLineTests : IDisposable
         void Save(string file, (string Name, float[] Values) tensor)
         {
             using var stream = File.Create(In("cases", name, file + ".safetensors"));
-            TensorArchive.Write(stream, [new(tensor.Name, Tensor.Create(tensor.Values, tensor.Values.Length))]);
+            SafetensorsWriter.Write(stream, new Dictionary<string, Tensor> { [tensor.Name] = Tensor.Create(tensor.Values, tensor.Values.Length) });
         }
     }
 }

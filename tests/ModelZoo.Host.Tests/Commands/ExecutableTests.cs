@@ -15,7 +15,10 @@ public sealed class ExecutableTests : IDisposable
     private Process Start(params string[] arguments)
     {
         File.WriteAllText(In("plugins.json"), """{ "plugins": ["plugins/*"] }""");
-        return Process.Start(new ProcessStartInfo("dotnet", [Path.Combine(AppContext.BaseDirectory, "modelzoo.dll"), .. arguments]) { WorkingDirectory = _folder, RedirectStandardOutput = true, RedirectStandardError = true })!;
+        string[] command = ["dotnet", Path.Combine(AppContext.BaseDirectory, "modelzoo.dll"), .. arguments];
+        // A shell's background job ignores SIGINT and hands that on to all that it starts; `env` gives it back.
+        if (OperatingSystem.IsLinux()) command = ["env", "--default-signal=INT", .. command];
+        return Process.Start(new ProcessStartInfo(command[0], command[1..]) { WorkingDirectory = _folder, RedirectStandardOutput = true, RedirectStandardError = true })!;
     }
 
     [Fact]

@@ -1,6 +1,7 @@
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using ModelZoo.Contracts;
+using ModelZoo.Inference;
 
 namespace ModelZoo.Networks.Parity.Tests;
 
@@ -68,7 +69,7 @@ internal sealed class TestCase : IDisposable
     private void Save(string name, List<KeyValuePair<string, Tensor>> tensors)
     {
         using var stream = System.IO.File.Create(Path.Combine(Folder, name));
-        TensorArchive.Write(stream, tensors);
+        SafetensorsWriter.Write(stream, new Dictionary<string, Tensor>(tensors));
     }
 
     private sealed class Model(Func<string, CallArguments, CallResults> answer) : IModel, IReferenceCalls
