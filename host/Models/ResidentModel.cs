@@ -4,23 +4,32 @@ using ModelZoo.Host.Loading;
 namespace ModelZoo.Host.Models;
 
 /// <summary>A model in memory, or on its way there: its load, its users, and what it takes.</summary>
-internal sealed class ResidentModel(ModelRequest key, ResolvedModel resolved, IDisposable pluginLease)
+internal sealed class ResidentModel
 {
     private readonly CancellationTokenSource _abandoned = new();
     private readonly TaskCompletionSource _gone = new(TaskCreationOptions.RunContinuationsAsynchronously);
-    private Task<IModel>? _load;
+    private readonly ResolvedModel _resolved;
+    private readonly IDisposable _pluginLease;
+    private readonly Lazy<Task<IModel>> _load;
 
-    public ModelRequest Key { get; } = key;
+    public ResidentModel(ModelRequest key, ResolvedModel resolved, IDisposable pluginLease)
+    {
+        (Key, _resolved, _pluginLease) = (key, resolved, pluginLease);
+        var stop = _abandoned.Token;
+        _load = new(() => Task.Run(async () => await resolved.Architecture.Open(resolved.Source, stop).ConfigureAwait(false)));
+    }
 
-    public ModelId Id => resolved.Source.Id;
+    public ModelRequest Key { get; }
 
-    public LoadedPlugin Plugin => resolved.Plugin;
+    public ModelId Id => _resolved.Source.Id;
 
-    public ModelArchitecture Architecture => resolved.Architecture;
+    public LoadedPlugin Plugin => _resolved.Plugin;
 
-    public ModelSource Source => resolved.Source;
+    public ModelArchitecture Architecture => _resolved.Architecture;
 
-    public ResolvedModel Resolved => resolved;
+    public ModelSource Source => _resolved.Source;
+
+    public ResolvedModel Resolved => _resolved;
 
     /// <summary>Those who use it or wait for it; guarded by the pool's lock.</summary>
     public int Users { get; set; }
@@ -44,7 +53,7 @@ internal sealed class ResidentModel(ModelRequest key, ResolvedModel resolved, ID
     public Task Gone => _gone.Task;
 
     /// <summary>The one load that all who ask share.</summary>
-    public Task<IModel> Load => _load ??= Task.Run(async () => await resolved.Architecture.Open(resolved.Source, _abandoned.Token).ConfigureAwait(false));
+    public Task<IModel> Load => _load.Value;
 
     /// <summary>True when the load was stopped.</summary>
     public bool IsAbandoned => _abandoned.IsCancellationRequested;
@@ -57,7 +66,7 @@ internal sealed class ResidentModel(ModelRequest key, ResolvedModel resolved, ID
     {
         try
         {
-            if (_load is not null) await (await _load.ConfigureAwait(false)).DisposeAsync().ConfigureAwait(false);
+            if (_load.IsValueCreated) await (await _load.Value.ConfigureAwait(false)).DisposeAsync().ConfigureAwait(false);
         }
 #pragma warning disable CA1031 // a model whose load failed, or that fails on its way out, must not keep its plugin
         catch (Exception)
@@ -67,7 +76,7 @@ internal sealed class ResidentModel(ModelRequest key, ResolvedModel resolved, ID
         finally
         {
             _abandoned.Dispose();
-            pluginLease.Dispose();
+            _pluginLease.Dispose();
             _gone.TrySetResult();
         }
     }
