@@ -94,7 +94,7 @@ public sealed class ImageTokenizer : IModel, ITokenize<Image, ImageTokenizerOpti
         var pictures = new List<Tensor<float>>();
         foreach (var count in counts)
         {
-            var decoded = await DetokenizeAsync(tokens, new() { Tokens = count, Seed = seed, Caption = prompt.Text ?? "" }, cancel).ConfigureAwait(false);
+            var decoded = await DetokenizeAsync(tokens, new() { Tokens = count, Seed = seed }, cancel).ConfigureAwait(false);
             pictures.Add(decoded.Pixels);
             yield return Generation<Image>.Progress(pictures.Count, counts.Length, decoded);
         }
@@ -114,7 +114,7 @@ public sealed class ImageTokenizer : IModel, ITokenize<Image, ImageTokenizerOpti
             var tokens = await EncodeAsync(crop, new() { Size = asked.Size }, cancel).ConfigureAwait(false);
             foreach (var count in counts)
             {
-                var decoded = await DetokenizeAsync(tokens, new() { Tokens = count, Seed = seed, Caption = example.Label ?? "" }, cancel).ConfigureAwait(false);
+                var decoded = await DetokenizeAsync(tokens, new() { Tokens = count, Seed = seed }, cancel).ConfigureAwait(false);
                 yield return new(example.Id, crop, decoded) { Tokens = Prefix(tokens, count), Label = example.Label, Group = count is null ? "" : $"{count} tokens" };
             }
         }

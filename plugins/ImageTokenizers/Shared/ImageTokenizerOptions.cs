@@ -20,10 +20,6 @@ public sealed record ImageTokenizerOptions : ModelOptions
     /// <summary>Seed of decoders that draw noise.</summary>
     [Description("Seed of decoders that draw noise; the others do not look at it.")]
     public ulong Seed { get; init; }
-
-    /// <summary>What the picture shows, for decoders that read words.</summary>
-    [Description("What the picture shows, in words, for decoders that are guided by text.")]
-    public string Caption { get; init; } = "";
 }
 
 /// <summary>Options of an evaluation of image tokenizers.</summary>
