@@ -48,7 +48,7 @@ public sealed class ParityRunner(Func<ModelId, ModelArchitecture?> find, IServic
                 cancel.ThrowIfCancellationRequested();
                 var arguments = Arguments(@case, call, inputs);
                 var results = await calls.CallAsync(call.Name, arguments, cancel).ConfigureAwait(false);
-                if (arguments.Unused is { Count: > 0 } unused)
+                if (arguments.Unused.Except(Unnamed(@case, inputs)).ToList() is { Count: > 0 } unused)
                     return Ended(@case, ParityStatus.Unsupported, outputs, $"{call.Name} does not know: {string.Join(", ", unused)}.");
                 foreach (var (result, name) in call.Outputs) outputs.AddRange(expected.Compare(call.Name, result, name, results.Find(result)));
             }
@@ -101,9 +101,24 @@ public sealed class ParityRunner(Func<ModelId, ModelArchitecture?> find, IServic
             else arguments.With(name, value);
         }
 
+        foreach (var name in Unnamed(@case, inputs).Where(name => call.Inputs.All(input => input.Key != name))) arguments.With(name, inputs[name]);
         return arguments;
 
         string? TensorName(JsonElement value) => value.ValueKind == JsonValueKind.String && value.GetString() is { } text && inputs.ContainsKey(text) ? text : null;
+    }
+
+    // Tensors that no call names and no call takes as a whole: they come along under their own names, for whoever asks.
+    private static List<string> Unnamed(ParityCase @case, OrderedDictionary<string, Tensor> inputs)
+    {
+        var named = @case.Calls.SelectMany(call => call.Inputs).SelectMany(input => Texts(input.Value)).ToHashSet();
+        return named.Any(text => text.EndsWith(".safetensors", StringComparison.Ordinal)) ? [] : [.. inputs.Keys.Where(name => !named.Contains(name))];
+
+        static IEnumerable<string> Texts(JsonElement value) => value.ValueKind switch
+        {
+            JsonValueKind.String => [value.GetString()!],
+            JsonValueKind.Array => value.EnumerateArray().SelectMany(Texts),
+            _ => [],
+        };
     }
 
     private static string? FileOf(ParityCase @case, JsonElement value, string extension) =>

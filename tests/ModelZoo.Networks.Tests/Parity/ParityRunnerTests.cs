@@ -50,6 +50,14 @@ public class ParityRunnerTests
     }
 
     [Fact]
+    public async Task Run_InputThatNoCallNames_ComesAlongAndNeedNotBeUsed()
+    {
+        using var @case = new TestCase().Input("x", F(1)).Input("table", F(3)).Call("first", """{"x": "x"}""", """{"y": "y"}""").Call("second", "{}", """{"z": "z"}""").Expect("y", F(1)).Expect("z", F(3));
+        var report = await @case.RunAsync((call, arguments) => call == "first" ? new CallResults().Add("y", arguments.Tensor<float>("x")) : new CallResults().Add("z", arguments.Tensor<float>("table")));
+        Assert.Equal((ParityStatus.Pass, null), (report.Status, report.Message));
+    }
+
+    [Fact]
     public async Task Run_OutputMissing_FailsAndNamesIt()
     {
         using var @case = new TestCase().Call("forward", "{}", """{"y": "y", "stage": "stage"}""").Expect("y", F(1)).Expect("stage", F(1));
