@@ -1,13 +1,11 @@
-using ModelZoo.Networks;
-
-namespace ModelZoo.Plugins.ImageTokenizers;
+namespace ModelZoo.Networks;
 
 /// <summary>Sizes of a multi-scale quantizer.</summary>
 /// <param name="Entries">Entries of the codebook.</param>
 /// <param name="Width">Width of a code.</param>
 /// <param name="Scales">Places along each side, scale by scale; the last is that of the latent.</param>
 /// <param name="Cosine">Whether codes are compared by cosine; what is added is the entry as it stands.</param>
-internal sealed record MultiScale(int Entries, int Width, int[] Scales, bool Cosine)
+public sealed record MultiScale(int Entries, int Width, int[] Scales, bool Cosine)
 {
     /// <summary>Share of the convolution in what a scale adds; 0 for no convolution.</summary>
     public double ResidualShare { get; init; } = 0.5;
@@ -17,7 +15,7 @@ internal sealed record MultiScale(int Entries, int Width, int[] Scales, bool Cos
 }
 
 /// <summary>Multi-scale residual quantization (Tian et al., arXiv:2404.02905): each scale codes what the smaller ones left over.</summary>
-internal sealed class MultiScaleQuantizer(Scope quantize, MultiScale sizes)
+public sealed class MultiScaleQuantizer(Scope quantize, MultiScale sizes)
 {
     private readonly int _full = sizes.Scales[^1];
 
@@ -64,10 +62,11 @@ internal sealed class MultiScaleQuantizer(Scope quantize, MultiScale sizes)
 
     private bool IsLast(int scale) => scale == sizes.Scales.Length - 1;
 
-    // Codes enlarged to the full size, then phi(h) = (1 - r) h + r conv(h).
-    private Value Part(Value ids, int scale)
+    private Value Part(Value ids, int scale) => Contribution(Table.Gather(ids).ChannelsFirst(), scale);
+
+    /// <summary>What the entries of a scale add: enlarged to the full size, then phi(h) = (1 - r) h + r conv(h). h (B, C, s, s) -> (B, C, h, w).</summary>
+    public Value Contribution(Value h, int scale)
     {
-        var h = Table.Gather(ids).ChannelsFirst();
         if (!IsLast(scale)) h = h.Interpolate(Interpolation.Cubic, [_full, _full]);
         var ratio = sizes.ResidualShare;
         return ratio <= 1e-6 ? h : h * (1 - ratio) + Phi(scale).Conv(h, sizes.Width, 3, padding: 1) * ratio;

@@ -1,9 +1,7 @@
-using ModelZoo.Networks;
-
-namespace ModelZoo.Plugins.ImageTokenizers;
+namespace ModelZoo.Networks;
 
 /// <summary>timm's transformer block: <c>norm1</c>, <c>attn.qkv</c>, <c>attn.proj</c>, <c>norm2</c>, <c>mlp.fc1</c>, <c>mlp.fc2</c>, and <c>ls1.gamma</c>, <c>ls2.gamma</c> where branches are scaled.</summary>
-internal static class TimmBlock
+public static class TimmBlock
 {
     /// <summary>Pre-norm attention and multilayer perceptron (exact GELU). x (B, N, D) -> (B, N, D).</summary>
     public static Value VitBlock(this Scope block, Value x, long heads, double epsilon = 1e-6, bool qkvBias = true, bool layerScale = false, Value? mask = null, double mlpRatio = 4)

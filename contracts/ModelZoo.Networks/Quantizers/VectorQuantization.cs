@@ -1,9 +1,7 @@
-using ModelZoo.Networks;
-
-namespace ModelZoo.Plugins.ImageTokenizers;
+namespace ModelZoo.Networks;
 
 /// <summary>Nearest entries of a codebook, in the order of operations of the authors' code, so that near ties fall alike.</summary>
-internal static class VectorQuantization
+public static class VectorQuantization
 {
     /// <summary>Entry at the smallest euclidean distance: argmin |z|^2 + |e|^2 - 2 z e. z (.., C), table (K, C) -> ids (..), int64.</summary>
     public static Value Nearest(Value z, Value table)
