@@ -1,0 +1,15 @@
+using ModelZoo.Contracts;
+
+[assembly: ModelPlugin(typeof(ModelZoo.Plugins.ImageGenerators.ImageGeneratorsPlugin))]
+
+namespace ModelZoo.Plugins.ImageGenerators;
+
+/// <summary>Classes and words to pictures, over the tokens and latents of image tokenizers.</summary>
+public sealed class ImageGeneratorsPlugin : IModelPlugin
+{
+    /// <inheritdoc/>
+    public IReadOnlyList<ModelArchitecture> Architectures =>
+    [
+        TiTokMaskGitModel.Architecture,
+    ];
+}
