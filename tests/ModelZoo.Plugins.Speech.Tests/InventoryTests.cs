@@ -1,4 +1,5 @@
 using ModelZoo.Conformance;
+using ModelZoo.Contracts;
 
 namespace ModelZoo.Plugins.Speech.Tests;
 
@@ -7,12 +8,23 @@ public sealed class InventoryTests
 {
     private static readonly string Folder = Repository.Path("tests", "ModelZoo.Plugins.Speech.Tests", "Inventories");
 
-    public static TheoryData<string> Sizes => ["encodec.24khz", "encodec.48khz", "dac.16khz", "dac.24khz", "dac.44khz"];
+    private static readonly Dictionary<string, (ModelArchitecture Architecture, Func<IReadOnlyList<string>> Lines)> Published = new()
+    {
+        ["encodec.24khz"] = (EncodecModel.Architecture, () => EncodecCodec.Inventory(new())),
+        ["encodec.48khz"] = (EncodecModel.Architecture, () => EncodecCodec.Inventory(new() { SamplingRate = 48000, AudioChannels = 2, TargetBandwidths = [3, 6, 12, 24], NormType = "time_group_norm", UseCausalConv = false, Normalize = true, ChunkLengthS = 1, Overlap = 0.01 })),
+        ["dac.16khz"] = (DacModel.Architecture, () => DacModel.Inventory(new() { DownsamplingRatios = [2, 4, 5, 8], NCodebooks = 12 })),
+        ["dac.24khz"] = (DacModel.Architecture, () => DacModel.Inventory(new() { SamplingRate = 24000, DownsamplingRatios = [2, 4, 5, 8], NCodebooks = 32 })),
+        ["dac.44khz"] = (DacModel.Architecture, () => DacModel.Inventory(new() { SamplingRate = 44100, DownsamplingRatios = [2, 4, 8, 8], NCodebooks = 9 })),
+        ["mimi"] = (MimiModel.Architecture, () => MimiModel.Inventory(new())),
+    };
+
+    public static TheoryData<string> Sizes => [.. Published.Keys];
 
     [Theory, MemberData(nameof(Sizes))]
     public void Inventory_PublishedSize_IsApprovedAndTheCardSaysSo(string size)
     {
-        var lines = Of(size);
+        var (architecture, inventory) = Published[size];
+        var lines = inventory();
         var file = Path.Combine(Folder, size + ".txt");
         if (!File.Exists(file))
         {
@@ -22,18 +34,8 @@ public sealed class InventoryTests
         }
 
         Assert.Equal(File.ReadAllLines(file), lines);
-        var card = (size.StartsWith("dac", StringComparison.Ordinal) ? DacModel.Architecture : EncodecModel.Architecture).Card;
-        Assert.Equal(card.Sizes.Single(published => published.Name.EndsWith(size.Replace('.', '_'), StringComparison.Ordinal)).Parameters, lines.Sum(Elements));
+        Assert.Equal(architecture.Card.Sizes.Single(published => published.Name.EndsWith(size.Replace('.', '_'), StringComparison.Ordinal)).Parameters, lines.Sum(Elements));
     }
-
-    private static IReadOnlyList<string> Of(string size) => size switch
-    {
-        "encodec.24khz" => EncodecCodec.Inventory(new()),
-        "encodec.48khz" => EncodecCodec.Inventory(new() { SamplingRate = 48000, AudioChannels = 2, TargetBandwidths = [3, 6, 12, 24], NormType = "time_group_norm", UseCausalConv = false, Normalize = true, ChunkLengthS = 1, Overlap = 0.01 }),
-        "dac.16khz" => DacModel.Inventory(new() { DownsamplingRatios = [2, 4, 5, 8], NCodebooks = 12 }),
-        "dac.24khz" => DacModel.Inventory(new() { SamplingRate = 24000, DownsamplingRatios = [2, 4, 5, 8], NCodebooks = 32 }),
-        _ => DacModel.Inventory(new() { SamplingRate = 44100, DownsamplingRatios = [2, 4, 8, 8], NCodebooks = 9 }),
-    };
 
     private static long Elements(string line) => line[(line.IndexOf('[') + 1)..^1].Split(", ", StringSplitOptions.RemoveEmptyEntries).Aggregate(1L, (product, extent) => product * long.Parse(extent));
 }

@@ -18,6 +18,21 @@ public static class RecurrentLayers
         return x;
     }
 
+    /// <summary>
+    /// Layers of one-directional LSTM that go on from a state and give the next: hidden and cell (layers, B, H), null for zeros. x (T, B, I) -> (T, B, H).
+    /// </summary>
+    public static (Value Output, Value Hidden, Value Cell) LstmFrom(this Scope scope, Value x, long hidden, int layers, Value? initialHidden, Value? initialCell)
+    {
+        var (hiddens, cells) = (new Value[layers], new Value[layers]);
+        for (var layer = 0; layer < layers; layer++)
+        {
+            var outputs = scope.RecurrentNode("LSTM", x, hidden, layer, false, LstmGates, [], initial: initialHidden?.Slice(0, layer, layer + 1), cell: initialCell?.Slice(0, layer, layer + 1));
+            (x, hiddens[layer], cells[layer]) = (outputs[0].Squeeze(1), outputs[1], outputs[2]);
+        }
+
+        return (x, ValueShape.Concat(0, hiddens), ValueShape.Concat(0, cells));
+    }
+
     /// <summary>Layers of GRU; gates r z n. x (T, B, I) -> (T, B, H), twice H when bidirectional.</summary>
     public static Value Gru(this Scope scope, Value x, long hidden, int layers = 1, bool bidirectional = false)
     {
@@ -39,7 +54,7 @@ public static class RecurrentLayers
     private static Value Recurrent(this Scope scope, string op, Value x, long hidden, int layer, bool bidirectional, int[] gates, ReadOnlySpan<(string, object)> attributes) =>
         scope.RecurrentNode(op, x, hidden, layer, bidirectional, gates, attributes)[0].Transpose(0, 2, 1, 3).Flatten(2);      // (T, B, directions H)
 
-    private static Value[] RecurrentNode(this Scope scope, string op, Value x, long hidden, int layer, bool bidirectional, int[] gates, ReadOnlySpan<(string, object)> attributes, Value? lengths = null, Value? initial = null)
+    private static Value[] RecurrentNode(this Scope scope, string op, Value x, long hidden, int layer, bool bidirectional, int[] gates, ReadOnlySpan<(string, object)> attributes, Value? lengths = null, Value? initial = null, Value? cell = null)
     {
         var directions = bidirectional ? 2 : 1;
         var (inputs, rows) = (x.Shape[-1].Size, gates.Length * hidden);
@@ -50,7 +65,9 @@ public static class RecurrentLayers
         var weights = scope.Derive($"weight_ih_l{layer}:{op}", [directions, rows, inputs], target => Reorder(target, w, gates, hidden * inputs));
         var recurrence = scope.Derive($"weight_hh_l{layer}:{op}", [directions, rows, hidden], target => Reorder(target, r, gates, hidden * hidden));
         var bias = scope.Derive($"bias_l{layer}:{op}", [directions, 2 * rows], target => Reorder(target, [.. bi.Zip(bh).SelectMany(pair => (WeightData[])[pair.First, pair.Second])], gates, hidden));
-        return scope.Graph.Nodes(scope.Path, op, [x, weights, recurrence, bias, lengths, initial], [(x.Type, [x.Shape[0], directions, x.Shape[1], hidden]), (x.Type, [directions, x.Shape[1], hidden])],
+        Shape state = [directions, x.Shape[1], hidden];
+        ReadOnlySpan<(ElementType, Shape)> results = [(x.Type, [x.Shape[0], directions, x.Shape[1], hidden]), (x.Type, state), (x.Type, state)];
+        return scope.Graph.Nodes(scope.Path, op, [x, weights, recurrence, bias, lengths, initial, cell], op == "LSTM" ? results : results[..2],
             [("hidden_size", hidden), ("direction", bidirectional ? "bidirectional" : "forward"), .. attributes]);
     }
 

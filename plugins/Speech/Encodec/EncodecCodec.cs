@@ -13,6 +13,7 @@ internal sealed class EncodecCodec : IDisposable
     private readonly EncodecConfig _config;
     private readonly NetworkContext _context;
     private readonly Network _encoder, _decoder;
+    private readonly NetworkCache<bool> _streamEncoders, _streamDecoders;
     private readonly WeightData[] _codebooks;
     private readonly int _shortFrames;
 
@@ -22,7 +23,12 @@ internal sealed class EncodecCodec : IDisposable
         (_encoder, _decoder) = (BuildEncoder(Dim.Symbol("samples")), BuildDecoder(Dim.Symbol("frames")));
         _codebooks = [.. Enumerable.Range(0, config.NumQuantizers).Select(i => WeightConversion.ToFloat32(context.Weights.Find($"quantizer.layers.{i}.codebook.embed")!))];
         _shortFrames = config.SeaNet.ShortFrames;
+        _streamEncoders = new(first => Network.Build(context, "encodec stream encoder", scope => Encoder(scope, Dim.Symbol("batch"), Dim.Symbol("samples"), config, new(scope.Graph, first))));
+        _streamDecoders = new(first => Network.Build(context, "encodec stream decoder", scope => Decoder(scope, Dim.Symbol("batch"), Dim.Symbol("frames"), config, new(scope.Graph, first))));
     }
+
+    /// <summary>True when sound may come in pieces: nothing looks ahead, and no chunk is scaled by its own loudness.</summary>
+    public bool Streams => _config.SeaNet.Streams && _config is { Normalize: false, ChunkLength: null };
 
     public long Parameters => Inventory(_config).Sum(Elements);
 
@@ -33,8 +39,14 @@ internal sealed class EncodecCodec : IDisposable
         Decoder(scope, 1, config.FrameRate, config);
     });
 
-    public SessionMemory Memory => new(
-        _encoder.Session.Memory.MappedBytes + _decoder.Session.Memory.MappedBytes, _encoder.Session.Memory.PrivateBytes + _decoder.Session.Memory.PrivateBytes);
+    public SessionMemory Memory
+    {
+        get
+        {
+            Network[] all = [_encoder, _decoder, .. _streamEncoders.Built, .. _streamDecoders.Built];
+            return new(all.Sum(network => network.Session.Memory.MappedBytes), all.Sum(network => network.Session.Memory.PrivateBytes));
+        }
+    }
 
     public string VocabularyDigest()
     {
@@ -84,8 +96,28 @@ internal sealed class EncodecCodec : IDisposable
         return _config.ChunkStride is { } stride ? OverlapAdd(frames, stride) : frames[0];
     }
 
+    /// <summary>Codes (1, Q, T) of sound that comes in pieces (1, channels, T).</summary>
+    public IAsyncEnumerable<Tensor<long>> EncodeAsync(IAsyncEnumerable<Tensor<float>> pieces, int codebooks, CancellationToken cancel)
+    {
+        var network = new ChunkedNetwork(first => _streamEncoders[first]);
+        return pieces.ThroughAsync(_config.HopLength, _shortFrames + 1, async (samples, whole) =>
+            whole ? (await EncodeAsync(samples, codebooks, null, cancel).ConfigureAwait(false)).Chunks[0]
+            : (await network.RunAsync("samples", samples, cancel).ConfigureAwait(false)).Get<long>("codes").TakeRows(codebooks), cancel);
+    }
+
+    /// <summary>Samples (1, channels, T) of codes that come in pieces (1, Q, T).</summary>
+    public IAsyncEnumerable<Tensor<float>> DecodeAsync(IAsyncEnumerable<Tensor<long>> pieces, CancellationToken cancel)
+    {
+        var network = new ChunkedNetwork(first => _streamDecoders[first]);
+        return pieces.ThroughAsync(1, _shortFrames + 1, async (codes, whole) =>
+            whole ? await DecodeAsync(new EncodecEncoding([codes], null), cancel).ConfigureAwait(false)
+            : (await network.RunAsync("latent", Dequantize(codes), cancel).ConfigureAwait(false))["reconstruction"], cancel);
+    }
+
     public void Dispose()
     {
+        _streamEncoders.Dispose();
+        _streamDecoders.Dispose();
         _encoder.Dispose();
         _decoder.Dispose();
     }
@@ -96,18 +128,18 @@ internal sealed class EncodecCodec : IDisposable
 
     private Network BuildDecoder(Dim frames) => Network.Build(_context, "encodec decoder", scope => Decoder(scope, Dim.Symbol("batch"), frames, _config));
 
-    private static void Encoder(Scope scope, Dim batch, Dim samples, EncodecConfig config)
+    private static void Encoder(Scope scope, Dim batch, Dim samples, EncodecConfig config, StreamState? stream = null)
     {
         var x = scope.Graph.Input("samples", [batch, config.AudioChannels, samples]);
-        var latent = scope.Stage("latent", SeaNet.Encode(scope["encoder"], x, config.SeaNet));
+        var latent = scope.Stage("latent", SeaNet.Encode(scope["encoder"], x, config.SeaNet, stream));
         var codebooks = Enumerable.Range(0, config.NumQuantizers).Select(i => Codebook.Stored(scope["quantizer.layers"][i]["codebook"], config.CodebookSize, config.HiddenSize)).ToArray();
         scope.Graph.Output("codes", ValueShape.Stack(1, EuclideanQuantizer.Quantize(latent, codebooks)));
     }
 
-    private static void Decoder(Scope scope, Dim batch, Dim frames, EncodecConfig config)
+    private static void Decoder(Scope scope, Dim batch, Dim frames, EncodecConfig config, StreamState? stream = null)
     {
         var z = scope.Graph.Input("latent", [batch, config.HiddenSize, frames]);
-        scope.Graph.Output("reconstruction", SeaNet.Decode(scope["decoder"], z, config.SeaNet));
+        scope.Graph.Output("reconstruction", SeaNet.Decode(scope["decoder"], z, config.SeaNet, stream));
     }
 
     // The sum of the codebooks' rows: codes (B, Q, T) -> (B, D, T).

@@ -18,7 +18,7 @@ public sealed record EncodecOptions : ModelOptions
 }
 
 /// <summary>The codec: sound to codes of several codebooks a frame, and back.</summary>
-public sealed class EncodecModel : IModel, ITokenize<Audio, EncodecOptions>, IEvaluate, IReferenceCalls
+public sealed class EncodecModel : IModel, ITokenize<Audio, EncodecOptions>, ITokenizeStreaming, IEvaluate, IReferenceCalls
 {
     private readonly EncodecConfig _config;
     private readonly Checkpoint _checkpoint;
@@ -82,6 +82,25 @@ public sealed class EncodecModel : IModel, ITokenize<Audio, EncodecOptions>, IEv
         tokens.Expect(_space.Value);
         var samples = await _codec.DecodeAsync(FromTokens(tokens), cancel).ConfigureAwait(false);      // (1, channels, samples)
         return new(samples.Trim(tokens.SourceLength), _config.SamplingRate);
+    }
+
+    /// <inheritdoc/>
+    /// <exception cref="ModelZooException"><see cref="ErrorCodes.VerbUnsupported"/>: the model is not causal.</exception>
+    public async IAsyncEnumerable<Tokens> TokenizeAsync(IAsyncEnumerable<Media> chunks, ModelOptions options, [EnumeratorCancellation] CancellationToken cancel = default)
+    {
+        RequireStream();
+        var codebooks = _config.QuantizersFor(Bandwidth(options.Expect<EncodecOptions>()));
+        await foreach (var codes in _codec.EncodeAsync(chunks.SamplesAsync(_config.SamplingRate, _config.AudioChannels, cancel), codebooks, cancel).ConfigureAwait(false))
+            yield return new(_space.Value, codes.ToTokens()) { FrameRate = (double)_config.SamplingRate / _config.HopLength };
+    }
+
+    /// <inheritdoc/>
+    /// <exception cref="ModelZooException"><see cref="ErrorCodes.VerbUnsupported"/>: the model is not causal.</exception>
+    public async IAsyncEnumerable<Media> DetokenizeAsync(IAsyncEnumerable<Tokens> chunks, ModelOptions options, [EnumeratorCancellation] CancellationToken cancel = default)
+    {
+        RequireStream();
+        var codes = chunks.Select(tokens => FromTokens(tokens.Expect(_space.Value)).Chunks[0]);
+        await foreach (var samples in _codec.DecodeAsync(codes, cancel).ConfigureAwait(false)) yield return new Audio(samples.Slice(0), _config.SamplingRate);
     }
 
     /// <inheritdoc/>
@@ -165,6 +184,11 @@ public sealed class EncodecModel : IModel, ITokenize<Audio, EncodecOptions>, IEv
         var samples = await _codec.DecodeAsync(encoding, cancel).ConfigureAwait(false);
         var length = arguments.Has("padding_mask") ? Math.Min(samples.Shape[2], arguments.Tensor("padding_mask").Shape[^1]) : samples.Shape[2];
         return encoding.Stages.Add("reconstruction", samples.TakeLast(length));
+    }
+
+    private void RequireStream()
+    {
+        if (!_codec.Streams) throw new ModelZooException(ErrorCodes.VerbUnsupported, "This codec looks ahead or scales its chunks: it takes a recording as a whole.") { Expected = "a causal model, such as encodec_24khz" };
     }
 
     private Tokens ToTokens(EncodecEncoding encoding, int length)

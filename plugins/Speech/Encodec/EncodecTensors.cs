@@ -6,10 +6,10 @@ namespace ModelZoo.Plugins.Speech;
 internal static class EncodecTensors
 {
     /// <summary>A copy of samples <paramref name="start"/>.. of the last dimension of (B, C, T).</summary>
-    public static Tensor<float> Window(this Tensor<float> x, int start, int length)
+    public static Tensor<T> Window<T>(this Tensor<T> x, int start, int length) where T : unmanaged
     {
         var (rows, total) = ((int)(x.Shape[0] * x.Shape[1]), (int)x.Shape[2]);
-        var window = Tensor.Zeros<float>(x.Shape[0], x.Shape[1], length);
+        var window = Tensor.Zeros<T>(x.Shape[0], x.Shape[1], length);
         for (var row = 0; row < rows; row++) x.Span.Slice(row * total + start, length).CopyTo(window.Span[(row * length)..]);
         return window;
     }
@@ -22,6 +22,23 @@ internal static class EncodecTensors
         var taken = Tensor.Zeros<T>(x.Shape[0], x.Shape[1], count);
         for (var row = 0; row < x.Shape[0] * x.Shape[1]; row++) x.Span.Slice(row * total, (int)count).CopyTo(taken.Span[(row * (int)count)..]);
         return taken;
+    }
+
+    /// <summary>Pieces (B, C, T..) one after the other.</summary>
+    public static Tensor<T> Join<T>(this IReadOnlyList<Tensor<T>> pieces) where T : unmanaged
+    {
+        if (pieces.Count == 1) return pieces[0];
+        var (rows, total) = ((int)(pieces[0].Shape[0] * pieces[0].Shape[1]), (int)pieces.Sum(piece => piece.Shape[2]));
+        var whole = Tensor.Zeros<T>(pieces[0].Shape[0], pieces[0].Shape[1], total);
+        var start = 0;
+        foreach (var piece in pieces)
+        {
+            var length = (int)piece.Shape[2];
+            for (var row = 0; row < rows; row++) piece.Span.Slice(row * length, length).CopyTo(whole.Span[(row * total + start)..]);
+            start += length;
+        }
+
+        return whole;
     }
 
     /// <summary>The first codebooks of codes (B, Q, T).</summary>

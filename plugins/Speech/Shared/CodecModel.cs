@@ -72,9 +72,7 @@ public abstract class CodecModel(string id, CodecFormat format, Checkpoint check
     /// <inheritdoc/>
     public async ValueTask<Audio> DetokenizeAsync(Tokens tokens, CodecOptions options, CancellationToken cancel = default)
     {
-        tokens.Expect(_space.Value);
-        if (format.Layout == TokenLayout.Frames && (tokens.Ids.Rank != 2 || tokens.Ids.Length == 0 || tokens.Ids.Shape[0] > format.Codebooks))
-            throw new MediaException(ErrorCodes.TokensInvalid, "The codec's tokens are (codebooks, frames).") { Expected = $"1..{format.Codebooks} codebooks", Found = tokens.Ids.ToString() };
+        Expect(tokens);
         var samples = (await DecodeAsync(tokens.Ids, cancel).ConfigureAwait(false)).Span;
         var length = tokens.SourceLength > 0 ? (int)Math.Min(tokens.SourceLength, samples.Length) : samples.Length;
         return new(Tensor.Create(samples[..length].ToArray(), 1, length), format.SampleRate);
@@ -109,7 +107,20 @@ public abstract class CodecModel(string id, CodecFormat format, Checkpoint check
     /// <summary>Codes, arranged as the format says, to samples (.., T).</summary>
     protected abstract Task<Tensor<float>> DecodeAsync(Tensor<int> codes, CancellationToken cancel);
 
-    private int Codebooks(CodecOptions options) => (options.Codebooks ?? format.Codebooks) is var codebooks && codebooks <= format.Codebooks
+    /// <summary>Codes of a piece of a stream as tokens.</summary>
+    protected Tokens Space(Tensor<int> codes) => new(_space.Value, codes) { FrameRate = (double)format.SampleRate / format.HopLength };
+
+    /// <summary>Refuses tokens of another codec or of another arrangement.</summary>
+    protected Tokens Expect(Tokens tokens)
+    {
+        tokens.Expect(_space.Value);
+        if (format.Layout == TokenLayout.Frames && (tokens.Ids.Rank != 2 || tokens.Ids.Length == 0 || tokens.Ids.Shape[0] > format.Codebooks))
+            throw new MediaException(ErrorCodes.TokensInvalid, "The codec's tokens are (codebooks, frames).") { Expected = $"1..{format.Codebooks} codebooks", Found = tokens.Ids.ToString() };
+        return tokens;
+    }
+
+    /// <summary>The number of codebooks that options ask for.</summary>
+    protected int Codebooks(CodecOptions options) => (options.Codebooks ?? format.Codebooks) is var codebooks && codebooks <= format.Codebooks
         ? codebooks
         : throw new OptionsException(ErrorCodes.OptionRange, "The codec has fewer codebooks.") { Where = "codebooks", Expected = $"1..{format.Codebooks}", Found = $"{codebooks}" };
 }
