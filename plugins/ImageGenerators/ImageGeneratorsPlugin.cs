@@ -10,6 +10,8 @@ public sealed class ImageGeneratorsPlugin : IModelPlugin
     /// <inheritdoc/>
     public IReadOnlyList<ModelArchitecture> Architectures =>
     [
+        MaskGenKlModel.Architecture,
+        MaskGenVqModel.Architecture,
         TiTokMaskGitModel.Architecture,
     ];
 }

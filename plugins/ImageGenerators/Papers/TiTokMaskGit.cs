@@ -233,7 +233,7 @@ public sealed class TiTokMaskGitModel : ImageGenerator<TiTokMaskGitOptions>
         long[] conditions = [.. labels.Select(label => Condition(label))];
         if (scale == 0) return (await _network.RunAsync(cancel, ("input_ids", WithConditions(ids, conditions))).ConfigureAwait(false))["logits"];
         long[] both = [.. conditions, .. labels.Select(_ => Condition(null))];
-        var twice = Tensor.Create<long>([.. ids.Span, .. ids.Span], 2 * ids.Shape[0], ids.Shape[1]);
+        var twice = ids.Doubled();
         var logits = (await _network.RunAsync(cancel, ("input_ids", WithConditions(twice, both))).ConfigureAwait(false))["logits"];
         return decay == "power-cosine" ? Guidance.FromUnconditional(logits, scale) : Guidance.FromConditional(logits, scale);
     }

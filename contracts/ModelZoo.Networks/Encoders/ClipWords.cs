@@ -4,12 +4,12 @@ using System.Text.Json;
 using System.Text.RegularExpressions;
 using ModelZoo.Contracts;
 
-namespace ModelZoo.Plugins.Motion;
+namespace ModelZoo.Networks.Encoders;
 
 /// <summary>
 /// CLIP's byte-pair words for captions: a published <c>tokenizer.json</c>, or <c>vocab.json</c> with <c>merges.txt</c>. Text is composed (NFC), lower-cased and its white space made single; the repairs of broken encodings that the whole tokenizer does are left out.
 /// </summary>
-internal sealed partial class ClipWords
+public sealed partial class ClipWords
 {
     private const string WordEnd = "</w>", Start = "<|startoftext|>", End = "<|endoftext|>";
     private static readonly string[] ByteSymbols = MakeByteSymbols();
