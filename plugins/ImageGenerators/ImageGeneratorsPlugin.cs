@@ -13,5 +13,6 @@ public sealed class ImageGeneratorsPlugin : IModelPlugin
         MaskGenKlModel.Architecture,
         MaskGenVqModel.Architecture,
         TiTokMaskGitModel.Architecture,
+        VarModel.Architecture,
     ];
 }
