@@ -37,7 +37,7 @@ internal static class PluginsCommand
                 editor.Set(record.Path, "sha256", digest);
                 return $"pinned to {digest}";
             }),
-            Check(terminal), New(terminal),
+            Release(terminal), Check(terminal), New(terminal),
         };
         return command;
     }
@@ -91,6 +91,24 @@ internal static class PluginsCommand
         });
     }
 
+    private static Command Release(Terminal.Terminal terminal)
+    {
+        var name = new Argument<string>("NAME") { Description = "The plugin's name, as its reason shows it, or its path." };
+        return new ZooCommand("release", "Lets a plugin out of quarantine; a host that runs loads it again.", "modelzoo plugins release ModelZoo.Plugins.Speech") { name }.RunsBare(terminal, (parsed, _) =>
+        {
+            var (asked, quarantine) = (parsed.GetRequiredValue(name), Zoo.Quarantine(TimeProvider.System));
+            var held = quarantine.Entries.Where(entry => entry.Name == asked || entry.Path == Path.GetFullPath(asked)).ToList();
+            if (held.Count == 0) throw new ModelZooException(ErrorCodes.ModelUnknown, $"No plugin '{asked}' is in quarantine.") { Expected = quarantine.Entries.Count == 0 ? "none is" : string.Join(", ", quarantine.Entries.Select(entry => entry.Name)) };
+            foreach (var entry in held)
+            {
+                quarantine.Forgive(entry.Path);
+                terminal.Writer.WriteLine($"{entry.Name} ({entry.Path}) is out of quarantine. It was held because {entry.Reason}");
+            }
+
+            return Task.FromResult(ExitCodes.Ok);
+        });
+    }
+
     private static Command Check(Terminal.Terminal terminal)
     {
         var path = new Argument<string>("PATH") { Description = "Folder, DLL, .nupkg or .zip." };
@@ -135,7 +153,9 @@ internal static class PluginsCommand
 
     private static async Task<PluginRecord> CheckAsync(string path, CancellationToken cancel)
     {
-        var catalog = new PluginCatalog(new PluginLoader(), new(Path.Combine(Zoo.CacheFolder, "plugins")));
+        var quarantine = Zoo.Quarantine(TimeProvider.System);
+        using var marks = Zoo.Marks(quarantine);
+        var catalog = new PluginCatalog(new PluginLoader(), new(Path.Combine(Zoo.CacheFolder, "plugins")), quarantine, marks);
         return await catalog.LoadAsync(new(path, "command line"), path, cancel).ConfigureAwait(false);
     }
 

@@ -1,4 +1,5 @@
 using ModelZoo.Contracts;
+using ModelZoo.Host.Containment;
 using ModelZoo.Host.Demo;
 using ModelZoo.Host.Evaluation;
 using ModelZoo.Host.Loading;
@@ -24,6 +25,8 @@ internal static class Zoo
         var host = builder.Build();
         try
         {
+            host.Services.GetRequiredService<BackgroundFaults>();
+            host.Services.GetRequiredService<PluginLifecycle>(); // hears of plugins that are condemned
             await host.Services.GetRequiredService<PluginCatalog>().LoadAsync(host.Services.GetRequiredService<HostManifest>().Plugins, cancel).ConfigureAwait(false);
             return host;
         }
@@ -40,6 +43,10 @@ internal static class Zoo
         .AddSingleton(_ => ReadManifest(options))
         .AddSingleton(new PluginLoadSettings(Path.Combine(CacheFolder, "plugins"), options.ShadowCopy))
         .AddSingleton<IPluginLoader, PluginLoader>()
+        .AddSingleton(provider => Quarantine(provider.GetRequiredService<TimeProvider>()))
+        .AddSingleton(provider => Marks(provider.GetRequiredService<PluginQuarantine>()))
+        .AddSingleton<PluginFaults>()
+        .AddSingleton<BackgroundFaults>()
         .AddSingleton<PluginCatalog>()
         .AddSingleton<PluginLifecycle>()
         .AddHostedService<PluginWatcher>()
@@ -74,6 +81,12 @@ internal static class Zoo
 
     /// <summary>Where the host remembers what it saw.</summary>
     public static string StateFolder => Environment.GetEnvironmentVariable("MODELZOO_STATE") ?? CacheFolder;
+
+    /// <summary>The plugins in quarantine.</summary>
+    public static PluginQuarantine Quarantine(TimeProvider clock) => new(Path.Combine(StateFolder, "quarantine.json"), clock);
+
+    /// <summary>What says which plugins were at work when a process ended without a word.</summary>
+    public static CrashMarks Marks(PluginQuarantine quarantine) => new(Path.Combine(StateFolder, "running"), quarantine);
 
     private static HostManifest ReadManifest(ZooOptions options)
     {

@@ -1,5 +1,7 @@
 using System.Runtime.CompilerServices;
+using System.Runtime.Loader;
 using ModelZoo.Contracts;
+using ModelZoo.Host.Containment;
 
 namespace ModelZoo.Host.Loading;
 
@@ -8,12 +10,12 @@ internal sealed class LoadedPlugin
 {
     private readonly Lock _lock = new();
     private readonly TaskCompletionSource _drained = new(TaskCreationOptions.RunContinuationsAsynchronously);
-    private PluginLoadContext? _context;
+    private AssemblyLoadContext? _context;
     private IModelPlugin? _plugin;
     private int _leases;
     private bool _draining;
 
-    public LoadedPlugin(string name, PluginLoadContext context, IModelPlugin plugin) => (Name, _context, _plugin) = (name, context, plugin);
+    public LoadedPlugin(string name, string path, AssemblyLoadContext context, IModelPlugin plugin) => (Name, Path, _context, _plugin) = (name, path, context, plugin);
 
     /// <summary>Name of the main assembly.</summary>
     public string Name { get; }
@@ -24,12 +26,27 @@ internal sealed class LoadedPlugin
     /// <summary>Version of the main assembly.</summary>
     public Version Version { get; init; } = new();
 
+    /// <summary>Folder, DLL or archive that it comes from.</summary>
+    public string Path { get; }
+
+    /// <summary>Folder that its assemblies were loaded from: of the plugin, or of its running copy.</summary>
+    public string? Folder { get; init; }
+
+    /// <summary>What it did wrong since it was loaded.</summary>
+    public FaultCount Faults { get; } = new();
+
     /// <summary>What it brings.</summary>
     /// <exception cref="ModelZooException">It was unloaded.</exception>
     public IModelPlugin Plugin => _plugin ?? throw Gone();
 
+    /// <summary>Ids of its architectures; none when it was unloaded.</summary>
+    public IReadOnlyList<string> Ids => _plugin is { } plugin ? [.. plugin.Architectures.Select(architecture => architecture.Card.Id)] : [];
+
     /// <summary>Those who use it now.</summary>
     public int Leases => Volatile.Read(ref _leases);
+
+    /// <summary>True when its code lives in that load context.</summary>
+    public bool IsIn(AssemblyLoadContext context) => ReferenceEquals(_context, context);
 
     /// <summary>Keeps the plugin until the lease is disposed; null when it is on its way out.</summary>
     public IDisposable? TryLease()

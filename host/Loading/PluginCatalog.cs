@@ -1,12 +1,13 @@
 using System.Collections.Immutable;
 using System.Diagnostics;
 using ModelZoo.Contracts;
+using ModelZoo.Host.Containment;
 using ModelZoo.Host.Manifest;
 
 namespace ModelZoo.Host.Loading;
 
 /// <summary>The plugins of this host and their states. Reading takes no lock; each change makes a new table.</summary>
-internal sealed class PluginCatalog(IPluginLoader loader, PluginLoadSettings settings)
+internal sealed class PluginCatalog(IPluginLoader loader, PluginLoadSettings settings, PluginQuarantine quarantine, CrashMarks marks)
 {
     private ImmutableList<PluginRecord> _plugins = [];
 
@@ -40,6 +41,18 @@ internal sealed class PluginCatalog(IPluginLoader loader, PluginLoadSettings set
     internal void Put(PluginRecord record) => ImmutableInterlocked.Update(ref _plugins, static (before, record) =>
         before.FindIndex(other => other.Path == record.Path) is >= 0 and var at ? before.SetItem(at, record) : before.Add(record), record);
 
+    /// <summary>Changes the record of a loaded plugin, if it is still there, and gives it as it is then.</summary>
+    internal PluginRecord? Change(LoadedPlugin plugin, Func<PluginRecord, PluginRecord> change)
+    {
+        PluginRecord? changed = null;
+        ImmutableInterlocked.Update(ref _plugins, before =>
+        {
+            var at = before.FindIndex(record => record.Loaded == plugin);
+            return at < 0 ? before : before.SetItem(at, changed = change(before[at]));
+        });
+        return changed;
+    }
+
     /// <summary>Takes a record out of the table.</summary>
     internal void Drop(string path) => ImmutableInterlocked.Update(ref _plugins, static (before, path) => before.RemoveAll(record => record.Path == path), path);
 
@@ -58,10 +71,22 @@ internal sealed class PluginCatalog(IPluginLoader loader, PluginLoadSettings set
         }
         catch (TimeoutException)
         {
-            record = record with { State = PluginState.Failed, Reason = $"It did not load within {settings.Timeout.TotalSeconds:0.#} s. Its constructor must be quick; a hanging one is left alone." };
+            _ = work.ContinueWith(static late => late.Result.Loaded?.Unload(), CancellationToken.None, TaskContinuationOptions.OnlyOnRanToCompletion, TaskScheduler.Default);
+            record = Hung(record);
         }
 
         return record with { LoadTime = watch.Elapsed };
+    }
+
+    // A machine may be slow once; what hangs again is not tried a third time.
+    private PluginRecord Hung(PluginRecord record)
+    {
+        var entry = quarantine.Strike(record.Name, record.Path, $"it did not load within {settings.Timeout.TotalSeconds:0.#} s");
+        return record with
+        {
+            State = PluginState.Failed, IsQuarantined = entry.IsCondemned,
+            Reason = $"It did not load within {settings.Timeout.TotalSeconds:0.#} s. Its constructor must be quick; a hanging one is left alone.{(entry.IsCondemned ? " " + entry.Sentence : "")}",
+        };
     }
 
     private PluginRecord Load(PluginRecord record)
@@ -74,11 +99,12 @@ internal sealed class PluginCatalog(IPluginLoader loader, PluginLoadSettings set
                 return record with { State = PluginState.Failed, Reason = $"Its SHA-256 is {digest}, and {record.Entry.Where} pins {pin}. If you trust the new files: `modelzoo plugins pin {record.Name}`." };
             var inspection = PluginInspector.Inspect(file.Assembly);
             record = record with { Inspection = inspection };
+            if (quarantine.Refuses(record.Path) is { } refusal) return record with { State = PluginState.Failed, IsQuarantined = true, Reason = refusal };
             if (inspection.Problems.Count > 0)
                 return record with { State = PluginState.Incompatible, Reason = $"Nothing of it was run: {string.Join("; ", inspection.Problems)}. Build it against this host's contracts." };
             var running = settings.ShadowCopy ? ShadowCopies.Copy(file, settings.Cache) : file;
             var origin = record.Path == file.Folder ? running.Folder : record.Path == file.Assembly ? running.Assembly : record.Path;
-            return record with { State = PluginState.Ready, Loaded = loader.Load(running, new(() => PluginDigest.Of(origin))) };
+            using (marks.Begin(record.Name, record.Path)) return record with { State = PluginState.Ready, Loaded = loader.Load(running, record.Path, new(() => PluginDigest.Of(origin))) };
         }
         catch (ModelZooException error)
         {

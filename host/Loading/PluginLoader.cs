@@ -8,15 +8,16 @@ internal interface IPluginLoader
 {
     /// <summary>Loads a plugin whose metadata was found to fit.</summary>
     /// <param name="file">Its files.</param>
+    /// <param name="path">Folder, DLL or archive that they come from.</param>
     /// <param name="digest">Their SHA-256.</param>
     /// <exception cref="ModelZooException">It cannot be loaded; the message has the inner-most cause.</exception>
-    LoadedPlugin Load(PluginFile file, Lazy<string> digest);
+    LoadedPlugin Load(PluginFile file, string path, Lazy<string> digest);
 }
 
 /// <summary>The loader of this host: one collectible context a plugin.</summary>
 internal sealed class PluginLoader : IPluginLoader
 {
-    public LoadedPlugin Load(PluginFile file, Lazy<string> digest)
+    public LoadedPlugin Load(PluginFile file, string path, Lazy<string> digest)
     {
         var context = new PluginLoadContext(file.Assembly);
         try
@@ -27,7 +28,7 @@ internal sealed class PluginLoader : IPluginLoader
             if (type.GetConstructor(Type.EmptyTypes) is null) throw Failed($"{type.FullName} has no public constructor without parameters.", file.Assembly);
             var plugin = (IModelPlugin)Activator.CreateInstance(type)!;
             Check(plugin, file);
-            return new(file.Name, context, plugin) { Digest = digest, Version = assembly.GetName().Version ?? new() };
+            return new(file.Name, path, context, plugin) { Folder = file.Folder, Digest = digest, Version = assembly.GetName().Version ?? new() };
         }
         catch (Exception error)
         {

@@ -19,6 +19,12 @@ internal sealed record PluginRecord
     /// <summary>Why it is not ready, for people; null when it is.</summary>
     public string? Reason { get; init; }
 
+    /// <summary>True when it is not run for what it did before.</summary>
+    public bool IsQuarantined { get; init; }
+
+    /// <summary>Ids of the architectures that it brought while it served, when it does not any more.</summary>
+    public IReadOnlyList<string> Brought { get; init; } = [];
+
     /// <summary>Where its files are.</summary>
     public PluginFile? File { get; init; }
 

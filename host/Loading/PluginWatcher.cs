@@ -12,43 +12,87 @@ internal sealed class PluginWatcher(HostManifest manifest, PluginLifecycle lifec
     public static readonly TimeSpan Interval = TimeSpan.FromMilliseconds(200);
 
     private readonly Dictionary<string, string> _loaded = [];
+    private readonly Dictionary<string, Task> _work = [];
     private Dictionary<string, string> _seen = [];
 
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
-        if (manifest.Watch.Count == 0) return;
         using var timer = new PeriodicTimer(Interval);
-        while (await timer.WaitForNextTickAsync(stoppingToken).ConfigureAwait(false)) await LookAsync(stoppingToken).ConfigureAwait(false);
+        while (await timer.WaitForNextTickAsync(stoppingToken).ConfigureAwait(false)) _ = LookAsync(stoppingToken);
     }
 
-    /// <summary>Looks once: takes what has come to rest, lets go what is gone.</summary>
-    internal async Task LookAsync(CancellationToken cancel)
+    /// <summary>Looks once: takes what has come to rest, lets go what is gone. What is done to one path is done in order; paths do not wait for each other.</summary>
+    /// <returns>Ends when what was begun is done; the next look need not wait for it.</returns>
+    internal Task LookAsync(CancellationToken cancel)
     {
-        var now = new Dictionary<string, string>();
-        foreach (var path in manifest.Watch.Where(Directory.Exists).SelectMany(Directory.EnumerateFileSystemEntries).Where(PluginPaths.LooksLikePlugin))
-        {
-            if (Signature(path) is { } signature) now[path] = signature;
-        }
-
+        var now = Signatures();
         foreach (var path in _loaded.Keys.Except(now.Keys).Where(path => !Path.Exists(path)).ToList())
         {
             _loaded.Remove(path);
-            Follow(lifecycle.RemoveAsync(path), path);
+            Then(path, () =>
+            {
+                _ = Guarded(path, () => lifecycle.RemoveAsync(path)); // it drains by itself; what comes to this path meanwhile is taken at once
+                return Task.CompletedTask;
+            });
         }
 
         foreach (var (path, signature) in now)
         {
             if (_loaded.GetValueOrDefault(path) == signature || _seen.GetValueOrDefault(path) != signature || IsBeingWritten(path)) continue;
             _loaded[path] = signature;
-            var (_, departure) = await lifecycle.LoadAsync(new(path, "watch folder"), path, cancel).ConfigureAwait(false);
-            if (departure is not null) Follow(departure, path);
+            Then(path, async () =>
+            {
+                var (_, departure) = await lifecycle.LoadAsync(new(path, "watch folder"), path, cancel).ConfigureAwait(false);
+                if (departure is not null) _ = Guarded(path, () => departure);
+            });
         }
 
         _seen = now;
+        Then("quarantine", () => lifecycle.ReviewAsync(cancel));
+        foreach (var path in _work.Where(pair => pair.Value.IsCompleted).Select(pair => pair.Key).ToList()) _work.Remove(path);
+        return Task.WhenAll(_work.Values);
     }
 
-    private void Follow(Task departure, string path) => departure.ContinueWith(
-        task => log.LogError(task.Exception, "{Path} could not be taken out", path), CancellationToken.None, TaskContinuationOptions.OnlyOnFaulted, TaskScheduler.Default);
+    private Dictionary<string, string> Signatures()
+    {
+        try
+        {
+            return manifest.Watch.Where(Directory.Exists).SelectMany(Directory.EnumerateFileSystemEntries).Where(PluginPaths.LooksLikePlugin)
+                .Select(path => (Path: path, Signature: Signature(path))).Where(pair => pair.Signature is not null).ToDictionary(pair => pair.Path, pair => pair.Signature!);
+        }
+        catch (Exception error) when (error is IOException or UnauthorizedAccessException)
+        {
+            return _seen; // a folder goes while we look: the next look knows more
+        }
+    }
+
+    private void Then(string path, Func<Task> next)
+    {
+        var before = _work.GetValueOrDefault(path, Task.CompletedTask);
+        _work[path] = Guarded(path, async () =>
+        {
+            await before.ConfigureAwait(false);
+            await next().ConfigureAwait(false);
+        });
+    }
+
+    private async Task Guarded(string path, Func<Task> work)
+    {
+        try
+        {
+            await work().ConfigureAwait(false);
+        }
+        catch (OperationCanceledException)
+        {
+            // The host stops.
+        }
+#pragma warning disable CA1031 // one path's misfortune must not end the watch over the others
+        catch (Exception error)
+        {
+            log.LogError(error, "{Path} could not be taken in or out", path);
+        }
+#pragma warning restore CA1031
+    }
 
     private static string? Signature(string path)
     {
@@ -57,9 +101,9 @@ internal sealed class PluginWatcher(HostManifest manifest, PluginLifecycle lifec
             var files = Directory.Exists(path) ? new DirectoryInfo(path).EnumerateFiles("*", SearchOption.AllDirectories) : [new FileInfo(path)];
             return string.Join('|', files.OrderBy(file => file.FullName, StringComparer.Ordinal).Select(file => $"{file.FullName}:{file.Length}:{file.LastWriteTimeUtc.Ticks}"));
         }
-        catch (IOException)
+        catch (Exception error) when (error is IOException or UnauthorizedAccessException)
         {
-            return null; // it changes while we look
+            return null; // it changes while we look, or is not ours to see
         }
     }
 

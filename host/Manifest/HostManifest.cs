@@ -26,6 +26,9 @@ internal sealed record HostManifest
 
     /// <summary>How requests wait for a model.</summary>
     public QueueSettings? Queue { get; init; }
+
+    /// <summary>When plugins are put into quarantine.</summary>
+    public QuarantineSettings? Quarantine { get; init; }
 }
 
 /// <summary>A plugin, or several by pattern.</summary>
@@ -76,4 +79,14 @@ internal sealed record QueueSettings
 
     /// <summary>Longest wait.</summary>
     public TimeSpan Deadline { get; init; } = TimeSpan.FromSeconds(60);
+}
+
+/// <summary>When plugins are put into quarantine.</summary>
+internal sealed record QuarantineSettings
+{
+    /// <summary>Faults, with no answer between them, that condemn a plugin.</summary>
+    public int Faults { get; init; } = 5;
+
+    /// <summary>How long a request may go on after it was cancelled before its caller is let go.</summary>
+    public TimeSpan CancelPatience { get; init; } = TimeSpan.FromSeconds(10);
 }

@@ -30,6 +30,7 @@ internal static partial class ManifestReader
         Device = above.Device ?? below.Device,
         Watch = [.. below.Watch, .. above.Watch],
         Queue = above.Queue ?? below.Queue,
+        Quarantine = above.Quarantine ?? below.Quarantine,
     };
 
     private static HostManifest Read(string file, Func<string, string?> environment)
@@ -47,7 +48,7 @@ internal static partial class ManifestReader
         file = Path.GetFullPath(file);
         var folder = Path.GetDirectoryName(file)!;
         var root = LocatedJson.Parse(file, text, (value, at) => Substitute(value, at, environment))
-            .AllowOnly("$schema", "plugins", "models", "device", "memory", "watch", "queue");
+            .AllowOnly("$schema", "plugins", "models", "device", "memory", "watch", "queue", "quarantine");
         return new()
         {
             Files = [file],
@@ -57,6 +58,7 @@ internal static partial class ManifestReader
             Device = root.Find("device") is { } device ? Device(device) : null,
             Watch = [.. root.Find("watch")?.Items.Select(item => Absolute(folder, item)) ?? []],
             Queue = root.Find("queue") is { } queue ? Queue(queue) : null,
+            Quarantine = root.Find("quarantine") is { } quarantine ? Quarantine(quarantine) : null,
         };
     }
 
@@ -98,6 +100,9 @@ internal static partial class ManifestReader
             Deadline = item.Find("deadlineSeconds") is { } d ? d.AsNumber() > 0 ? TimeSpan.FromSeconds(d.AsNumber()) : throw d.Wrong("seconds, more than 0") : defaults.Deadline,
         };
     }
+
+    private static QuarantineSettings Quarantine(LocatedJson item) =>
+        item.AllowOnly("faults").Find("faults") is { } faults ? new() { Faults = Positive(faults) } : new();
 
     private static int Positive(LocatedJson item) => item.AsInteger() is > 0 and var value ? value : throw item.Wrong("a whole number above 0");
 

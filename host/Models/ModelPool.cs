@@ -1,4 +1,5 @@
 using ModelZoo.Contracts;
+using ModelZoo.Host.Containment;
 using ModelZoo.Host.Loading;
 using ModelZoo.Host.Manifest;
 
@@ -8,7 +9,7 @@ namespace ModelZoo.Host.Models;
 /// The models in memory. A model opens when it is first asked for, once however many ask; it is leased while in use, and leaves by least recent use when its device's budget is exceeded. A load that failed is not tried
 /// again at once.
 /// </summary>
-internal sealed class ModelPool(ModelResolver resolver, HostManifest manifest, TimeProvider clock) : IAsyncDisposable
+internal sealed class ModelPool(ModelResolver resolver, HostManifest manifest, PluginFaults faults, TimeProvider clock) : IAsyncDisposable
 {
     /// <summary>How long a failed load answers for itself before it is tried again.</summary>
     public static readonly TimeSpan RetryAfter = TimeSpan.FromSeconds(5);
@@ -31,29 +32,25 @@ internal sealed class ModelPool(ModelResolver resolver, HostManifest manifest, T
     /// <exception cref="ModelZooException">It is unknown, cannot be opened, or does not fit into its device's budget.</exception>
     public async Task<ModelLease> AcquireAsync(ModelRequest request, CancellationToken cancel = default)
     {
-        while (true)
+        var resident = Join(request);
+        try
         {
-            var resident = Join(request);
-            try
-            {
-                var model = await resident.Load.WaitAsync(cancel).ConfigureAwait(false);
-                await AdmitAsync(resident, model).ConfigureAwait(false);
-                return new(this, resident, model);
-            }
-            catch (OperationCanceledException) when (!cancel.IsCancellationRequested && resident.IsAbandoned)
-            {
-                Leave(resident, failed: false); // the last who waited gave up just as we joined: begin anew
-            }
-            catch (OperationCanceledException) when (cancel.IsCancellationRequested)
-            {
-                Leave(resident, failed: false);
-                throw;
-            }
-            catch (Exception error)
-            {
-                Leave(resident, failed: true);
-                throw error is ModelZooException ? error : new ModelZooException(ErrorCodes.PluginFailed, $"{resident.Id} failed while it was opened: {error.GetType().Name}: {error.Message}", error) { Where = resident.Plugin.Name };
-            }
+            var model = await resident.Load.WaitAsync(cancel).ConfigureAwait(false);
+            await AdmitAsync(resident, model).ConfigureAwait(false);
+            return new(this, resident, model);
+        }
+        catch (OperationCanceledException) when (cancel.IsCancellationRequested)
+        {
+            Leave(resident, failed: false);
+            throw;
+        }
+        catch (Exception error)
+        {
+            var isNews = Leave(resident, failed: true);
+            if (error is ModelZooException) throw;
+            var what = $"{resident.Id} failed while it was opened: {error.GetType().Name}: {error.Message}";
+            if (isNews) faults.Report(resident.Plugin, new(FaultKind.Request, what));
+            throw new ModelZooException(ErrorCodes.PluginFailed, what) { Where = resident.Plugin.Name };
         }
     }
 
@@ -142,15 +139,18 @@ internal sealed class ModelPool(ModelResolver resolver, HostManifest manifest, T
 
     private long Charged(string device) => _models.Values.Where(model => model.Source.Device == device).Sum(model => model.Memory?.Charged ?? 0);
 
-    private void Leave(ResidentModel resident, bool failed)
+    // True for the first who says that the load failed.
+    private bool Leave(ResidentModel resident, bool failed)
     {
         lock (_lock)
         {
+            var isNews = failed && resident.FailedAt is null;
             resident.Users--;
             resident.LastUse = ++_uses;
             if (failed) resident.FailedAt ??= clock.GetUtcNow();
-            if (resident.Users == 0 && !resident.Load.IsCompleted) resident.Abandon();
+            if (resident.Users == 0 && !resident.Load.IsCompleted) resident.IsAbandoned = true;
             if (resident.IsAbandoned || (resident.Retired && resident.Users == 0)) Retire(resident);
+            return isNews;
         }
     }
 

@@ -59,11 +59,15 @@ internal sealed class ModelResolver(PluginCatalog catalog, HostManifest manifest
     private ModelZooException Unknown(ModelId id)
     {
         var known = catalog.Ready.SelectMany(plugin => plugin.Plugin.Architectures).Select(architecture => architecture.Card.Id).ToList();
-        var broken = catalog.Plugins.Where(record => record.State is PluginState.Failed or PluginState.Incompatible && record.Name.Replace("-", "", StringComparison.Ordinal).Contains(id.Family.Replace("-", "", StringComparison.Ordinal), StringComparison.OrdinalIgnoreCase)).ToList();
+        if (catalog.Plugins.FirstOrDefault(record => record.Brought.Contains(id.WithoutTag.ToString())) is { } held)
+            return new(ErrorCodes.PluginFailed, $"The plugin of {id.WithoutTag} does not serve.") { Where = held.Name, Remedy = held.Reason };
+        var broken = catalog.Plugins.Where(record => record.State is PluginState.Failed or PluginState.Incompatible).ToList();
+        var likely = broken.Find(record => record.Name.Replace("-", "", StringComparison.Ordinal).Contains(id.Family.Replace("-", "", StringComparison.Ordinal), StringComparison.OrdinalIgnoreCase));
+        var nearest = likely is null ? Names.Nearest(id.WithoutTag.ToString(), known) : null;
         return new(ErrorCodes.ModelUnknown, $"No loaded plugin has {id.WithoutTag}.")
         {
-            Remedy = broken.Count > 0 ? $"{broken[0].Name} is {broken[0].State.ToString().ToLowerInvariant()}: {broken[0].Reason}"
-                : Names.Nearest(id.WithoutTag.ToString(), known) is { } nearest ? $"Did you mean '{nearest}'?"
+            Remedy = nearest is not null ? $"Did you mean '{nearest}'?"
+                : (likely ?? broken.FirstOrDefault()) is { } suspect ? $"{suspect.Name} is {suspect.State.ToString().ToLowerInvariant()}: {suspect.Reason}"
                 : "`modelzoo list` shows what is loaded.",
         };
     }

@@ -55,18 +55,17 @@ internal sealed class ResidentModel
     /// <summary>The one load that all who ask share.</summary>
     public Task<IModel> Load => _load.Value;
 
-    /// <summary>True when the load was stopped.</summary>
-    public bool IsAbandoned => _abandoned.IsCancellationRequested;
+    /// <summary>True when nobody waits for the load any more; it is stopped when the model is disposed. Guarded by the pool's lock.</summary>
+    public bool IsAbandoned { get; set; }
 
-    /// <summary>Stops a load that nobody waits for any more.</summary>
-    public void Abandon() => _abandoned.Cancel();
-
-    /// <summary>Disposes the model and lets go of its plugin.</summary>
+    /// <summary>Stops a load that is under way, disposes the model and lets go of its plugin. Runs code of the plugin: never under a lock.</summary>
     public async Task DisposeAsync()
     {
         try
         {
-            if (_load.IsValueCreated) await (await _load.Value.ConfigureAwait(false)).DisposeAsync().ConfigureAwait(false);
+            if (!_load.IsValueCreated) return;
+            if (!_load.Value.IsCompleted) await _abandoned.CancelAsync().ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            await (await _load.Value.ConfigureAwait(false)).DisposeAsync().ConfigureAwait(false);
         }
 #pragma warning disable CA1031 // a model whose load failed, or that fails on its way out, must not keep its plugin
         catch (Exception)

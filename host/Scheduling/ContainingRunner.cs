@@ -1,21 +1,57 @@
 using ModelZoo.Contracts;
+using ModelZoo.Host.Containment;
+using ModelZoo.Host.Loading;
+using ModelZoo.Host.Manifest;
 
 namespace ModelZoo.Host.Scheduling;
 
-/// <summary>Turns what a plugin throws into an error that names the plugin; cancellation and the host's own errors pass.</summary>
-internal sealed class ContainingRunner(IModelRunner inner) : IModelRunner
+/// <summary>
+/// Turns what a plugin throws into an error that names the plugin, and takes note of it; cancellation and the host's own errors pass. The plugin's code runs on a thread of the pool, so that one that goes on long after it was cancelled
+/// keeps nobody waiting but itself.
+/// </summary>
+internal sealed class ContainingRunner(IModelRunner inner, PluginFaults faults, CrashMarks marks, HostManifest manifest, TimeProvider clock) : IModelRunner
 {
+    private readonly TimeSpan _patience = (manifest.Quarantine ?? new()).CancelPatience;
+
     public async Task<T> RunAsync<T>(ModelCall call, Func<Models.ModelLease, CancellationToken, Task<T>> work, CancellationToken cancel)
     {
+        LoadedPlugin? plugin = null;
+        var running = Task.Run(() => inner.RunAsync(call, async (lease, stop) =>
+        {
+            plugin = lease.Resident.Plugin;
+            using var mark = marks.Begin(plugin.Name, plugin.Path);
+            return await work(lease, stop).ConfigureAwait(false);
+        }, cancel), CancellationToken.None);
         try
         {
-            return await inner.RunAsync(call, work, cancel).ConfigureAwait(false);
+            var answer = await Patiently(running, cancel).ConfigureAwait(false);
+            if (plugin is not null) PluginFaults.Answered(plugin);
+            return answer;
+        }
+        catch (TimeoutException) when (cancel.IsCancellationRequested && !running.IsCompleted)
+        {
+            _ = running.ContinueWith(static late => _ = late.Exception, CancellationToken.None, TaskContinuationOptions.OnlyOnFaulted, TaskScheduler.Default);
+            if (plugin is not null) faults.Report(plugin, new(FaultKind.Background, $"{call.Model.Id} went on in {call.Verb} for {_patience.TotalSeconds:0.#} s after it was cancelled"));
+            throw new OperationCanceledException($"{call.Model.Id} was cancelled, and goes on.", cancel);
         }
         catch (Exception error) when (error is not ModelZooException && !(error is OperationCanceledException && cancel.IsCancellationRequested))
         {
             // Only text of the plugin's exception is kept: the exception itself would hold its load context.
-            throw new ModelZooException(ErrorCodes.PluginFailed, $"{call.Model.Id} failed in {call.Verb}: {error.GetType().Name}: {error.Message}")
-            { Where = Place(error), Remedy = "This is a fault of the plugin; tell its author." };
+            var what = $"{call.Model.Id} failed in {call.Verb}: {error.GetType().Name}: {error.Message}";
+            if (plugin is not null && Culprit.Of(error) is { } context && plugin.IsIn(context)) faults.Report(plugin, new(FaultKind.Request, what));
+            throw new ModelZooException(ErrorCodes.PluginFailed, what) { Where = Place(error), Remedy = "This is a fault of the plugin; tell its author." };
+        }
+    }
+
+    private async Task<T> Patiently<T>(Task<T> running, CancellationToken cancel)
+    {
+        try
+        {
+            return await running.WaitAsync(cancel).ConfigureAwait(false);
+        }
+        catch (OperationCanceledException) when (cancel.IsCancellationRequested && !running.IsCompleted)
+        {
+            return await running.WaitAsync(_patience, clock, CancellationToken.None).ConfigureAwait(false);
         }
     }
 

@@ -2,6 +2,7 @@ using System.Runtime.CompilerServices;
 using System.Text.Json.Nodes;
 using Microsoft.Extensions.DependencyInjection;
 using ModelZoo.Contracts;
+using ModelZoo.Host.Containment;
 using ModelZoo.Host.Hosting;
 using ModelZoo.Host.Loading;
 using ModelZoo.Host.Loading.Tests;
@@ -23,6 +24,7 @@ internal sealed class TestHost : IAsyncDisposable
         services.AddSingleton((manifest ?? (static m => m))(new HostManifest { Watch = [In("watch")], Queue = new() { Concurrency = 8, Limit = 1000 } }));
         services.AddSingleton(new PluginLoadSettings(In("cache"), ShadowCopy: true) { UnloadPatience = patience ?? TimeSpan.FromSeconds(30) });
         _services = services.BuildServiceProvider();
+        Get<BackgroundFaults>();
     }
 
     public string Folder { get; } = Directory.CreateTempSubdirectory("host-").FullName;

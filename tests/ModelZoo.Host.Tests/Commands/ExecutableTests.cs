@@ -18,7 +18,41 @@ public sealed class ExecutableTests : IDisposable
         string[] command = ["dotnet", Path.Combine(AppContext.BaseDirectory, "modelzoo.dll"), .. arguments];
         // A shell's background job ignores SIGINT and hands that on to all that it starts; `env` gives it back.
         if (OperatingSystem.IsLinux()) command = ["env", "--default-signal=INT", .. command];
-        return Process.Start(new ProcessStartInfo(command[0], command[1..]) { WorkingDirectory = _folder, RedirectStandardOutput = true, RedirectStandardError = true })!;
+        return Process.Start(new ProcessStartInfo(command[0], command[1..]) { WorkingDirectory = _folder, RedirectStandardOutput = true, RedirectStandardError = true, Environment = { ["MODELZOO_STATE"] = In("state") } })!;
+    }
+
+    private async Task<(int Code, string Output, string Error)> RunAsync(params string[] arguments)
+    {
+        using var process = Start(arguments);
+        var (output, error) = (process.StandardOutput.ReadToEndAsync(), process.StandardError.ReadToEndAsync());
+        await process.WaitForExitAsync();
+        return (process.ExitCode, await output, await error);
+    }
+
+    [Fact]
+    public async Task Run_PluginEndsTheProcessTwice_IsQuarantinedUntilReleasedAndOthersGoOn()
+    {
+        TestPlugins.Build("Good", In("plugins", "good"));
+        TestPlugins.Build("Misbehaves", In("plugins", "bad"));
+        for (var i = 0; i < 2; i++) Assert.Contains("the end", (await RunAsync("generate", "test/misbehaves", "--option", "mode=fail-fast", "--out", "x.txt")).Error, StringComparison.Ordinal);
+
+        var (code, _, error) = await RunAsync("generate", "test/misbehaves", "--out", "x.txt");
+        Assert.NotEqual(ExitCodes.Ok, code);
+        Assert.Contains("Misbehaves is failed: It is in quarantine since", error, StringComparison.Ordinal);
+        Assert.Contains("the host's process ended without a word while this plugin was at work", error, StringComparison.Ordinal);
+        Assert.Equal(ExitCodes.Ok, (await RunAsync("generate", "test/echo", "--prompt", "a", "--out", "x.txt")).Code);
+
+        Assert.Equal(ExitCodes.Ok, (await RunAsync("plugins", "release", "Misbehaves")).Code);
+        Assert.Equal(ExitCodes.Ok, (await RunAsync("generate", "test/misbehaves", "--out", "x.txt")).Code);
+    }
+
+    [Fact]
+    public async Task Run_PluginThrowsOnAPoolThread_TheProcessGoesOn()
+    {
+        TestPlugins.Build("Misbehaves", In("plugins", "bad"));
+        var (code, output, error) = await RunAsync("generate", "test/misbehaves", "--option", "mode=pool", "--out", "x.txt");
+        Assert.True(code == ExitCodes.Ok, error);
+        Assert.Contains("x.txt", output, StringComparison.Ordinal);
     }
 
     [Fact]

@@ -1,6 +1,7 @@
 using System.IO.Compression;
 using Microsoft.CodeAnalysis;
 using ModelZoo.Contracts;
+using ModelZoo.Host.Containment;
 using ModelZoo.Host.Manifest;
 
 namespace ModelZoo.Host.Loading.Tests;
@@ -9,13 +10,18 @@ public sealed class PluginCatalogTests : IDisposable
 {
     private readonly string _folder = Directory.CreateTempSubdirectory("plugins-").FullName;
 
+    private readonly PluginQuarantine _quarantine;
+
+    public PluginCatalogTests() => _quarantine = new(In("quarantine.json"), TimeProvider.System);
+
     public void Dispose() => Directory.Delete(_folder, recursive: true);
 
     private string In(params string[] parts) => Path.Combine([_folder, .. parts]);
 
     private async Task<IReadOnlyList<PluginRecord>> LoadAsync(params PluginEntry[] entries)
     {
-        var catalog = new PluginCatalog(new PluginLoader(), new(In("cache")) { Timeout = TimeSpan.FromSeconds(2) });
+        using var marks = new CrashMarks(In("marks"), _quarantine);
+        var catalog = new PluginCatalog(new PluginLoader(), new(In("cache")) { Timeout = TimeSpan.FromSeconds(2) }, _quarantine, marks);
         await catalog.LoadAsync(entries);
         return catalog.Plugins;
     }
@@ -161,7 +167,8 @@ public sealed class PluginCatalogTests : IDisposable
     [Fact]
     public async Task Find_SeveralPluginsBringOneArchitecture_TheLastServes()
     {
-        var catalog = new PluginCatalog(new PluginLoader(), new(In("cache")));
+        using var marks = new CrashMarks(In("marks"), _quarantine);
+        var catalog = new PluginCatalog(new PluginLoader(), new(In("cache")), _quarantine, marks);
         await catalog.LoadAsync([new(TestPlugins.Build("Good", In("a"), "1.0.0"), "test"), new(TestPlugins.Build("Good", In("b"), "2.0.0"), "test")]);
         Assert.Equal("An Echo 2.0.0", catalog.Find(ModelId.Parse("test/echo"))!.Value.Architecture.Card.Paper);
         Assert.Null(catalog.Find(ModelId.Parse("test/other")));

@@ -51,6 +51,56 @@ public sealed class PluginWatcherTests
         Assert.Equal(PluginState.Ready, Assert.Single(host.Catalog.Plugins).State);
     }
 
+    [Fact]
+    public async Task Look_OnePluginHangs_TheOthersAreTaken()
+    {
+        await using var host = new TestHost();
+        var watcher = Watcher(host);
+        TestPlugins.Build("Hangs", host.In("watch"));
+        TestPlugins.Build("Good", host.In("watch"));
+        _ = watcher.LookAsync(default);
+        var all = watcher.LookAsync(default);
+        await Until(() => host.Catalog.Ready.Any());
+        Assert.False(all.IsCompleted, "the hanging one is waited for beside the others");
+        Assert.Equal("1.0.0:a:7", await host.GenerateAsync("a"));
+    }
+
+    [Fact]
+    public async Task Look_GoneAndBackWhileItDrains_TheNewOneServesAndStays()
+    {
+        await using var host = new TestHost();
+        var watcher = Watcher(host);
+        TestPlugins.Build("Good", host.In("watch"), "1.0.0");
+        for (var i = 0; i < 2; i++) await watcher.LookAsync(default);
+        var running = host.GenerateAsync("a", delay: 100);
+        await Until(() => host.Pool.Residents.Any(model => model.Users > 0));
+
+        File.Delete(host.In("watch", "Good.dll"));
+        await watcher.LookAsync(default);
+        TestPlugins.Build("Good", host.In("watch"), "2.0.0");
+        for (var i = 0; i < 2; i++) await watcher.LookAsync(default);
+        Assert.Equal("2.0.0:b:7", await host.GenerateAsync("b"));
+        Assert.Equal("1.0.0:a:7", await running);
+        await Until(() => host.Catalog.Plugins.All(record => record.State == PluginState.Ready));
+        Assert.Equal("2.0.0:c:7", await host.GenerateAsync("c"));
+    }
+
+    [Fact]
+    public async Task Look_ReleasedFromQuarantineByAnotherProcess_IsLoadedAgain()
+    {
+        await using var host = new TestHost(manifest => manifest with { Quarantine = new() { Faults = 1 } });
+        var watcher = Watcher(host);
+        var path = TestPlugins.Build("Misbehaves", host.In("watch"));
+        for (var i = 0; i < 2; i++) await watcher.LookAsync(default);
+        var bad = new Models.ModelRequest(Contracts.ModelId.Parse("test/misbehaves"));
+        await Assert.ThrowsAsync<Contracts.ModelZooException>(() => host.Verbs.GenerateAsync(bad, new("x"), new() { ["mode"] = "throw" }, 0, static _ => { }, default));
+        await watcher.LookAsync(default);
+        Assert.True(Assert.Single(host.Catalog.Plugins).IsQuarantined);
+        Hosting.Zoo.Quarantine(TimeProvider.System).Forgive(path);
+        await watcher.LookAsync(default);
+        Assert.Equal(PluginState.Ready, Assert.Single(host.Catalog.Plugins).State);
+    }
+
     private static Task Until(Func<bool> condition) => Until(() => Task.FromResult(condition()));
 
     private static async Task Until(Func<Task<bool>> condition)

@@ -1,4 +1,5 @@
 using ModelZoo.Contracts;
+using ModelZoo.Host.Containment;
 using ModelZoo.Host.Hosting;
 using ModelZoo.Host.Loading;
 using ModelZoo.Host.Manifest;
@@ -32,7 +33,7 @@ public sealed class ModelPoolTests
 
     private sealed class Loader(IModelPlugin plugin) : IPluginLoader
     {
-        public LoadedPlugin Load(PluginFile file, Lazy<string> digest) => new("test", new PluginLoadContext(typeof(ModelPoolTests).Assembly.Location), plugin);
+        public LoadedPlugin Load(PluginFile file, string path, Lazy<string> digest) => new("test", path, new PluginLoadContext(typeof(ModelPoolTests).Assembly.Location), plugin);
     }
 
     private readonly Clock _clock = new();
@@ -41,15 +42,17 @@ public sealed class ModelPoolTests
     private async Task<ModelPool> PoolAsync(long budget, Func<ModelSource, CancellationToken, ValueTask<IModel>>? open = null)
     {
         open ??= (_, _) => ValueTask.FromResult<IModel>(new Model(100, () => _disposed++));
+        var folder = Directory.CreateTempSubdirectory("pool-").FullName;
+        var quarantine = new PluginQuarantine(Path.Combine(folder, "quarantine.json"), TimeProvider.System);
         var catalog = new PluginCatalog(new Loader(new Table((source, cancel) =>
         {
             Interlocked.Increment(ref _opened);
             return open(source, cancel);
-        })), new("/nowhere"));
-        var dll = Loading.Tests.TestPlugins.Build("Good", Directory.CreateTempSubdirectory("pool-").FullName);
+        })), new("/nowhere"), quarantine, new(Path.Combine(folder, "marks"), quarantine));
+        var dll = Loading.Tests.TestPlugins.Build("Good", folder);
         await catalog.LoadAsync([new(dll, "test")]);
         var manifest = new HostManifest { Memory = new Dictionary<string, long> { ["cpu"] = budget }, Models = Enumerable.Range(1, 4).ToDictionary(i => ModelId.Parse($"test/a.{i}"), _ => new ModelEntry()) };
-        return new(new(catalog, manifest, new PluginServices(new Lazy<InferenceRuntime>(() => throw new InvalidOperationException()))), manifest, _clock);
+        return new(new(catalog, manifest, new PluginServices(new Lazy<InferenceRuntime>(() => throw new InvalidOperationException()))), manifest, new(manifest), _clock);
     }
 
     private static ModelRequest Ask(int tag) => new(ModelId.Parse($"test/a.{tag}"));
@@ -108,9 +111,9 @@ public sealed class ModelPoolTests
         var stopped = new TaskCompletionSource();
         var pool = await PoolAsync(1000, async (_, cancel) =>
         {
-            using var registration = cancel.Register(stopped.SetResult);
-            await Task.Delay(Timeout.Infinite, cancel);
-            return new Model(1, static () => { });
+            await Task.Delay(Timeout.Infinite, cancel).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            stopped.SetResult();
+            throw new OperationCanceledException(cancel);
         });
         using var patience = new CancellationTokenSource();
         var asked = pool.AcquireAsync(Ask(1), patience.Token);
