@@ -20,7 +20,7 @@ internal static class CommandLine
     {
         var terminal = new Terminal.Terminal(output, error);
         var result = Create(terminal).Parse(arguments);
-        var code = await result.InvokeAsync(new() { Output = output, Error = error, EnableDefaultExceptionHandler = false, ProcessTerminationTimeout = TimeSpan.FromSeconds(10) }, cancel).ConfigureAwait(false);
+        var code = await result.InvokeAsync(new() { Output = output, Error = error, EnableDefaultExceptionHandler = false, ProcessTerminationTimeout = TimeSpan.FromSeconds(40) }, cancel).ConfigureAwait(false);
         return result.Errors.Count > 0 ? ExitCodes.Usage : code;
     }
 
@@ -40,6 +40,7 @@ internal static class CommandLine
         root.Subcommands.Add(GenerateCommand.Create(terminal));
         root.Subcommands.Add(EvaluateCommand.Create(terminal));
         root.Subcommands.Add(VerifyCommand.Create(terminal));
+        root.Subcommands.Add(ServeCommand.Create(terminal));
         root.Subcommands.Add(ReplayCommand.Create(terminal));
         root.Subcommands.Add(PluginsCommand.Create(terminal));
         root.Subcommands.Add(DoctorCommand.Create(terminal));

@@ -3,7 +3,6 @@ using System.Text.Json.Nodes;
 using ModelZoo.Contracts;
 using ModelZoo.Host.Loading;
 using ModelZoo.Host.Models;
-using ModelZoo.Host.Verification;
 using Spectre.Console;
 
 namespace ModelZoo.Host.Commands;
@@ -27,11 +26,6 @@ internal static class ListCommand
         });
     }
 
-    /// <summary>What a model's parity state is, in a word.</summary>
-    public static string Parity(ParityLedger.Entry? entry, Func<string> digest) => entry is null ? "not run"
-        : entry.PluginSha256 != digest() ? "stale"
-        : $"{entry.Passed}/{entry.Cases} on {entry.Device}";
-
     private static void Write(Terminal.Terminal terminal, PluginCatalog catalog, IServiceProvider services, bool all)
     {
         var plugins = new Table { Border = TableBorder.Rounded }.AddColumns("plugin", "version", "state", "models", "load", "why");
@@ -45,8 +39,8 @@ internal static class ListCommand
 
         terminal.Output.Write(plugins);
         var models = new Table { Border = TableBorder.Rounded }.AddColumns("model", "in → out", "paper", "weights", "parity");
-        foreach (var row in Rows(catalog, services, all))
-            models.AddRow([.. new[] { row.Id, row.Modalities, row.Card.Paper, row.Weights, row.Parity }.Select(Markup.Escape)]);
+        foreach (var entry in services.GetRequiredService<ModelDirectory>().Entries(all))
+            models.AddRow([.. new[] { entry.Id, Modalities(entry.Card), entry.Card.Paper, entry.Weights, entry.Parity }.Select(Markup.Escape)]);
         terminal.Output.Write(models);
     }
 
@@ -57,35 +51,16 @@ internal static class ListCommand
             ["name"] = plugin.Name, ["path"] = plugin.Path, ["version"] = plugin.Inspection?.Version.ToString(3), ["framework"] = plugin.Inspection?.Framework, ["contracts"] = plugin.Inspection?.Contracts?.ToString(3),
             ["state"] = plugin.State.ToString().ToLowerInvariant(), ["reason"] = plugin.Reason, ["load_ms"] = plugin.LoadTime.TotalMilliseconds,
         })]),
-        ["models"] = new JsonArray([.. Rows(catalog, services, all).Select(JsonNode (row) => new JsonObject
+        ["models"] = new JsonArray([.. services.GetRequiredService<ModelDirectory>().Entries(all).Select(JsonNode (entry) =>
         {
-            ["id"] = row.Id, ["paper"] = row.Card.Paper, ["arxiv"] = row.Card.ArXiv, ["inputs"] = Words(row.Card.Inputs), ["outputs"] = Words(row.Card.Outputs), ["weights"] = row.Weights, ["parity"] = row.Parity, ["plugin"] = row.Plugin,
+            var json = entry.ToJson();
+            json["weights"] = entry.Weights;
+            json["plugin"] = entry.Plugin;
+            return json;
         })]),
     };
 
-    private static JsonArray Words(IEnumerable<Modality> modalities) => [.. modalities.Select(modality => (JsonNode)modality.ToString().ToLowerInvariant())];
-
-    private sealed record Row(string Id, ModelCard Card, string Weights, string Parity, string Plugin)
-    {
-        public string Modalities => $"{string.Join(", ", Card.Inputs).ToLowerInvariant()} → {string.Join(", ", Card.Outputs).ToLowerInvariant()}";
-    }
-
-    // Each architecture, and under its tags where the manifest names weights.
-    private static IEnumerable<Row> Rows(PluginCatalog catalog, IServiceProvider services, bool all)
-    {
-        var resolver = services.GetRequiredService<ModelResolver>();
-        var ledger = services.GetRequiredService<ParityLedger>().Read();
-        foreach (var record in catalog.Plugins.Where(record => record.State == PluginState.Ready))
-        {
-            foreach (var card in record.Loaded!.Plugin.Architectures.Select(architecture => architecture.Card).Where(card => all || !card.Hidden))
-            {
-                var parity = Parity(ledger.GetValueOrDefault(card.Id), () => record.Loaded.Digest.Value);
-                var tagged = resolver.Named.Where(id => id.WithoutTag.ToString() == card.Id).ToList();
-                if (tagged.Count == 0) yield return new(card.Id, card, "--checkpoint DIR", parity, record.Name);
-                foreach (var id in tagged) yield return new(id.ToString(), card, resolver.Resolve(new(id)).Source.Folder ?? "none", parity, record.Name);
-            }
-        }
-    }
+    private static string Modalities(ModelCard card) => $"{string.Join(", ", card.Inputs).ToLowerInvariant()} → {string.Join(", ", card.Outputs).ToLowerInvariant()}";
 
     private static void WriteMetrics(Terminal.Terminal terminal, PluginCatalog catalog, bool json)
     {

@@ -20,19 +20,42 @@ internal sealed class MediaFiles : IMediaReader
         if (!File.Exists(path)) throw new MediaException(ErrorCodes.MediaMalformed, "There is no such file.") { Where = path };
         var extension = Path.GetExtension(path).ToLowerInvariant();
         if (Ffmpeg.Knows(path)) return await Ffmpeg.ReadAsync(path, cancel).ConfigureAwait(false);
-        if (extension == ".safetensors") return ReadTensors(path);
-        var bytes = await ReadBytesAsync(path, cancel).ConfigureAwait(false);
-        return extension switch
-        {
-            ".wav" => WavFile.Read(bytes, path),
-            ".png" => PngReader.Read(bytes, path),
-            ".txt" => new Text(ReadText(bytes, path)),
-            ".npy" => ToMotion(NpyFile.Read(bytes, path)),
-            ".obj" => ObjFile.Read(ReadText(bytes, path), path),
-            ".json" => ReadJson(bytes, path),
-            _ => throw new MediaException(ErrorCodes.MediaUnsupported, "Files of this kind are not read.") { Where = path, Expected = ".wav, .png, .txt, .npy, .obj, .json, .safetensors, or what ffmpeg reads" },
-        };
+        if (extension == ".safetensors") return ReadTensors(TensorArchive.Read(path, out var metadata), metadata, path);
+        return Read(await ReadBytesAsync(path, cancel).ConfigureAwait(false), extension, path);
     }
+
+    /// <summary>The media in the bytes of a file with that extension; what only ffmpeg reads goes through a file of its own, for a moment.</summary>
+    /// <exception cref="MediaException">The bytes are broken or of an unknown format.</exception>
+    public static async ValueTask<Contracts.Media> ReadAsync(byte[] bytes, string extension, string where, CancellationToken cancel)
+    {
+        if (!Ffmpeg.Knows(extension)) return Read(bytes, extension, where);
+        var scratch = Path.Combine(Path.GetTempPath(), $"modelzoo-{Guid.NewGuid():N}{extension}");
+        try
+        {
+            await File.WriteAllBytesAsync(scratch, bytes, cancel).ConfigureAwait(false);
+            return await Ffmpeg.ReadAsync(scratch, cancel).ConfigureAwait(false);
+        }
+        catch (MediaException error)
+        {
+            throw new MediaException(error.Code, $"It cannot be read as {extension}.", error) { Where = where }; // without the path of the scratch file
+        }
+        finally
+        {
+            File.Delete(scratch);
+        }
+    }
+
+    private static Contracts.Media Read(byte[] bytes, string extension, string where) => extension switch
+    {
+        ".wav" => WavFile.Read(bytes, where),
+        ".png" => PngReader.Read(bytes, where),
+        ".txt" => new Text(ReadText(bytes, where)),
+        ".npy" => ToMotion(NpyFile.Read(bytes, where)),
+        ".obj" => ObjFile.Read(ReadText(bytes, where), where),
+        ".json" => ReadJson(bytes, where),
+        ".safetensors" => ReadTensors(TensorArchive.Read(bytes, where, out var metadata), metadata, where),
+        _ => throw new MediaException(ErrorCodes.MediaUnsupported, "Files of this kind are not read.") { Where = where, Expected = ".wav, .png, .txt, .npy, .obj, .json, .safetensors, or what ffmpeg reads" },
+    };
 
     /// <summary>Writes media in the format of the extension.</summary>
     /// <exception cref="MediaException">That kind of media is not written in that format.</exception>
@@ -117,11 +140,8 @@ internal sealed class MediaFiles : IMediaReader
         }
     }
 
-    private static Contracts.Media ReadTensors(string path)
-    {
-        var tensors = TensorArchive.Read(path, out var metadata);
-        return metadata.ContainsKey("tokens") ? TokensFile.ReadTensors(path) : new NamedTensors(tensors);
-    }
+    private static Contracts.Media ReadTensors(IReadOnlyDictionary<string, Tensor> tensors, IReadOnlyDictionary<string, string> metadata, string where) =>
+        metadata.TryGetValue("tokens", out var head) ? TokensFile.FromTensors(tensors, head, where) : new NamedTensors(tensors);
 
     // Token files say so; else it is a history: a list of ids, or {"ids": [...]}.
     private static Contracts.Media ReadJson(byte[] bytes, string path)

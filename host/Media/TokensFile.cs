@@ -57,12 +57,11 @@ internal static class TokensFile
 
     /// <summary>Reads .safetensors with tokens.</summary>
     /// <exception cref="MediaException">It is not what <see cref="WriteTensors"/> writes.</exception>
-    public static Tokens ReadTensors(string path)
+    public static Tokens FromTensors(IReadOnlyDictionary<string, Tensor> tensors, string description, string where)
     {
-        var tensors = TensorArchive.Read(path, out var metadata);
         try
         {
-            using var head = JsonDocument.Parse(metadata["tokens"]);
+            using var head = JsonDocument.Parse(description);
             return Head(head.RootElement, tensors["ids"].As<int>()) with
             {
                 Spans = tensors.TryGetValue("spans", out var spans) ? [.. Enumerable.Range(0, (int)spans.Shape[0]).Select(i => new TokenSpan(spans.As<double>()[i, 0], spans.As<double>()[i, 1]))] : [],
@@ -71,7 +70,7 @@ internal static class TokensFile
         }
         catch (Exception error) when (error is JsonException or KeyNotFoundException or InvalidOperationException or FormatException)
         {
-            throw new MediaException(ErrorCodes.MediaMalformed, "This .safetensors file holds no tokens.", error) { Where = path, Expected = "what `modelzoo tokenize --out FILE.safetensors` writes" };
+            throw new MediaException(ErrorCodes.MediaMalformed, "This .safetensors file holds no tokens.", error) { Where = where, Expected = "what `modelzoo tokenize --out FILE.safetensors` writes" };
         }
     }
 

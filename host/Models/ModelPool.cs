@@ -54,6 +54,20 @@ internal sealed class ModelPool(ModelResolver resolver, HostManifest manifest, P
         }
     }
 
+    /// <summary>Lets a model go as soon as nobody uses it, and ends when it is gone; false when it was not open.</summary>
+    public async Task<bool> RetireAsync(ModelId id)
+    {
+        List<ResidentModel> leaving;
+        lock (_lock)
+        {
+            leaving = [.. _models.Values.Where(model => model.Id == id || model.Key.Id == id)];
+            foreach (var model in leaving) Retire(model);
+        }
+
+        await Task.WhenAll(leaving.Select(model => model.Gone)).ConfigureAwait(false);
+        return leaving.Count > 0;
+    }
+
     /// <summary>Lets the models of a plugin go as soon as nobody uses them, and ends when they are gone. Requests from now on open them anew.</summary>
     public async Task RetireAsync(LoadedPlugin plugin)
     {

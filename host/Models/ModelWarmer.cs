@@ -6,6 +6,9 @@ namespace ModelZoo.Host.Models;
 /// <summary>Opens the models that the manifest calls warm when the host starts; one that fails is logged, and is tried again when it is asked for.</summary>
 internal sealed class ModelWarmer(HostManifest manifest, ModelPool pool, ILogger<ModelWarmer> log) : BackgroundService
 {
+    /// <summary>True when all of them were tried.</summary>
+    public bool IsDone { get; private set; }
+
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
         foreach (var id in manifest.Models.Where(pair => pair.Value.Warm).Select(pair => pair.Key))
@@ -20,5 +23,7 @@ internal sealed class ModelWarmer(HostManifest manifest, ModelPool pool, ILogger
                 log.LogError("{Model} could not be opened: {Reason}", id, error.Message);
             }
         }
+
+        IsDone = true;
     }
 }

@@ -1,4 +1,3 @@
-using System.Collections.Concurrent;
 using ModelZoo.Contracts;
 using ModelZoo.Host.Manifest;
 
@@ -8,25 +7,53 @@ namespace ModelZoo.Host.Scheduling;
 internal sealed class AdmittingRunner(IModelRunner inner, HostManifest manifest, TimeProvider clock) : IModelRunner
 {
     private readonly QueueSettings _settings = manifest.Queue ?? new();
-    private readonly ConcurrentDictionary<ModelId, Gate> _gates = new();
+    private readonly Lock _lock = new();
+    private readonly Dictionary<ModelId, Gate> _gates = [];
 
+    // A gate is there while somebody uses it: clients can make up any number of names.
     private sealed class Gate(int concurrency)
     {
         public readonly SemaphoreSlim Free = new(concurrency);
+        public int Users;
         public int Waiting;
     }
 
     public async Task<T> RunAsync<T>(ModelCall call, Func<Models.ModelLease, CancellationToken, Task<T>> work, CancellationToken cancel)
     {
-        var gate = _gates.GetOrAdd(call.Model.Id, _ => new(_settings.Concurrency));
-        if (!gate.Free.Wait(0, CancellationToken.None)) await WaitAsync(gate, call, cancel).ConfigureAwait(false);
+        var gate = Enter(call.Model.Id);
         try
         {
-            return await inner.RunAsync(call, work, cancel).ConfigureAwait(false);
+            if (!gate.Free.Wait(0, CancellationToken.None)) await WaitAsync(gate, call, cancel).ConfigureAwait(false);
+            try
+            {
+                return await inner.RunAsync(call, work, cancel).ConfigureAwait(false);
+            }
+            finally
+            {
+                gate.Free.Release();
+            }
         }
         finally
         {
-            gate.Free.Release();
+            Exit(call.Model.Id, gate);
+        }
+    }
+
+    private Gate Enter(ModelId id)
+    {
+        lock (_lock)
+        {
+            if (!_gates.TryGetValue(id, out var gate)) _gates.Add(id, gate = new(_settings.Concurrency));
+            gate.Users++;
+            return gate;
+        }
+    }
+
+    private void Exit(ModelId id, Gate gate)
+    {
+        lock (_lock)
+        {
+            if (--gate.Users == 0) _gates.Remove(id);
         }
     }
 

@@ -24,7 +24,8 @@ internal sealed class MeteringRunner(IModelRunner inner, ModelMeter meter) : IMo
         finally
         {
             meter.Running.Add(-1);
-            meter.Seconds.Record(Stopwatch.GetElapsedTime(started).TotalSeconds, new("model", call.Model.Id.ToString()), new("verb", call.Verb), new("outcome", outcome));
+            // Names that do not exist are one series: clients can make up any number of them.
+            meter.Seconds.Record(Stopwatch.GetElapsedTime(started).TotalSeconds, new("model", outcome == ErrorCodes.ModelUnknown ? "unknown" : call.Model.Id.ToString()), new("verb", call.Verb), new("outcome", outcome));
         }
     }
 }
@@ -32,7 +33,10 @@ internal sealed class MeteringRunner(IModelRunner inner, ModelMeter meter) : IMo
 /// <summary>The host's instruments.</summary>
 internal sealed class ModelMeter : IDisposable
 {
-    private readonly Meter _meter = new("ModelZoo");
+    /// <summary>Name of the meter.</summary>
+    public const string Name = "ModelZoo";
+
+    private readonly Meter _meter = new(Name);
 
     public ModelMeter()
     {

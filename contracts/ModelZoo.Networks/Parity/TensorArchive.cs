@@ -33,7 +33,9 @@ public static class TensorArchive
     /// <exception cref="CheckpointException">It breaks the format's rules.</exception>
     public static OrderedDictionary<string, Tensor> Read(byte[] file, string where) => Read(file, where, out _);
 
-    private static OrderedDictionary<string, Tensor> Read(byte[] file, string where, out IReadOnlyDictionary<string, string> metadata)
+    /// <summary>The tensors of a file in memory, and the text that its writer put beside them.</summary>
+    /// <exception cref="CheckpointException">It breaks the format's rules.</exception>
+    public static OrderedDictionary<string, Tensor> Read(byte[] file, string where, out IReadOnlyDictionary<string, string> metadata)
     {
         try
         {

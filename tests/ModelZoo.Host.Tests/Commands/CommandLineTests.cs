@@ -141,12 +141,13 @@ public sealed class CommandLineTests : IDisposable
     {
         var json = JsonNode.Parse((await RunAsync("info", "test/echo", "--json")).Output)!;
         Assert.Equal("An Echo 1.0.0", (string?)json["paper"]);
-        Assert.Equal("integer", (string?)json["opened"]!["generate"]!["schema"]!["properties"]!["shift"]!["type"]);
+        Assert.Equal("integer", (string?)json["opened"]!["verbs"]!["generate"]!["schema"]!["properties"]!["shift"]!["type"]);
         Assert.Contains("shift: integer 0..9, default 0. Added to each unit.", (await RunAsync("info", "test/echo")).Output, StringComparison.Ordinal);
     }
 
     [Theory]
     [InlineData("demo")]
+    [InlineData("serve")]
     [InlineData("list")]
     [InlineData("info")]
     [InlineData("tokenize")]

@@ -1,0 +1,54 @@
+using System.Text.Json.Nodes;
+using ModelZoo.Contracts;
+using ModelZoo.Host.Loading;
+using ModelZoo.Host.Models;
+
+namespace ModelZoo.Host.Serving.Routes;
+
+/// <summary>What probes, scrapers and administrators ask.</summary>
+internal static class OperationRoutes
+{
+    public static void Map(IEndpointRouteBuilder routes)
+    {
+        routes.MapGet("/live", () => TypedResults.Ok(new JsonObject { ["live"] = true })).WithMetadata(new Doorkeeper.Open()).WithSummary("200 while the process answers.");
+        routes.MapGet("/ready", Ready).WithMetadata(new Doorkeeper.Open()).WithSummary("200 when plugins serve and warm models are open, else 503; with states and parity.");
+        routes.MapGet("/metrics", (PrometheusText metrics) => TypedResults.Text(metrics.Write(), PrometheusText.ContentType)).WithSummary("Counters for Prometheus.").ExcludeFromDescription();
+
+        var admin = routes.MapGroup("/v1/admin").WithMetadata(new Doorkeeper.Administration());
+        admin.MapGet("/plugins", (PluginCatalog catalog) => new JsonArray([.. catalog.Plugins.Select(Plugin)])).WithSummary("The plugins and their states.");
+        admin.MapPost("/models/{family}/{name}/load", LoadAsync).WithSummary("Opens a model now.");
+        admin.MapPost("/models/{family}/{name}/unload", UnloadAsync).WithSummary("Lets a model go as soon as nobody uses it.");
+    }
+
+    /// <summary>A plugin's state as JSON.</summary>
+    public static JsonNode Plugin(PluginRecord plugin) => new JsonObject
+    {
+        ["name"] = plugin.Name, ["version"] = plugin.Inspection?.Version.ToString(3), ["state"] = plugin.State.ToString().ToLowerInvariant(), ["reason"] = plugin.Reason, ["load_ms"] = plugin.LoadTime.TotalMilliseconds,
+    };
+
+    private static IResult Ready(PluginCatalog catalog, ModelDirectory directory, ModelWarmer warmer, IHostApplicationLifetime lifetime)
+    {
+        var plugins = catalog.Plugins;
+        var ready = warmer.IsDone && !lifetime.ApplicationStopping.IsCancellationRequested && (plugins.Count == 0 || plugins.Any(plugin => plugin.State == PluginState.Ready));
+        var json = new JsonObject
+        {
+            ["ready"] = ready,
+            ["plugins"] = new JsonObject(plugins.DistinctBy(plugin => plugin.Name).Select(plugin => KeyValuePair.Create<string, JsonNode?>(plugin.Name, plugin.State.ToString().ToLowerInvariant()))),
+            ["models"] = new JsonObject(directory.Entries(all: false).Where(entry => entry.Source is not null).Select(entry => KeyValuePair.Create<string, JsonNode?>(entry.Id, new JsonObject { ["state"] = entry.State, ["parity"] = entry.Parity }))),
+        };
+        return TypedResults.Json(json, statusCode: ready ? 200 : 503);
+    }
+
+    private static async Task<IResult> LoadAsync(string family, string name, ModelPool pool, CancellationToken cancel)
+    {
+        using var lease = await pool.AcquireAsync(new(ModelId.Parse($"{family}/{name}")), cancel).ConfigureAwait(false);
+        return TypedResults.Ok(new JsonObject { ["id"] = lease.Resident.Id.ToString(), ["state"] = "open" });
+    }
+
+    private static async Task<IResult> UnloadAsync(string family, string name, ModelPool pool, CancellationToken cancel)
+    {
+        var id = ModelId.Parse($"{family}/{name}");
+        var unloaded = await pool.RetireAsync(id).WaitAsync(cancel).ConfigureAwait(false);
+        return TypedResults.Ok(new JsonObject { ["id"] = id.ToString(), ["state"] = unloaded ? "unloaded" : "not open" });
+    }
+}

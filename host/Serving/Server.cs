@@ -1,0 +1,71 @@
+using System.Net;
+using Microsoft.AspNetCore.Server.Kestrel.Core;
+using Microsoft.Extensions.FileProviders;
+using ModelZoo.Host.Hosting;
+using ModelZoo.Host.Loading;
+using ModelZoo.Host.Manifest;
+using ModelZoo.Host.Serving.Http;
+using ModelZoo.Host.Serving.Routes;
+
+namespace ModelZoo.Host.Serving;
+
+/// <summary>The HTTP server over a host.</summary>
+internal static class Server
+{
+    /// <summary>A server that listens, with every plugin of the manifest loaded.</summary>
+    /// <param name="zoo">The host.</param>
+    /// <param name="settings">How it listens.</param>
+    /// <param name="configure">Changes to the services, for tests.</param>
+    /// <param name="cancel">Stops the start.</param>
+    public static async Task<WebApplication> StartAsync(ZooOptions zoo, ServerSettings settings, Action<IServiceCollection>? configure, CancellationToken cancel)
+    {
+        var builder = WebApplication.CreateEmptyBuilder(new() { ApplicationName = "modelzoo" });
+        builder.WebHost.UseKestrelCore().ConfigureKestrel(kestrel => Listen(kestrel, settings));
+        builder.Logging.AddJsonConsole(console => console.UseUtcTimestamp = true).SetMinimumLevel(zoo.Verbose ? LogLevel.Debug : LogLevel.Information).AddFilter("Microsoft", LogLevel.Warning);
+        builder.Services.AddRouting().AddOpenApi("v1", ApiDescription.Configure);
+        builder.Services.Configure<HostOptions>(host => host.ShutdownTimeout = settings.DrainTime);
+        builder.Services.ConfigureHttpJsonOptions(json => json.SerializerOptions.Encoder = System.Text.Encodings.Web.JavaScriptEncoder.UnsafeRelaxedJsonEscaping);
+        Zoo.AddZoo(builder.Services, zoo with { ShadowCopy = true });
+        builder.Services.AddSingleton(settings.Checked()).AddSingleton<PrometheusText>().AddSingleton<EvaluationJobs>().AddHostedService(provider => provider.GetRequiredService<EvaluationJobs>());
+        configure?.Invoke(builder.Services);
+
+        var app = builder.Build();
+        try
+        {
+            app.Services.GetRequiredService<PrometheusText>(); // counts from the beginning
+            app.UseMiddleware<RequestLog>();
+            app.UseMiddleware<Problems>();
+            app.UseRouting();
+            app.UseMiddleware<Doorkeeper>();
+            Map(app);
+            await app.Services.GetRequiredService<PluginCatalog>().LoadAsync(app.Services.GetRequiredService<HostManifest>().Plugins, cancel).ConfigureAwait(false);
+            await app.StartAsync(cancel).ConfigureAwait(false);
+            return app;
+        }
+        catch
+        {
+            await app.DisposeAsync().ConfigureAwait(false);
+            throw;
+        }
+    }
+
+    private static void Map(WebApplication app)
+    {
+        ModelRoutes.Map(app);
+        EvaluationRoutes.Map(app);
+        OperationRoutes.Map(app);
+        app.MapOpenApi("/openapi/{documentName}.json").WithMetadata(new Doorkeeper.Open());
+        var page = new ManifestEmbeddedFileProvider(typeof(Server).Assembly, "web");
+        app.UseStaticFiles(new StaticFileOptions { FileProvider = page });
+        app.MapGet("/", () => TypedResults.Stream(page.GetFileInfo("index.html").CreateReadStream(), "text/html; charset=utf-8")).WithMetadata(new Doorkeeper.Open()).ExcludeFromDescription();
+    }
+
+    private static void Listen(KestrelServerOptions kestrel, ServerSettings settings)
+    {
+        kestrel.AddServerHeader = false;
+        kestrel.Limits.MaxRequestBodySize = settings.BodyLimit;
+        kestrel.Limits.MaxConcurrentConnections = settings.ConnectionLimit;
+        kestrel.Limits.RequestHeadersTimeout = TimeSpan.FromSeconds(10);
+        kestrel.Listen(new IPEndPoint(settings.Address, settings.Port), listen => listen.Protocols = HttpProtocols.Http1);
+    }
+}

@@ -1,0 +1,61 @@
+using System.Net.Http.Json;
+using System.Text.Json;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Hosting.Server;
+using Microsoft.AspNetCore.Hosting.Server.Features;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Logging;
+using ModelZoo.Host.Loading;
+using ModelZoo.Host.Loading.Tests;
+using ModelZoo.Host.Manifest;
+
+namespace ModelZoo.Host.Serving.Tests;
+
+/// <summary>A server on a free port of the loopback with the plugin <c>Good</c>, whose model is <c>test/echo</c>.</summary>
+internal sealed class TestServer : IAsyncDisposable
+{
+    private readonly WebApplication _app;
+
+    private TestServer(WebApplication app, string folder)
+    {
+        (_app, Folder) = (app, folder);
+        Client = new() { BaseAddress = new(Address) };
+    }
+
+    public string Folder { get; }
+
+    public HttpClient Client { get; }
+
+    public string Address => _app.Services.GetRequiredService<IServer>().Features.Get<IServerAddressesFeature>()!.Addresses.First();
+
+    public IServiceProvider Services => _app.Services;
+
+    public static async Task<TestServer> StartAsync(Func<ServerSettings, ServerSettings>? settings = null, QueueSettings? queue = null, string? folder = null, bool plugin = true)
+    {
+        folder ??= Directory.CreateTempSubdirectory("server-").FullName;
+        Directory.CreateDirectory(Path.Combine(folder, "data"));
+        var entries = plugin ? new[] { new PluginEntry(TestPlugins.Build("Good", Path.Combine(folder, "plugins")), "test") } : [];
+        var changed = (settings ?? (static s => s))(new ServerSettings { Port = 0, DataFolder = Path.Combine(folder, "data"), JobFolder = Path.Combine(folder, "jobs"), DrainTime = TimeSpan.FromSeconds(10) });
+        var app = await Server.StartAsync(new(), changed, services => services
+            .AddSingleton(new HostManifest { Plugins = entries, Queue = queue ?? new() { Concurrency = 8, Limit = 1000 } })
+            .AddSingleton(new PluginLoadSettings(Path.Combine(folder, "cache"), ShadowCopy: true))
+            .AddLogging(logging => logging.ClearProviders()), CancellationToken.None);
+        return new(app, folder);
+    }
+
+    /// <summary>Sends JSON and reads JSON.</summary>
+    public async Task<(int Status, JsonElement Json)> PostAsync(string path, object body)
+    {
+        using var answer = await Client.PostAsJsonAsync(path, body);
+        return ((int)answer.StatusCode, await answer.Content.ReadFromJsonAsync<JsonElement>());
+    }
+
+    public Task StopAsync() => _app.StopAsync();
+
+    public async ValueTask DisposeAsync()
+    {
+        Client.Dispose();
+        await _app.DisposeAsync();
+        Directory.Delete(Folder, recursive: true);
+    }
+}
