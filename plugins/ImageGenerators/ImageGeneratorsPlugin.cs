@@ -10,6 +10,7 @@ public sealed class ImageGeneratorsPlugin : IModelPlugin
     /// <inheritdoc/>
     public IReadOnlyList<ModelArchitecture> Architectures =>
     [
+        ImageFolderVarModel.Architecture,
         MaskGenKlModel.Architecture,
         MaskGenVqModel.Architecture,
         TiTokMaskGitModel.Architecture,

@@ -259,19 +259,16 @@ public sealed class VarModel : ImageGenerator<VarOptions>
     private static ValueTask<IModel> OpenAsync(ModelSource source, CancellationToken cancel)
     {
         var folder = source.RequireFolder();
-        if (source.Parts.Count == 0) source = source with { Parts = [new(File("vae*.pth")), new(File("var*.pth"))] };
+        if (source.Parts.Count == 0) source = source with { Parts = [new(PublishedFiles.One(folder, "vae*.pth")), new(PublishedFiles.One(folder, "var*.pth"))] };
         return Generators.Open(source, checkpoint =>
         {
-            var (var, vae) = System.IO.File.Exists(Path.Combine(folder, "config.json"))
+            var (var, vae) = File.Exists(Path.Combine(folder, "config.json"))
                 ? (PublishedConfig.Read<VarConfig>(folder, "var").Value, PublishedConfig.Read<VarVqvaeConfig>(folder, "vae").Value)
                 : Published(checkpoint);
             var decoder = PictureNetwork.Build(NetworkContext.Of(source, checkpoint), "var/picture",
                 scope => VarVqvae.Decode(scope, scope.Graph.Input("sum", [Dim.Symbol("batch"), vae.ZChannels, vae.VPatchNums[^1], vae.VPatchNums[^1]]), vae) * 0.5 + 0.5);
             return new VarModel(source, checkpoint, var, vae, decoder);
         });
-
-        string File(string pattern) => Directory.GetFiles(folder, pattern).Order(StringComparer.Ordinal).Select(path => Path.GetFileName(path)).FirstOrDefault()
-            ?? throw new CheckpointException(ErrorCodes.CheckpointMissing, "A file of the generator is missing.") { Where = folder, Expected = pattern };
     }
 
     // The authors publish no configuration: their class is called with the depth, and 512 pixels have 2240 places.
