@@ -94,7 +94,11 @@ internal static class DacNetwork
             .Aggregate((sum, part) => sum + part);
 
     /// <summary>Latent frames to samples. z (B, D, T) -> (B, 1, samples).</summary>
-    public static Value Decode(Scope model, Value z, DacConfig config)
+    /// <param name="model">The scope of the codec.</param>
+    /// <param name="z">Latent frames.</param>
+    /// <param name="config">Sizes.</param>
+    /// <param name="exact">True for transposed convolutions that give exactly stride times as many samples, and no bound on the result: X-Codec's variant.</param>
+    public static Value Decode(Scope model, Value z, DacConfig config, bool exact = false)
     {
         var block = model["decoder.model"];
         var width = config.DecoderHiddenSize;
@@ -102,11 +106,12 @@ internal static class DacNetwork
         var next = 1;
         foreach (var stride in config.DecoderRatios)
         {
-            x = SnakeStack.DecoderBlock(block[next++], x, width /= 2, stride, SnakeStack.Snake, Dilations, outputPadding: false);
+            x = SnakeStack.DecoderBlock(block[next++], x, width /= 2, stride, SnakeStack.Snake, Dilations, outputPadding: exact);
             if (next == 2) model.Stage("decoder_block0", x);
         }
 
-        return block[next + 1].FoldedConv(SnakeStack.Snake(block[next], x), 1, kernel: 7, padding: 3).Tanh();
+        x = block[next + 1].FoldedConv(SnakeStack.Snake(block[next], x), 1, kernel: 7, padding: 3);
+        return exact ? x : x.Tanh();
     }
 }
 

@@ -1,5 +1,6 @@
 // wav2vec 2.0: A Framework for Self-Supervised Learning of Speech Representations. Baevski, Zhou, Mohamed, Auli. arXiv:2006.11477. github.com/facebookresearch/fairseq
 // HuBERT: Self-Supervised Speech Representation Learning by Masked Prediction of Hidden Units. Hsu et al. arXiv:2106.07447. The same network.
+// WavLM: Large-Scale Self-Supervised Pre-Training for Full Stack Speech Processing. Chen et al. arXiv:2110.13900. The same network with gated position biases; X-Codec builds on it.
 // Published layouts: transformers Wav2Vec2Model and HubertModel (config.json + model.safetensors or pytorch_model.bin). Deviations: none; adapters and the pre-training heads are not read.
 using System.ComponentModel.DataAnnotations;
 using ModelZoo.Contracts;
@@ -25,6 +26,15 @@ public sealed record Wav2Vec2Config
     public double LayerNormEps { get; init; } = 1e-5;
     public bool DoStableLayerNorm { get; init; }
     public bool FeatProjLayerNorm { get; init; } = true;
+    public string HiddenAct { get; init; } = "gelu";
+    public string FeatExtractActivation { get; init; } = "gelu";
+    public bool ConvPosBatchNorm { get; init; }                                                      // HuBERT only
+    public string? ModelType { get; init; }
+    [Range(4, 1 << 20)] public int NumBuckets { get; init; } = 320;                                  // WavLM only
+    [Range(1, 1 << 20)] public int MaxBucketDistance { get; init; } = 800;                           // WavLM only
+
+    /// <summary>True when attention has gated biases by distance.</summary>
+    internal bool IsWavLM => ModelType == "wavlm";
 
     /// <summary>Frames of a number of samples: floor((n - kernel) / stride) + 1 at each convolution.</summary>
     public long Frames(long samples) => ConvKernel.Zip(ConvStride).Aggregate(samples, (length, conv) => (length - conv.First) / conv.Second + 1);
@@ -37,20 +47,26 @@ internal static class Wav2Vec2Network
     public static readonly KeyMap Keys = new((@"^(?:wav2vec2|hubert)\.", ""));
 
     /// <summary>x (B, samples), frames to use (B, frames) or null -> (B, frames, D).</summary>
-    public static Value Build(Scope model, Value x, Value? mask, Wav2Vec2Config config)
+    public static Value Build(Scope model, Value x, Value? mask, Wav2Vec2Config config) => HiddenStates(model, x, mask, config)[^1];
+
+    /// <summary>The input of the first layer and the output of each, the last one normalised where the encoder ends with a norm.</summary>
+    public static IReadOnlyList<Value> HiddenStates(Scope model, Value x, Value? mask, Wav2Vec2Config config)
     {
         var h = model.Stage("conv_features", Extract(model, x.Unsqueeze(1), config)).Swap(1, 2);      // (B, T, C)
         var projection = model["feature_projection"];
         if (config.FeatProjLayerNorm) h = projection["layer_norm"].LayerNorm(h, config.LayerNormEps);
         h = model.Stage("projected", projection["projection"].Linear(h, config.HiddenSize));
         if (mask is not null) h *= mask.Unsqueeze(-1);
-        h += model.Stage("position_conv", Positions(model["encoder.pos_conv_embed.conv"], h, config));
+        h += model.Stage("position_conv", Positions(model["encoder.pos_conv_embed"], h, config));
 
         var (encoder, bias) = (model["encoder"], mask is null ? null : AttentionMasks.Padding(mask));
         if (!config.DoStableLayerNorm) h = encoder["layer_norm"].LayerNorm(h, config.LayerNormEps);
-        model.Stage("hidden_0", h);
-        for (var i = 0; i < config.NumHiddenLayers; i++) h = model.Stage($"hidden_{i + 1}", Layer(encoder["layers"][i], h, bias, config));
-        return config.DoStableLayerNorm ? encoder["layer_norm"].LayerNorm(h, config.LayerNormEps) : h;
+        var states = new List<Value> { h };
+        var distances = config.IsWavLM ? encoder["layers.0.attention.rel_attn_embed"].T5Bias(h.Shape[1], h.Shape[1], config.NumAttentionHeads, config.NumBuckets, config.MaxBucketDistance) : null;
+        for (var i = 0; i < config.NumHiddenLayers; i++) states.Add(h = Layer(encoder["layers"][i], h, bias, distances, config));
+        if (config.DoStableLayerNorm) states[^1] = encoder["layer_norm"].LayerNorm(h, config.LayerNormEps);
+        for (var i = 0; i < states.Count; i++) model.Stage($"hidden_{i}", states[i]);
+        return states;
     }
 
     private static Value Extract(Scope model, Value x, Wav2Vec2Config config)
@@ -61,7 +77,7 @@ internal static class Wav2Vec2Network
             x = layer["conv"].Conv(x, config.ConvDim[i], config.ConvKernel[i], config.ConvStride[i], bias: config.ConvBias);
             if (config.FeatExtractNorm == "layer") x = layer["layer_norm"].LayerNorm(x.Swap(1, 2)).Swap(1, 2);
             else if (i == 0) x = layer["layer_norm"].GroupNorm(x, config.ConvDim[0]);
-            x = x.Gelu();
+            x = Activations.Named(config.FeatExtractActivation)(x);
             if (i == 0) model.Stage("conv_0", x);
         }
 
@@ -69,9 +85,16 @@ internal static class Wav2Vec2Network
     }
 
     // A wide grouped convolution; an even kernel gives one frame too many. Weight norm here is over the first two dimensions: one gain for each tap.
-    private static Value Positions(Scope conv, Value h, Wav2Vec2Config config)
+    private static Value Positions(Scope positions, Value h, Wav2Vec2Config config)
     {
+        var conv = positions["conv"];
         var (width, kernel, groups) = (config.HiddenSize, config.NumConvPosEmbeddings, config.NumConvPosEmbeddingGroups);
+        if (config.ConvPosBatchNorm)
+        {
+            var normed = positions["batch_norm"].BatchNorm(h.Swap(1, 2));
+            return Trimmed(conv.Conv(normed, width, kernel, padding: kernel / 2, groups: groups), h, config);
+        }
+
         var (gain, direction) = (conv.Data("weight_g", 1, 1, kernel), conv.Data("weight_v", width, width / groups, kernel));
         var weight = conv.Derive("weight", [width, width / groups, kernel], target =>
         {
@@ -80,30 +103,47 @@ internal static class Wav2Vec2Network
             for (var i = 0; i < v.Length; i++) squares[i % kernel] += (double)v[i] * v[i];
             for (var i = 0; i < v.Length; i++) target[i] = (float)(g[i % kernel] * v[i] / Math.Sqrt(squares[i % kernel]));
         });
-        var y = conv.Conv(h.Swap(1, 2), weight, conv.Weight("bias", width), padding: kernel / 2, groups: groups);
-        return (kernel % 2 == 0 ? y.Take(2, h.Shape[1]) : y).Gelu().Swap(1, 2);
+        return Trimmed(conv.Conv(h.Swap(1, 2), weight, conv.Weight("bias", width), padding: kernel / 2, groups: groups), h, config);
     }
 
-    private static Value Layer(Scope layer, Value h, Value? bias, Wav2Vec2Config config)
+    private static Value Trimmed(Value y, Value h, Wav2Vec2Config config) =>
+        Activations.Named(config.FeatExtractActivation)(config.NumConvPosEmbeddings % 2 == 0 ? y.Take(2, h.Shape[1]) : y).Swap(1, 2);
+
+    private static Value Layer(Scope layer, Value h, Value? bias, Value? distances, Wav2Vec2Config config)
     {
         Value Norm(string name, Value x) => layer[name].LayerNorm(x, config.LayerNormEps);
         if (config.DoStableLayerNorm)
         {
-            h += Attention(layer["attention"], Norm("layer_norm", h), bias, config);
+            h += Attention(layer["attention"], Norm("layer_norm", h), bias, distances, config);
             return h + FeedForward(layer["feed_forward"], Norm("final_layer_norm", h), config);
         }
 
-        h = Norm("layer_norm", h + Attention(layer["attention"], h, bias, config));
+        h = Norm("layer_norm", h + Attention(layer["attention"], h, bias, distances, config));
         return Norm("final_layer_norm", h + FeedForward(layer["feed_forward"], h, config));
     }
 
-    private static Value Attention(Scope attention, Value x, Value? bias, Wav2Vec2Config config)
+    private static Value Attention(Scope attention, Value x, Value? bias, Value? distances, Wav2Vec2Config config)
     {
+        if (distances is not null)
+        {
+            var gated = Gate(attention, x, config) * distances;
+            bias = bias is null ? gated : bias + gated;
+        }
+
         Value Map(string name) => attention[name].Linear(x, config.HiddenSize);
         return attention["out_proj"].Linear(AttentionLayers.Attention(Map("q_proj"), Map("k_proj"), Map("v_proj"), new() { Heads = config.NumAttentionHeads, Bias = bias }), config.HiddenSize);
     }
 
-    private static Value FeedForward(Scope mlp, Value x, Wav2Vec2Config config) => mlp.Mlp(x, config.IntermediateSize, h => h.Gelu(), "intermediate_dense", "output_dense");
+    // WavLM, section 3.2: the bias counts as much as the query says, through two gates and a learned factor. -> (B, heads, T, 1).
+    private static Value Gate(Scope attention, Value x, Wav2Vec2Config config)
+    {
+        long heads = config.NumAttentionHeads;
+        var sums = attention["gru_rel_pos_linear"].Linear(x.SplitHeads(heads), 8).Reshape(x.Shape[0], heads, x.Shape[1], 2, 4).Sum(-1);
+        var (a, b) = sums.Sigmoid().Chunk2();
+        return a * (b * attention.Weight("gru_rel_pos_const", 1, heads, 1, 1) - 1) + 2;
+    }
+
+    private static Value FeedForward(Scope mlp, Value x, Wav2Vec2Config config) => mlp.Mlp(x, config.IntermediateSize, Activations.Named(config.HiddenAct), "intermediate_dense", "output_dense");
 }
 
 /// <summary>wav2vec 2.0 and HuBERT: speech to features.</summary>

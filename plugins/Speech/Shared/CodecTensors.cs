@@ -22,6 +22,15 @@ internal static class CodecTensors
         return padded;
     }
 
+    /// <summary>Samples (B, C, T) between zeros.</summary>
+    public static Tensor<float> PadBothBy(this Tensor<float> samples, int zeros)
+    {
+        var (length, total) = ((int)samples.Shape[2], (int)samples.Shape[2] + 2 * zeros);
+        var padded = Tensor.Zeros<float>(samples.Shape[0], samples.Shape[1], total);
+        for (var row = 0; row < samples.Length / length; row++) samples.Span.Slice(row * length, length).CopyTo(padded.Span[(row * total + zeros)..]);
+        return padded;
+    }
+
     /// <summary>Network codes (1, Q, T) as tokens (Q, T).</summary>
     public static Tensor<int> ToTokens(this Tensor<long> codes)
     {
