@@ -32,11 +32,16 @@ public static class ResamplingLayers
     /// <summary>
     /// PyTorch's <c>F.interpolate</c> with a <c>scale_factor</c>: extents are rounded down, and positions are computed with the factor itself, not with the ratio of the extents. x (B, C, ..) with known extents after the first two.
     /// </summary>
-    public static Value InterpolateBy(this Value x, Interpolation mode, double factor, bool alignCorners = false)
+    public static Value InterpolateBy(this Value x, Interpolation mode, double factor, bool alignCorners = false, bool antialias = false) =>
+        x.InterpolateBy(mode, [.. Enumerable.Repeat(factor, x.Rank - 2)], alignCorners, antialias);
+
+    /// <summary>The same with a factor for each dimension after the first two.</summary>
+    public static Value InterpolateBy(this Value x, Interpolation mode, ReadOnlySpan<double> factors, bool alignCorners = false, bool antialias = false)
     {
-        Shape shape = [.. x.Shape[..2], .. x.Shape[2..].Select(dim => (Dim)(long)(dim.Size * factor))];
+        var scales = factors.ToArray();
+        Shape shape = [.. x.Shape[..2], .. x.Shape[2..].Select((dim, i) => (Dim)(long)(dim.Size * scales[i]))];
         if (mode == Interpolation.Area) return x.AreaPool([.. shape[2..]]);
-        return x.Nearest(mode, shape, [.. Enumerable.Repeat((float)(1 / factor), x.Rank - 2)]) ?? x.Resize(mode, shape, (float)factor, alignCorners, antialias: false);
+        return x.Nearest(mode, shape, [.. scales.Select(factor => (float)(1 / factor))]) ?? x.Resize(mode, shape, [.. scales.Select(factor => (float)factor)], alignCorners, antialias);
     }
 
     /// <summary>Nearest-neighbour enlargement by a whole factor. x (B, C, ..).</summary>
@@ -64,11 +69,11 @@ public static class ResamplingLayers
     public static Value Unpatchify(this Value x, long patch, Dim rows, Dim columns, long channels) =>
         x.Reshape(x.Shape[0], rows, columns, patch, patch, channels).Transpose(0, 5, 1, 3, 2, 4).Reshape(x.Shape[0], channels, rows * patch, columns * patch);
 
-    private static Value Resize(this Value x, Interpolation mode, Shape shape, float? factor, bool alignCorners, bool antialias)
+    private static Value Resize(this Value x, Interpolation mode, Shape shape, float[]? factors, bool alignCorners, bool antialias)
     {
         var g = x.Graph;
         var nearest = mode is Interpolation.Nearest or Interpolation.NearestExact;
-        var scales = factor is { } by ? g.Constant<float>([1, 1, .. Enumerable.Repeat(by, x.Rank - 2)], x.Rank) : null;
+        var scales = factors is null ? null : g.Constant<float>([1, 1, .. factors], x.Rank);
         return g.Node(x.Path, "Resize", [x, null, scales, scales is null ? g.Extents([.. shape]) : null], x.Type, shape,
             ("mode", nearest ? "nearest" : mode == Interpolation.Cubic ? "cubic" : "linear"),
             ("coordinate_transformation_mode", mode == Interpolation.Nearest ? "asymmetric" : alignCorners ? "align_corners" : "half_pixel"),

@@ -59,7 +59,7 @@ public sealed class ImageTokenizer : IModel, ITokenize<Image, ImageTokenizerOpti
         try
         {
             var made = plan(checkpoint);
-            var networks = new NetworkSet(NetworkContext.Of(source, weights?.Invoke(checkpoint) ?? checkpoint), source.Id.ToString(), made.Networks);
+            var networks = new NetworkSet(NetworkContext.Of(source, weights?.Invoke(checkpoint) ?? checkpoint), source.Id.ToString(), made.Networks, made.SizedNetworks);
             checkpoint.ThrowIfUnused([.. made.TrainingOnly]);
             return new ImageTokenizer(source, made, checkpoint, networks);
         }
@@ -132,6 +132,7 @@ public sealed class ImageTokenizer : IModel, ITokenize<Image, ImageTokenizerOpti
     public ValueTask DisposeAsync()
     {
         _networks.Dispose();
+        foreach (var companion in _plan.Companions) companion.Dispose();
         _checkpoint.Dispose();
         return ValueTask.CompletedTask;
     }

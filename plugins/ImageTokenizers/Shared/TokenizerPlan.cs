@@ -16,7 +16,13 @@ internal delegate ValueTask<Tensor<float>> DecodePicture(NetworkSet networks, Te
 internal sealed record TokenizerPlan
 {
     /// <summary>The networks, by the names of the authors' calls; their inputs and outputs carry the authors' names.</summary>
-    public required IReadOnlyDictionary<string, Action<Scope>> Networks { get; init; }
+    public IReadOnlyDictionary<string, Action<Scope>> Networks { get; init; } = new Dictionary<string, Action<Scope>>();
+
+    /// <summary>Networks that depend on the size of their grid, by name; they run in <see cref="Calls"/> and verbs.</summary>
+    public IReadOnlyDictionary<string, SizedNetwork> SizedNetworks { get; init; } = new Dictionary<string, SizedNetwork>();
+
+    /// <summary>Networks whose weights the user puts beside the checkpoint.</summary>
+    public IReadOnlyList<Companion> Companions { get; init; } = [];
 
     /// <summary>Calls that are more than one network.</summary>
     public IReadOnlyDictionary<string, ReferenceCall> Calls { get; init; } = new Dictionary<string, ReferenceCall>();
