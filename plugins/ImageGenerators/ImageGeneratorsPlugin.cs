@@ -13,6 +13,7 @@ public sealed class ImageGeneratorsPlugin : IModelPlugin
         ImageFolderVarModel.Architecture,
         MaskGenKlModel.Architecture,
         MaskGenVqModel.Architecture,
+        TamingTransformerModel.Architecture,
         TiTokMaskGitModel.Architecture,
         VarModel.Architecture,
     ];
