@@ -11,6 +11,7 @@ public sealed class ImageGeneratorsPlugin : IModelPlugin
     public IReadOnlyList<ModelArchitecture> Architectures =>
     [
         ImageFolderVarModel.Architecture,
+        MaskBitModel.Architecture,
         MaskGenKlModel.Architecture,
         MaskGenVqModel.Architecture,
         TamingTransformerModel.Architecture,

@@ -1,6 +1,7 @@
 // One-D-Piece: Image Tokenizer Meets Quality-Controllable Compression. Miwa, Sasaki, Arai, Takahashi, Yamaguchi. arXiv:2501.10064. github.com/turingmotors/One-D-Piece
 // Published layout: config.json + model.safetensors (turing-motors/One-D-Piece-*). Deviations: none. The network is TiTok's; training with dropped tails lets any prefix decode.
 using ModelZoo.Contracts;
+using ModelZoo.Networks.Autoencoders;
 
 namespace ModelZoo.Plugins.ImageTokenizers;
 
@@ -42,5 +43,5 @@ public static class OneDPieceModel
         return outputs.Values.Aggregate(new CallResults(), (results, pair) => results.Add($"{pair.Key}_{length}", (Tensor)pair.Value));
     }
 
-    private static ValueTask<IModel> OpenAsync(ModelSource source, CancellationToken cancel) => ValueTask.FromResult(ImageTokenizer.Open(source, _ => Plan(TiTokConfig.Read(source))));
+    private static ValueTask<IModel> OpenAsync(ModelSource source, CancellationToken cancel) => ValueTask.FromResult(ImageTokenizer.Open(source, _ => Plan(TiTokConfig.Read(source.RequireFolder()))));
 }

@@ -3,6 +3,7 @@
 // without a caption's features detokenize gives zeros to the decoder.
 using ModelZoo.Contracts;
 using ModelZoo.Networks;
+using ModelZoo.Networks.Autoencoders;
 
 namespace ModelZoo.Plugins.ImageTokenizers;
 
@@ -38,16 +39,11 @@ public static class TaTiTokModel
         };
     }
 
-    // Words stand after the latent tokens, with positions of their own.
     private static void DecodeTokens(Scope titok, TiTokSizes sizes, int size)
     {
         var z = TiTokNetwork.TokenInput(titok, sizes);
-        var words = titok.Graph.Input("text_guidance", [z.Shape[0], sizes.TextContextLength, sizes.TextEmbedDim]);
-        var decoder = titok["decoder"];
-        var width = sizes.Decoder.Width;
-        var guidance = decoder.Stage("text_guidance_proj", decoder["text_guidance_proj"].Linear(words, width)) + decoder.Weight("text_guidance_positional_embedding", sizes.TextContextLength, width);
-        titok.Graph.Output("reconstruction", TiTokNetwork.Paint(titok, TiTokNetwork.Decode(titok, z, sizes, size, guidance), sizes, size));
+        titok.Graph.Output("reconstruction", TiTokNetwork.Paint(titok, TiTokNetwork.Decode(titok, z, sizes, size, TiTokNetwork.Caption(titok, z.Shape[0], sizes)), sizes, size));
     }
 
-    private static ValueTask<IModel> OpenAsync(ModelSource source, CancellationToken cancel) => ValueTask.FromResult(ImageTokenizer.Open(source, _ => Plan(TiTokConfig.Read(source))));
+    private static ValueTask<IModel> OpenAsync(ModelSource source, CancellationToken cancel) => ValueTask.FromResult(ImageTokenizer.Open(source, _ => Plan(TiTokConfig.Read(source.RequireFolder()))));
 }

@@ -3,6 +3,7 @@
 // Deviations: a prefix of the tokens decodes, which the paper does not train for; the picture is then what the model makes of the first tokens alone.
 using ModelZoo.Contracts;
 using ModelZoo.Networks;
+using ModelZoo.Networks.Autoencoders;
 
 namespace ModelZoo.Plugins.ImageTokenizers;
 
@@ -46,7 +47,7 @@ public static class TiTokModel
     }
 
     private static ValueTask<IModel> OpenAsync(ModelSource source, CancellationToken cancel) =>
-        ValueTask.FromResult(ImageTokenizer.Open(source, _ => Plan(TiTokConfig.Read(source))));
+        ValueTask.FromResult(ImageTokenizer.Open(source, _ => Plan(TiTokConfig.Read(source.RequireFolder()))));
 }
 
 /// <summary>The verbs of TiTok and its descendants: tokens are rows (N) or (N, C), the networks take pictures of height one.</summary>

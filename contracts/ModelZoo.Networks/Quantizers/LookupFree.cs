@@ -1,10 +1,9 @@
 using ModelZoo.Contracts;
-using ModelZoo.Networks;
 
-namespace ModelZoo.Plugins.ImageTokenizers;
+namespace ModelZoo.Networks;
 
 /// <summary>Lookup-free quantization (Yu et al., arXiv:2310.05737): a channel is a bit, 1 where it is positive.</summary>
-internal static class LookupFree
+public static class LookupFree
 {
     /// <summary>1 where positive, else -1.</summary>
     public static Value Signs(Value x)

@@ -1,17 +1,16 @@
 using System.ComponentModel.DataAnnotations;
 using ModelZoo.Contracts;
-using ModelZoo.Networks;
-using ModelZoo.Networks.Autoencoders;
+using ModelZoo.Inference;
 
-namespace ModelZoo.Plugins.ImageTokenizers;
+namespace ModelZoo.Networks.Autoencoders;
 
 /// <summary>The published configuration; sections that only training reads are left out.</summary>
 /// <param name="VqModel">Section <c>model.vq_model</c>.</param>
 /// <param name="Preprocessing">Section <c>dataset.preprocessing</c>.</param>
 public sealed record TiTokConfig(TiTokSizes VqModel, TiTokPreprocessing Preprocessing)
 {
-    /// <summary>Reads both sections of a model's published file.</summary>
-    public static TiTokConfig Read(ModelSource source) => new(source.ReadConfig<TiTokSizes>("model.vq_model"), source.ReadConfig<TiTokPreprocessing>("dataset.preprocessing"));
+    /// <summary>Reads both sections of the published file in a folder.</summary>
+    public static TiTokConfig Read(string folder) => new(PublishedConfig.Read<TiTokSizes>(folder, "model.vq_model").Value, PublishedConfig.Read<TiTokPreprocessing>(folder, "dataset.preprocessing").Value);
 }
 
 /// <summary>Section <c>dataset.preprocessing</c>.</summary>
@@ -89,7 +88,7 @@ public sealed record TiTokSizes
 }
 
 /// <summary>Encoder, quantizer and decoder of TiTok; its descendants share most of it.</summary>
-internal static class TiTokNetwork
+public static class TiTokNetwork
 {
     /// <summary>The call <c>encode</c>: image (B, 3, S, S), noise (B, C, 1, N) for continuous tokens -> codes (B, 1, N) or quantized (B, C, 1, N).</summary>
     public static void Encode(Scope titok, TiTokSizes sizes, int imageSize)
@@ -189,6 +188,14 @@ internal static class TiTokNetwork
         var channels = sizes.PixelDecoder.ZChannels;
         var mixed = logits.Softmax().MatMul(titok["pixel_quantize.embedding"].Weight("weight", entries, channels));
         return MaskGitDecoder.Build(titok["pixel_decoder"], mixed.Swap(1, 2).Reshape(x.Shape[0], channels, grid, grid), sizes.PixelDecoder);
+    }
+
+    /// <summary>A caption as TA-TiTok's decoder reads it, after the latent tokens and with positions of its own: input <c>text_guidance</c> (B, words, E) -> (B, words, D).</summary>
+    public static Value Caption(Scope titok, Dim batch, TiTokSizes sizes)
+    {
+        var (decoder, width) = (titok["decoder"], sizes.Decoder.Width);
+        var words = titok.Graph.Input("text_guidance", [batch, sizes.TextContextLength, sizes.TextEmbedDim]);
+        return decoder.Stage("text_guidance_proj", decoder["text_guidance_proj"].Linear(words, width)) + decoder.Weight("text_guidance_positional_embedding", sizes.TextContextLength, width);
     }
 
     /// <summary>The entries that codes stand for, (K, C); on the unit sphere where the model compares there.</summary>

@@ -1,8 +1,6 @@
 using System.ComponentModel.DataAnnotations;
-using ModelZoo.Networks;
-using ModelZoo.Networks.Autoencoders;
 
-namespace ModelZoo.Plugins.ImageTokenizers;
+namespace ModelZoo.Networks.Autoencoders;
 
 /// <summary>Sizes of MaskGIT's VQGAN decoder; fixed in the authors' code.</summary>
 public sealed record MaskGitDecoderConfig
@@ -26,7 +24,7 @@ public sealed record MaskGitDecoderConfig
 }
 
 /// <summary>The decoder of MaskGIT's VQGAN (Chang et al., arXiv:2202.04200): VQGAN without attention.</summary>
-internal static class MaskGitDecoder
+public static class MaskGitDecoder
 {
     /// <summary>z (B, Z, h, w) -> (B, 3, h f, w f). Stage: <c>pixel_mid_0</c>.</summary>
     public static Value Build(Scope decoder, Value z, MaskGitDecoderConfig config)

@@ -1,9 +1,7 @@
-using ModelZoo.Networks;
-
-namespace ModelZoo.Plugins.ImageTokenizers;
+namespace ModelZoo.Networks;
 
 /// <summary>The transformer block of open_clip, with PyTorch's own attention module: <c>in_proj_weight</c> holds queries, keys and values.</summary>
-internal static class OpenClipBlock
+public static class OpenClipBlock
 {
     /// <summary>x + attention(ln_1 x), then + mlp(ln_2 ..) with exact GELU and four times the width. x (B, N, D) -> (B, N, D).</summary>
     public static Value ResidualAttentionBlock(this Scope block, Value x, long heads)
