@@ -14,6 +14,7 @@ public sealed class ImageGeneratorsPlugin : IModelPlugin
         MaskBitModel.Architecture,
         MaskGenKlModel.Architecture,
         MaskGenVqModel.Architecture,
+        SemanticistArModel.Architecture,
         TamingTransformerModel.Architecture,
         TiTokMaskGitModel.Architecture,
         VarModel.Architecture,

@@ -82,6 +82,13 @@ internal sealed class RespacedDiffusion
         }
     }
 
+    /// <summary>The noise that a predicted clean sample stands for, in place, for networks that predict the latter.</summary>
+    public void NoiseOf(int step, Span<float> clean, ReadOnlySpan<float> x)
+    {
+        var (recip, recipMinusOne) = ((float)Math.Sqrt(1 / _alphasCumprod[step]), (float)Math.Sqrt(1 / _alphasCumprod[step] - 1));
+        for (var i = 0; i < x.Length; i++) clean[i] = (recip * x[i] - clean[i]) / recipMinusOne;
+    }
+
     /// <summary>A clean sample with the noise of a step: sqrt(a) clean + sqrt(1 - a) noise.</summary>
     public void AddNoise(int step, ReadOnlySpan<float> clean, ReadOnlySpan<float> noise, Span<float> destination)
     {
