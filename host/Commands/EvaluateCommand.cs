@@ -21,7 +21,7 @@ internal static class EvaluateCommand
         var output = new Option<string?>("--out") { Description = "Write the report to this file as JSON.", HelpName = "FILE" };
         var model = new ModelArguments();
         var command = new ZooCommand("evaluate", "Runs a model over a data set: metrics with n and 95 % confidence interval, a column for each setting.",
-            "modelzoo evaluate speech/encodec.8khz --data samples/encodec-8khz/recordings", "modelzoo evaluate speech/encodec.8khz --data recordings --metrics si-sdr --limit 10 --out report.json") { data, metrics, limit, seed, output };
+            "modelzoo evaluate speech/encodec.8khz --data samples/encodec-8khz/recordings", "modelzoo evaluate speech/encodec.8khz --data recordings --metrics si-sdr --limit 10 --out report.json", "modelzoo replay report.json") { data, metrics, limit, seed, output };
         model.AddTo(command);
         return command.Runs(terminal, async (parsed, services, cancel) =>
         {
@@ -39,6 +39,7 @@ internal static class EvaluateCommand
             {
                 Verb = "evaluate", Model = report.Model.ToString(), Checkpoint = model.Request(parsed).Checkpoint, Device = report.Provenance.Device, Options = JsonSerializer.SerializeToElement(given), Seed = report.Seed,
                 Provenance = report.Provenance,
+                Evaluation = new(Path.GetFullPath(parsed.GetRequiredValue(data)), report.Data.Sha256, parsed.GetValue(limit), names, JsonSerializer.SerializeToElement(report.Figures())),
             };
             var json = report.ToJson(run.ToJson());
             if (parsed.GetValue(output) is { } target) await OutputFile.WriteAsync(target, json.ToJsonString(new() { WriteIndented = true }) + "\n", cancel).ConfigureAwait(false);

@@ -25,11 +25,15 @@ internal sealed record EvaluationReport(
         ["elapsed_seconds"] = Elapsed.TotalSeconds,
         ["metrics"] = new JsonArray([.. Metrics.Select(JsonNode (metric) => new JsonObject
         {
-            ["name"] = metric.Metric.Name, ["unit"] = metric.Metric.Unit, ["higher_is_better"] = metric.Metric.HigherIsBetter, ["description"] = metric.Metric.Description,
-            ["groups"] = new JsonObject(Groups.Select(group => KeyValuePair.Create(group, Figure(metric.Values.GetValueOrDefault(group))))),
+            ["name"] = metric.Metric.Name, ["unit"] = metric.Metric.Unit, ["higher_is_better"] = metric.Metric.HigherIsBetter, ["description"] = metric.Metric.Description, ["groups"] = Figures(metric),
         })]),
         ["run"] = run,
     };
+
+    /// <summary>The figures alone, by metric and group.</summary>
+    public JsonObject Figures() => new(Metrics.Select(metric => KeyValuePair.Create<string, JsonNode?>(metric.Metric.Name, Figures(metric))));
+
+    private JsonObject Figures(MeasuredMetric metric) => new(Groups.Select(group => KeyValuePair.Create(group, Figure(metric.Values.GetValueOrDefault(group)))));
 
     private static JsonNode? Figure(MetricValue? value)
     {

@@ -68,6 +68,7 @@ internal static class Zoo
         .AddSingleton<ModelVerbs>()
         .AddSingleton<Evaluator>()
         .AddSingleton<ModelDirectory>()
+        .AddSingleton<Replayer>()
         .AddSingleton<IDemoStep>(provider => new CodecDemo(provider.GetRequiredService<ModelVerbs>(), provider.GetRequiredService<MediaFiles>(), provider.GetRequiredService<PluginCatalog>(), "speech/encodec.8khz", "samples/encodec-8khz/recordings"))
         .AddSingleton<IDemoStep>(provider => new PictureDemo(provider.GetRequiredService<ModelVerbs>(), provider.GetRequiredService<MediaFiles>(), "image-tokenizers/titok.emoji", "samples/titok-emoji/pictures"))
         .AddSingleton<IDemoStep>(provider => new TrajectoryDemo(provider.GetRequiredService<ModelVerbs>(), "diffusion-transformers/dit.digits", ["0", "1", "2", "3", "4", "5", "6", "7", "8", "9"]))

@@ -50,7 +50,7 @@ internal sealed class MediaFiles : IMediaReader
         ".wav" => WavFile.Read(bytes, where),
         ".png" => PngReader.Read(bytes, where),
         ".txt" => new Text(ReadText(bytes, where)),
-        ".npy" => ToMotion(NpyFile.Read(bytes, where)),
+        ".npy" => ToMotion(ReadArray(bytes, where)),
         ".obj" => ObjFile.Read(ReadText(bytes, where), where),
         ".json" => ReadJson(bytes, where),
         ".safetensors" => ReadTensors(TensorArchive.Read(bytes, where, out var metadata), metadata, where),
@@ -73,7 +73,7 @@ internal sealed class MediaFiles : IMediaReader
                 output.Write(Encoding.UTF8.GetBytes(text.Value));
                 break;
             case (Motion motion, ".npy"):
-                NpyFile.Write(output, motion.Features);
+                NumpyFile.Write(output, motion.Features);
                 break;
             case (Mesh mesh, ".obj"):
                 ObjFile.Write(output, mesh);
@@ -161,6 +161,18 @@ internal sealed class MediaFiles : IMediaReader
     }
 
     // HumanML3D's arrays: (frames, 263) features at 20 frames a second, or (frames, 22, 3) joints.
+    private static Tensor ReadArray(byte[] bytes, string path)
+    {
+        try
+        {
+            return NumpyFile.Read(bytes, path);
+        }
+        catch (CheckpointException error)
+        {
+            throw new MediaException(ErrorCodes.MediaMalformed, error.Message, error);
+        }
+    }
+
     private static Contracts.Media ToMotion(Tensor tensor) => tensor switch
     {
         Tensor<float> { Rank: 2 } features => new Motion(features, 20, features.Shape[1] is 263 or 251 ? $"humanml3d-{features.Shape[1]}" : $"features-{features.Shape[1]}"),

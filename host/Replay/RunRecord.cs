@@ -5,7 +5,8 @@ using ModelZoo.Contracts;
 namespace ModelZoo.Host.Replay;
 
 /// <summary>
-/// What is needed to do a run again, and to say what differs when it comes out otherwise: plugin, checkpoint and inputs by digest, device, versions, options and seed. It lies beside each result as <c>RESULT.run.json</c>.
+/// What is needed to do a run again, and to say what differs when it comes out otherwise: plugin, checkpoint and inputs by digest, device, versions, options and seed. It lies beside each result as <c>RESULT.run.json</c>; a report of
+/// an evaluation carries it inside.
 /// </summary>
 internal sealed record RunRecord
 {
@@ -21,6 +22,7 @@ internal sealed record RunRecord
     public string? Prompt { get; init; }
     public IReadOnlyList<RecordedFile> Inputs { get; init; } = [];
     public RecordedFile? Output { get; init; }
+    public RecordedEvaluation? Evaluation { get; init; }
     public required Provenance Provenance { get; init; }
 
     private static readonly JsonSerializerOptions Json = new() { PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower, WriteIndented = true, Encoder = System.Text.Encodings.Web.JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
@@ -35,12 +37,14 @@ internal sealed record RunRecord
     {
         try
         {
-            var record = JsonSerializer.Deserialize<RunRecord>(File.ReadAllBytes(path), Json);
+            var json = JsonElement.Parse(File.ReadAllBytes(path));
+            if (json.ValueKind == JsonValueKind.Object && json.TryGetProperty("run", out var inside)) json = inside;
+            var record = json.Deserialize<RunRecord>(Json);
             return record is { Format: FormatName } ? record : throw new JsonException($"the format is not {FormatName}");
         }
         catch (Exception error) when (error is JsonException or IOException or UnauthorizedAccessException)
         {
-            throw new ModelZooException("replay.malformed", $"This is not the record of a run: {error.Message}", error) { Where = path, Expected = "a .run.json file, which lies beside each result" };
+            throw new ModelZooException("replay.malformed", $"This is not the record of a run: {error.Message}", error) { Where = path, Expected = "a .run.json file, which lies beside each result, or the report of an evaluation" };
         }
     }
 }
@@ -54,6 +58,14 @@ internal sealed record RecordedFile(string Path, string Sha256)
         return new(System.IO.Path.GetFullPath(path), Convert.ToHexStringLower(System.Security.Cryptography.SHA256.HashData(stream)));
     }
 }
+
+/// <summary>What was measured, and on what.</summary>
+/// <param name="Data">The data set.</param>
+/// <param name="DataSha256">SHA-256 of the examples that were used.</param>
+/// <param name="Limit">Most examples that were asked for; null for all.</param>
+/// <param name="Metrics">The metrics that were asked for; null for the model's own.</param>
+/// <param name="Figures">What came out, by metric and group.</param>
+internal sealed record RecordedEvaluation(string Data, string DataSha256, int? Limit, IReadOnlyList<string>? Metrics, JsonElement Figures);
 
 /// <summary>Where an answer comes from.</summary>
 internal sealed record Provenance

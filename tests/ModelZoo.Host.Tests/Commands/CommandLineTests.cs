@@ -97,6 +97,23 @@ public sealed class CommandLineTests : IDisposable
     }
 
     [Fact]
+    public async Task Evaluate_ThenReplay_IsTheSameUntilTheDataChanges()
+    {
+        Directory.CreateDirectory(In("data"));
+        File.WriteAllText(In("data", "1.txt"), "abcd");
+        Assert.Equal(ExitCodes.Ok, (await RunAsync("evaluate", "test/echo.x", "--data", In("data"), "--out", In("report.json"))).Code);
+        var (code, output, error) = await RunAsync("replay", In("report.json"));
+        Assert.True(code == ExitCodes.Ok, output + error);
+        Assert.Contains("the same, bit for bit", output, StringComparison.Ordinal);
+
+        File.WriteAllText(In("data", "1.txt"), "abcdef");
+        (code, output, _) = await RunAsync("replay", In("report.json"));
+        Assert.Equal(ExitCodes.Failed, code);
+        Assert.Contains("data: SHA-256", output, StringComparison.Ordinal);
+        Assert.Contains("length/once/value: 6, then 4", output, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public async Task Verify_PassingAndFailingCases_DecideTheExitCode()
     {
         Case("pass", 2);
@@ -104,6 +121,9 @@ public sealed class CommandLineTests : IDisposable
         Assert.Equal(ExitCodes.Ok, code);
         Assert.Contains("pass", output, StringComparison.Ordinal);
         Assert.Equal("1/1 on cpu", (string?)JsonNode.Parse((await RunAsync("list", "--json")).Output)!["models"]![0]!["parity"]);
+        TestPlugins.Build("Good", In("plugins", "good"), "2.0.0");
+        Assert.Equal("stale", (string?)JsonNode.Parse((await RunAsync("list", "--json")).Output)!["models"]![0]!["parity"]);
+        TestPlugins.Build("Good", In("plugins", "good"));
 
         Case("wrong", 3);
         (code, output, _) = await RunAsync("verify", In("cases"), "--json");

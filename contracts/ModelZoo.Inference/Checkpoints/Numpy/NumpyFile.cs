@@ -15,8 +15,15 @@ public static partial class NumpyFile
     /// <exception cref="CheckpointException">The file is not there, is damaged, or holds something else.</exception>
     public static Tensor Read(string path) => WeightConversion.ToTensor(Read(ByteBlock.Of(new MappedFile(path))).Stored("array").Data);
 
+    /// <summary>Reads an array of numbers from the bytes of a file; <paramref name="where"/> names it in errors.</summary>
+    /// <exception cref="CheckpointException">The bytes are damaged, or hold something else.</exception>
+    public static Tensor Read(ReadOnlySpan<byte> bytes, string where) => WeightConversion.ToTensor(Read(ByteBlock.Copy(where, bytes)).Stored("array").Data);
+
     /// <summary>Writes an array as a .npy file of version 1.0. The file appears whole or not at all.</summary>
-    public static void Write(string path, Tensor tensor) => WholeFile.Write(path, stream =>
+    public static void Write(string path, Tensor tensor) => WholeFile.Write(path, stream => Write(stream, tensor));
+
+    /// <summary>Writes an array as .npy of version 1.0.</summary>
+    public static void Write(Stream stream, Tensor tensor)
     {
         var shape = string.Concat(tensor.Shape.ToArray().Select(s => $"{s}, "));
         var header = $"{{'descr': '{Describe(tensor.Type)}', 'fortran_order': False, 'shape': ({shape}), }}";
@@ -25,13 +32,13 @@ public static partial class NumpyFile
         stream.Write([1, 0, (byte)header.Length, (byte)(header.Length >> 8)]);
         stream.Write(Encoding.ASCII.GetBytes(header));
         stream.Write(tensor.Bytes);
-    });
+    }
 
     internal static bool Recognizes(ByteBlock file) => file.StartsWith(Magic);
 
     internal static NumpyArray Read(ByteBlock file)
     {
-        if (!Recognizes(file)) throw CheckpointErrors.Malformed(file.Path, "This is not a .npy file.");
+        if (!Recognizes(file)) throw CheckpointErrors.Malformed(file.Path, "This is not an .npy file.");
         var version = file.Span(6, 1)[0];
         var (start, length) = version == 1 ? (10, BinaryPrimitives.ReadUInt16LittleEndian(file.Span(8, 2))) : (12L, BinaryPrimitives.ReadUInt32LittleEndian(file.Span(8, 4)));
         if (length > 1 << 16) throw CheckpointErrors.Malformed(file.Path, "The header of the .npy file is too long.");
