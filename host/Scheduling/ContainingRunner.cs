@@ -49,7 +49,7 @@ internal sealed class ContainingRunner(IModelRunner inner, PluginFaults faults, 
         {
             return await running.WaitAsync(cancel).ConfigureAwait(false);
         }
-        catch (OperationCanceledException) when (cancel.IsCancellationRequested && !running.IsCompleted)
+        catch (OperationCanceledException) when (cancel.IsCancellationRequested)
         {
             return await running.WaitAsync(_patience, clock, CancellationToken.None).ConfigureAwait(false);
         }
