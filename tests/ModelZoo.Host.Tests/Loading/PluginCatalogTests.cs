@@ -59,7 +59,7 @@ public sealed class PluginCatalogTests : IDisposable
     /// <summary>Each bad plugin: the state it must end in, and what its reason must say.</summary>
     [Theory]
     [InlineData("ThrowsInConstructor", PluginState.Failed, "InvalidOperationException: the licence server does not answer")]
-    [InlineData("Hangs", PluginState.Failed, "did not load within 2 s")]
+    [InlineData("Hangs", PluginState.Failed, "did not load within 2 s. Its constructor must be quick")]
     [InlineData("BadTable", PluginState.Failed, "'No Good Id' is not the id of an architecture")]
     [InlineData("NotAPlugin", PluginState.Failed, "No assembly here names a plugin")]
     [InlineData("NotImplementing", PluginState.Failed, "NotImplementing.Plugin does not implement IModelPlugin")]
@@ -68,6 +68,7 @@ public sealed class PluginCatalogTests : IDisposable
     [InlineData("newer contracts", PluginState.Incompatible, "this host has no ModelZoo.Contracts.ModelId.FromTheFuture(String) : String")]
     [InlineData("newer contracts", PluginState.Incompatible, "this host has no ModelZoo.Contracts.Telepathy")]
     [InlineData("newer contracts", PluginState.Incompatible, "built against ModelZoo.Contracts 9.0.0, which is newer than this host's")]
+    [InlineData("older contracts", PluginState.Incompatible, "Nothing of it was run: this host has no ModelZoo.Contracts.ModelId.FromTheFuture(String) : String; this host has no ModelZoo.Contracts.Telepathy. Build it")]
     [InlineData("newer framework", PluginState.Incompatible, "built for .NETCoreApp,Version=v11.0, and this host runs .NET 10.0")]
     [InlineData("old framework", PluginState.Incompatible, "built for .NETFramework,Version=v4.8")]
     [InlineData("wrong architecture", PluginState.Failed, "cannot be loaded on this machine")]
@@ -102,6 +103,10 @@ public sealed class PluginCatalogTests : IDisposable
             case "newer contracts":
                 var newer = TestPlugins.NewerContracts(In("newer"), "9.0.0");
                 TestPlugins.Build("NewerContracts", In("bad"), replaced: new Dictionary<string, string> { ["ModelZoo.Contracts"] = newer });
+                return In("bad");
+            case "older contracts": // they had what this host has no more
+                var older = TestPlugins.NewerContracts(In("older"), "0.0.9");
+                TestPlugins.Build("NewerContracts", In("bad"), replaced: new Dictionary<string, string> { ["ModelZoo.Contracts"] = older });
                 return In("bad");
             case "newer framework":
                 return TestPlugins.Build("Good", In("bad"), framework: ".NETCoreApp,Version=v11.0");
@@ -162,6 +167,60 @@ public sealed class PluginCatalogTests : IDisposable
             TestPlugins.Build("UsesLibrary", In(version), more: [TestPlugins.Build("Library", In(version), version)]);
         var records = await LoadAsync(new PluginEntry(In("1.0.0"), "test"), new PluginEntry(In("2.0.0"), "test"));
         Assert.Equal(["1.0.0", "2.0.0"], records.Select(record => record.Loaded!.Plugin.Architectures[0].Card.Paper));
+    }
+
+    [Fact]
+    public async Task Load_OlderContractsWithNothingGone_IsReady()
+    {
+        var older = TestPlugins.NewerContracts(In("older"), "0.0.9");
+        var record = await LoadAsync(TestPlugins.Build("Good", In("good"), replaced: new Dictionary<string, string> { ["ModelZoo.Contracts"] = older }));
+        Assert.True(record.State == PluginState.Ready, record.Reason);
+        Assert.Equal(new Version(0, 0, 9, 0), record.Inspection!.Contracts);
+    }
+
+    /// <summary>The plugin's deps.json names its native library for "unix" only; this machine is a linux-x64 or the like.</summary>
+    [Fact]
+    public async Task Load_NativeLibraryOfAMoreGeneralRid_IsFound()
+    {
+        if (OperatingSystem.IsWindows()) return; // .NET has no native library there to borrow
+        TestPlugins.Build("NeedsNativeLibrary", In("native"));
+        var library = OperatingSystem.IsMacOS() ? "libSystem.Native.dylib" : "libSystem.Native.so";
+        var file = $"runtimes/unix/native/{library.Replace("System.Native", "zoo_native_part", StringComparison.Ordinal)}";
+        Directory.CreateDirectory(In("native", "runtimes", "unix", "native"));
+        File.Copy(Path.Combine(Path.GetDirectoryName(typeof(object).Assembly.Location)!, library), In("native", file));
+        File.WriteAllText(In("native", "NeedsNativeLibrary.deps.json"), $$"""
+            {
+              "runtimeTarget": { "name": ".NETCoreApp,Version=v10.0" },
+              "targets": { ".NETCoreApp,Version=v10.0": {
+                "NeedsNativeLibrary/1.0.0": { "dependencies": { "Zoo.Native.Part": "1.0.0" }, "runtime": { "NeedsNativeLibrary.dll": {} } },
+                "Zoo.Native.Part/1.0.0": { "runtimeTargets": { "{{file}}": { "rid": "unix", "assetType": "native" }, "runtimes/win/native/zoo_native_part.dll": { "rid": "win", "assetType": "native" } } } } },
+              "libraries": { "NeedsNativeLibrary/1.0.0": { "type": "project", "serviceable": false, "sha512": "" }, "Zoo.Native.Part/1.0.0": { "type": "package", "serviceable": true, "sha512": "" } }
+            }
+            """);
+        var record = await LoadAsync(In("native"));
+        Assert.True(record.State == PluginState.Ready, record.Reason);
+        Assert.Equal($"Answer {Environment.ProcessId}", record.Loaded!.Plugin.Architectures[0].Card.Paper);
+    }
+
+    [Fact]
+    public async Task Load_SatelliteAssemblies_ArePrivateToThePlugin()
+    {
+        TestPlugins.Build("Speaks", In("speaks"), resources: new Dictionary<string, byte[]> { ["Speaks.Words.resources"] = TestPlugins.Texts(("hello", "hello")) });
+        TestPlugins.Satellite("Speaks", In("speaks"), "fr", "Speaks.Words", ("hello", "bonjour"));
+        var record = await LoadAsync(In("speaks"));
+        Assert.True(record.State == PluginState.Ready, record.Reason);
+        Assert.Equal("hello, bonjour, hello", record.Loaded!.Plugin.Architectures[0].Card.Paper);
+    }
+
+    /// <summary>The host has YamlDotNet and System.Numerics.Tensors of its own; a plugin that brings another of that name gets its own.</summary>
+    [Fact]
+    public async Task Load_LibraryThatTheHostHasInAnotherVersion_ThePluginHasItsOwn()
+    {
+        var library = TestPlugins.Build("Library", In("clash"), "0.1.0", assembly: "YamlDotNet");
+        TestPlugins.Build("UsesLibrary", In("clash"), more: [library]);
+        var record = await LoadAsync(In("clash"));
+        Assert.True(record.State == PluginState.Ready, record.Reason);
+        Assert.Equal("0.1.0", record.Loaded!.Plugin.Architectures[0].Card.Paper);
     }
 
     [Fact]

@@ -23,13 +23,34 @@ internal static class TestPlugins
     /// <param name="replaced">References that stand for the host's, by assembly name.</param>
     /// <param name="framework">The target framework that the assembly names.</param>
     /// <param name="platform">The processor that it is for.</param>
-    public static string Build(string name, string folder, string version = "1.0.0", IEnumerable<string>? more = null, IReadOnlyDictionary<string, string>? replaced = null, string framework = ".NETCoreApp,Version=v10.0", Platform platform = Platform.AnyCpu)
+    /// <param name="resources">Manifest resources by name.</param>
+    /// <param name="assembly">Name of the assembly, when it is not the folder's.</param>
+    public static string Build(
+        string name, string folder, string version = "1.0.0", IEnumerable<string>? more = null, IReadOnlyDictionary<string, string>? replaced = null, string framework = ".NETCoreApp,Version=v10.0", Platform platform = Platform.AnyCpu,
+        IReadOnlyDictionary<string, byte[]>? resources = null, string? assembly = null)
     {
         var sources = Directory.GetFiles(Repository.Path("tests", "TestPlugins", name), "*.cs").Select(File.ReadAllText)
             .Append($"[assembly: System.Reflection.AssemblyVersion(\"{version}\")] [assembly: System.Runtime.Versioning.TargetFramework(\"{framework}\")]");
-        return Compile(name, sources.Select(source => source.Replace("VERSION", version, StringComparison.Ordinal)), folder, References.Value
+        return Compile(assembly ?? name, sources.Select(source => source.Replace("VERSION", version, StringComparison.Ordinal)), folder, References.Value
             .Where(reference => replaced?.ContainsKey(Path.GetFileNameWithoutExtension(reference.Display!)) != true)
-            .Concat((more ?? []).Concat(replaced?.Values ?? []).Select(path => MetadataReference.CreateFromFile(path))), platform);
+            .Concat((more ?? []).Concat(replaced?.Values ?? []).Select(path => MetadataReference.CreateFromFile(path))), platform, resources);
+    }
+
+    /// <summary>A satellite assembly with texts.</summary>
+    public static void Satellite(string name, string folder, string culture, string baseName, params (string Key, string Text)[] texts) =>
+        Compile($"{name}.resources", [$"[assembly: System.Reflection.AssemblyCulture(\"{culture}\")] [assembly: System.Reflection.AssemblyVersion(\"1.0.0\")]"], Path.Combine(folder, culture), References.Value, Platform.AnyCpu,
+            new Dictionary<string, byte[]> { [$"{baseName}.{culture}.resources"] = Texts(texts) });
+
+    /// <summary>A .resources file.</summary>
+    public static byte[] Texts(params (string Key, string Text)[] texts)
+    {
+        using var stream = new MemoryStream();
+        using (var writer = new System.Resources.ResourceWriter(stream))
+        {
+            foreach (var (key, text) in texts) writer.AddResource(key, text);
+        }
+
+        return stream.ToArray();
     }
 
     /// <summary>The host's Contracts with more in it, and of a later version.</summary>
@@ -44,19 +65,20 @@ internal static class TestPlugins
 
     private static readonly ConcurrentDictionary<string, byte[]> Compiled = new();
 
-    private static string Compile(string name, IEnumerable<string> sources, string folder, IEnumerable<MetadataReference> references, Platform platform)
+    private static string Compile(string name, IEnumerable<string> sources, string folder, IEnumerable<MetadataReference> references, Platform platform, IReadOnlyDictionary<string, byte[]>? resources = null)
     {
         Directory.CreateDirectory(folder);
         var path = Path.Combine(folder, name + ".dll");
-        File.WriteAllBytes(path, Compiled.GetOrAdd($"{name}|{platform}|{string.Join('|', references.Select(reference => reference.Display))}|{string.Concat(sources)}", _ => Emit(name, sources, references, platform)));
+        File.WriteAllBytes(path, Compiled.GetOrAdd($"{name}|{platform}|{string.Join('|', references.Select(reference => reference.Display))}|{string.Concat(sources)}", _ => Emit(name, sources, references, platform, resources)));
         return path;
     }
 
-    private static byte[] Emit(string name, IEnumerable<string> sources, IEnumerable<MetadataReference> references, Platform platform)
+    private static byte[] Emit(string name, IEnumerable<string> sources, IEnumerable<MetadataReference> references, Platform platform, IReadOnlyDictionary<string, byte[]>? resources)
     {
         using var assembly = new MemoryStream();
         var options = new CSharpCompilationOptions(OutputKind.DynamicallyLinkedLibrary, nullableContextOptions: NullableContextOptions.Enable, optimizationLevel: OptimizationLevel.Release, platform: platform, allowUnsafe: true);
-        var result = CSharpCompilation.Create(name, sources.Select(source => CSharpSyntaxTree.ParseText(source, new CSharpParseOptions(LanguageVersion.Preview))), references, options).Emit(assembly);
+        var result = CSharpCompilation.Create(name, sources.Select(source => CSharpSyntaxTree.ParseText(source, new CSharpParseOptions(LanguageVersion.Preview))), references, options)
+            .Emit(assembly, manifestResources: resources?.Select(pair => new ResourceDescription(pair.Key, () => new MemoryStream(pair.Value), isPublic: true)));
         Assert.True(result.Success, string.Join('\n', result.Diagnostics.Where(diagnostic => diagnostic.Severity == DiagnosticSeverity.Error)));
         return assembly.ToArray();
     }

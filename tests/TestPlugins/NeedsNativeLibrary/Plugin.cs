@@ -6,9 +6,10 @@ using ModelZoo.Contracts;
 
 namespace NeedsNativeLibrary;
 
+/// <summary>Calls a native library of its own. The tests give it .NET's under another name, so that no compiler is needed.</summary>
 public sealed class Plugin : IModelPlugin
 {
-    [DllImport("zoo_native_part")]
+    [DllImport("zoo_native_part", EntryPoint = "SystemNative_GetPid")]
     private static extern int zoo_answer();
 
     public IReadOnlyList<ModelArchitecture> Architectures { get; } =
