@@ -18,6 +18,7 @@ public sealed class InventoryTests
         ["mimi"] = (MimiModel.Architecture, "kyutai/mimi", () => MimiModel.Inventory(new())),
         ["xcodec.hubert"] = (XCodecModel.Architecture, "hf-audio/xcodec-hubert-librispeech", () => XCodecModel.Inventory(new())),
         ["wav2vec2-bert.2.0"] = (Wav2Vec2BertModel.Architecture, "facebook/w2v-bert-2.0", () => Wav2Vec2BertModel.Inventory(new())),
+        ["naturalspeech2.libritts"] = (NaturalSpeech2Model.Architecture, "amphion/naturalspeech2_libritts", () => NaturalSpeech2Model.Inventory(new(), codebooks: 16)),
         ["whisper.tiny"] = (WhisperModel.Architecture, "openai/whisper-tiny", () => WhisperModel.Inventory(new())),
         ["whisper.large-v3"] = (WhisperModel.Architecture, "openai/whisper-large-v3", () => WhisperModel.Inventory(new()
         {

@@ -96,6 +96,13 @@ internal sealed class EncodecCodec : IDisposable
         return _config.ChunkStride is { } stride ? OverlapAdd(frames, stride) : frames[0];
     }
 
+    /// <summary>Latent frames (B, D, T) to samples (B, channels, samples).</summary>
+    public async Task<Tensor<float>> DecodeLatentAsync(Tensor<float> latent, CancellationToken cancel)
+    {
+        using var network = latent.Shape[2] <= _shortFrames ? BuildDecoder(latent.Shape[2]) : null;
+        return (await (network ?? _decoder).RunAsync(cancel, ("latent", latent)).ConfigureAwait(false))["reconstruction"];
+    }
+
     /// <summary>Codes (1, Q, T) of sound that comes in pieces (1, channels, T).</summary>
     public IAsyncEnumerable<Tensor<long>> EncodeAsync(IAsyncEnumerable<Tensor<float>> pieces, int codebooks, CancellationToken cancel)
     {
