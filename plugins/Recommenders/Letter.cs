@@ -24,27 +24,12 @@ public sealed record LetterConfig
 internal static class LetterNetwork
 {
     /// <summary>x (items, in) -> (items, e).</summary>
-    public static Value Encode(Scope model, Value x, LetterConfig config) => Mlp(model["encoder.mlp_layers"], x, [.. config.Layers, config.EDim], config.Bn);
+    public static Value Encode(Scope model, Value x, LetterConfig config) => Mlp(model["encoder.mlp_layers"], x, [.. config.Layers, config.EDim], config);
 
     /// <summary>z (items, e) -> (items, in).</summary>
-    public static Value Decode(Scope model, Value z, LetterConfig config) => Mlp(model["decoder.mlp_layers"], z, [.. config.Layers.Reverse(), config.InDim], config.Bn);
+    public static Value Decode(Scope model, Value z, LetterConfig config) => Mlp(model["decoder.mlp_layers"], z, [.. config.Layers.Reverse(), config.InDim], config);
 
-    // Dropout, linear, batch norm where there is one, and an activation but after the last.
-    private static Value Mlp(Scope layers, Value x, int[] widths, bool batchNorm)
-    {
-        var place = 0;
-        for (var i = 0; i < widths.Length; i++)
-        {
-            place++;
-            x = layers[place++].Linear(x, widths[i]);
-            if (batchNorm) x = layers[place++].BatchNorm(x);
-            if (i == widths.Length - 1) continue;
-            x = x.Relu();
-            place++;
-        }
-
-        return x;
-    }
+    private static Value Mlp(Scope layers, Value x, int[] widths, LetterConfig config) => ItemMlp.Build(layers, x, widths, config.Bn ? ItemMlp.BatchNorm : null);
 }
 
 /// <summary>Item embeddings to semantic tokens, with collisions resolved.</summary>
@@ -64,7 +49,7 @@ public sealed class LetterModel : IModel, ITokenize<NamedTensors, NoOptions>, IR
         var items = Dim.Symbol("items");
         _encoder = Network.Build(context, "letter encoder", scope => scope.Graph.Output("latent", LetterNetwork.Encode(scope, scope.Graph.Input("x", [items, config.InDim]), config)));
         _decoder = Network.Build(context, "letter decoder", scope => scope.Graph.Output("reconstruction", LetterNetwork.Decode(scope, scope.Graph.Input("z", [items, config.EDim]), config)));
-        _codebooks = new([.. config.NumEmbList.Select((size, level) => Tensor.Create(WeightConversion.ToFloat32(checkpoint.Get($"rq.vq_layers.{level}.embedding.weight")).Span<float>().ToArray(), size, config.EDim))]);
+        _codebooks = RqCodebooks.Of(checkpoint, "rq", config.NumEmbList, config.EDim);
         _space = new(id, TokenLayout.Grid, [.. config.NumEmbList], checkpoint.Digest);
     }
 
@@ -84,31 +69,19 @@ public sealed class LetterModel : IModel, ITokenize<NamedTensors, NoOptions>, IR
         OpenAsync);
 
     /// <inheritdoc/>
-    public ModelFacts Facts => new()
-    {
-        Parameters = _checkpoint.Tensors.Sum(tensor => tensor.Shape.Aggregate(1L, (product, extent) => product * extent)),
-        MappedBytes = _encoder.Session.Memory.MappedBytes + _decoder.Session.Memory.MappedBytes,
-        PrivateBytes = _encoder.Session.Memory.PrivateBytes + _decoder.Session.Memory.PrivateBytes,
-        Digests = _checkpoint.DigestsAsync,
-        Properties = [new("embedding", $"{_config.InDim} numbers"), new("codebooks", string.Join(" x ", _config.NumEmbList))],
-    };
+    public ModelFacts Facts => ItemFacts.Of(_checkpoint, [_encoder, _decoder], new("embedding", $"{_config.InDim} numbers"), new("codebooks", string.Join(" x ", _config.NumEmbList)));
 
     /// <inheritdoc/>
     public async ValueTask<Tokens> TokenizeAsync(NamedTensors media, NoOptions options, CancellationToken cancel = default)
     {
-        var embeddings = media.Values.GetValueOrDefault("item_embeddings")
-            ?? throw new MediaException(ErrorCodes.MediaUnsupported, "LETTER takes a tensor 'item_embeddings'.") { Expected = $"item_embeddings (items, {_config.InDim})", Found = string.Join(", ", media.Values.Keys) };
-        var codes = await GenerateIndicesAsync(embeddings.As<float>(), cancel).ConfigureAwait(false);
-        return new(_space, Tensor.Create([.. codes.Span.ToArray().Select(code => (int)code)], codes.Shape)) { SourceLength = codes.Shape[0] };
+        return ItemTokens.Of(_space, await GenerateIndicesAsync(ItemTokens.Embeddings(media, _config.InDim), cancel).ConfigureAwait(false));
     }
 
     /// <inheritdoc/>
     public async ValueTask<NamedTensors> DetokenizeAsync(Tokens tokens, NoOptions options, CancellationToken cancel = default)
     {
-        tokens.Expect(_space);
-        var quantized = _codebooks.Lookup(Tensor.Create([.. tokens.Ids.Span.ToArray().Select(id => (long)id)], tokens.Ids.Shape));
-        var outputs = await _decoder.RunAsync(cancel, ("z", quantized)).ConfigureAwait(false);
-        return new(new Dictionary<string, Tensor> { ["item_embeddings"] = outputs["reconstruction"] });
+        var quantized = _codebooks.Lookup(ItemTokens.Codes(_space, tokens));
+        return ItemTokens.Media((await _decoder.RunAsync(cancel, ("z", quantized)).ConfigureAwait(false))["reconstruction"]);
     }
 
     /// <inheritdoc/>

@@ -8,6 +8,7 @@ using ModelZoo.Contracts;
 using ModelZoo.Inference;
 using ModelZoo.Networks;
 using ModelZoo.Networks.Encoders;
+using ModelZoo.Networks.Sampling;
 
 namespace ModelZoo.Plugins.Recommenders;
 
@@ -49,7 +50,7 @@ public sealed class LetterTigerModel : IModel, IGenerate<Items, RecommendOptions
         _checkpoint = checkpoint;
         _t5 = PublishedConfig.Read<T5Config>(folder).Value;
         _config = PublishedConfig.Read<LetterTigerConfig>(folder).Value;
-        _index = ItemIndex.Find(folder);
+        _index = ItemIndex.Find(folder, _config.EosTokenId);
         var (batch, length) = (Dim.Symbol("batch"), Dim.Symbol("length"));
         _encoder = Network.Build(context, "tiger encoder", scope =>
         {
@@ -87,14 +88,7 @@ public sealed class LetterTigerModel : IModel, IGenerate<Items, RecommendOptions
         });
 
     /// <inheritdoc/>
-    public ModelFacts Facts => new()
-    {
-        Parameters = _checkpoint.Tensors.Sum(tensor => tensor.Shape.Aggregate(1L, (product, extent) => product * extent)),
-        MappedBytes = _encoder.Session.Memory.MappedBytes,
-        PrivateBytes = _encoder.Session.Memory.PrivateBytes,
-        Digests = _checkpoint.DigestsAsync,
-        Properties = _index is null ? [] : [new("items", $"{_index.Count}"), new("tokens of an item", $"{_index.Trie.Levels}")],
-    };
+    public ModelFacts Facts => ItemFacts.Of(_checkpoint, [_encoder, .. _decoders.Built], _index is null ? [] : [new("items", $"{_index.Count}"), new("tokens of an item", $"{_index.Levels}")]);
 
     /// <inheritdoc/>
     public async IAsyncEnumerable<Generation<Items>> GenerateAsync(Prompt prompt, RecommendOptions options, ulong seed, [EnumeratorCancellation] CancellationToken cancel = default)
@@ -107,7 +101,7 @@ public sealed class LetterTigerModel : IModel, IGenerate<Items, RecommendOptions
     public Modality Evaluates => Modality.Items;
 
     /// <inheritdoc/>
-    public IReadOnlyList<string> DefaultMetrics => ["recall@5", "recall@10", "ndcg@5", "ndcg@10"];
+    public IReadOnlyList<string> DefaultMetrics => ItemFacts.Metrics;
 
     /// <inheritdoc/>
     public OptionsSchema EvaluateOptions => OptionsSchema.Of<RecommendOptions>();
@@ -135,11 +129,17 @@ public sealed class LetterTigerModel : IModel, IGenerate<Items, RecommendOptions
                 var decoded = await DecodeAsync(1, arguments.Tensor("decoder_input_ids"), encoded["states"], mask, cancel).ConfigureAwait(false);
                 return new CallResults().Add("encoder_last_hidden_state", encoded["encoder_last_hidden_state"]).AddRange(decoded.ToResults());
             case "generate":
-                var (beams, trie) = (arguments.Literal("num_beams", 20), new ItemTrie(arguments.Tensor<long>("items")));
+                var (beams, items) = (arguments.Literal("num_beams", 20), arguments.Tensor<long>("items").ToRows());
                 // Items have one length, so that stopping early and the token limit change nothing.
-                if (arguments.Literal("max_new_tokens", trie.Levels + 1) <= trie.Levels) throw new ModelZooException(ErrorCodes.VerbUnsupported, "The limit leaves no room for an item.") { Where = "max_new_tokens" };
+                var levels = items[0].Length;
+                if (arguments.Literal("max_new_tokens", levels + 1) <= levels) throw new ModelZooException(ErrorCodes.VerbUnsupported, "The limit leaves no room for an item.") { Where = "max_new_tokens" };
                 _ = arguments.Literal("early_stopping", true);
-                return Results(await SearchAsync(trie, beams, encoded["states"], mask, cancel).ConfigureAwait(false), trie.Levels + 2);
+                var trie = new TokenTrie(items, _config.EosTokenId);
+                var found = await SearchAsync(trie, levels, beams, encoded["states"], mask, cancel).ConfigureAwait(false);
+                return new CallResults()
+                    .Add("sequences", FoundItems.Sequences(found, [.. found.Select(_ => (int[])[_config.DecoderStartTokenId])]))
+                    .Add("sequences_scores", FoundItems.Table(found, hypothesis => (float)hypothesis.Score))
+                    .Add("item_ranking", FoundItems.Table(found, hypothesis => (long)trie.Find(hypothesis.Tokens[..^1])));
             case "score_items":
                 return new CallResults().Add("item_log_probability", await ScoreAsync(arguments.Tensor<long>("items"), encoded["states"], mask, cancel).ConfigureAwait(false));
             default:
@@ -159,7 +159,7 @@ public sealed class LetterTigerModel : IModel, IGenerate<Items, RecommendOptions
     private async Task<IReadOnlyList<Items>> RecommendAsync(IReadOnlyList<Items> histories, RecommendOptions options, CancellationToken cancel)
     {
         var index = _index ?? throw new CheckpointException(ErrorCodes.CheckpointMissing, "The folder has no item index.") { Expected = "NAME.index.json and vocab.json" };
-        var rows = histories.Select(history => index.Tokens(history.Ids.TakeLast(options.History)).Append(_config.EosTokenId).ToArray()).ToArray();
+        var rows = histories.Select(history => history.NotEmpty().TakeLast(options.History).SelectMany(index.Tokens).Append(_config.EosTokenId).ToArray()).ToArray();
         var length = rows.Max(row => row.Length);
         var (ids, mask) = (Tensor.Zeros<long>(rows.Length, length), Tensor.Zeros<long>(rows.Length, length));
         ids.Span.Fill(_config.PadTokenId);
@@ -169,16 +169,18 @@ public sealed class LetterTigerModel : IModel, IGenerate<Items, RecommendOptions
         }
 
         var encoded = await _encoder.RunAsync(cancel, ("input_ids", ids), ("attention_mask", mask)).ConfigureAwait(false);
-        var ranked = await SearchAsync(index.Trie, options.Beams, encoded["states"], mask, cancel).ConfigureAwait(false);
-        return [.. ranked.Select(list => new Items([.. list.Select(item => index.Name(item.Item))], [.. list.Select(item => (double)item.Score)]))];
+        var ranked = await SearchAsync(index.Trie, index.Levels, options.Beams, encoded["states"], mask, cancel).ConfigureAwait(false);
+        return [.. ranked.Select(list => new Items([.. list.Select(found => index.Name(found.Tokens[..^1])!)], [.. list.Select(found => found.Score)]))];
     }
 
-    private Task<IReadOnlyList<IReadOnlyList<RankedItem>>> SearchAsync(ItemTrie trie, int beams, Tensor<float> states, Tensor<long> mask, CancellationToken cancel) =>
-        ItemBeamSearch.SearchAsync(trie, (int)states.Shape[0], beams, _config.DecoderStartTokenId, _config.EosTokenId, async (prefixes, stop) =>
-        {
-            var logits = (await DecodeAsync(beams, prefixes, states, mask, stop).ConfigureAwait(false))["logits"];        // (rows, L, V)
-            return LastPosition(logits);
-        }, cancel);
+    // Trie-constrained beam search; the end token is generated too and counts as length.
+    private async Task<IReadOnlyList<IReadOnlyList<BeamHypothesis>>> SearchAsync(TokenTrie trie, int levels, int beams, Tensor<float> states, Tensor<long> mask, CancellationToken cancel)
+    {
+        var model = new RecomputingModel(async (prefixes, stop) => (await DecodeAsync(beams, prefixes, states, mask, stop).ConfigureAwait(false))["logits"]);
+        var search = new BeamSearch(beams, levels + 1) { Constraint = trie, EndTokens = new HashSet<int> { _config.EosTokenId } };
+        var start = Tensor.Create([.. Enumerable.Repeat(_config.DecoderStartTokenId, (int)states.Shape[0])], states.Shape[0], 1);
+        return await search.SearchAsync(model, start, beams, cancel).ConfigureAwait(false);
+    }
 
     private Task<NetworkOutputs> DecodeAsync(int beams, Tensor ids, Tensor states, Tensor mask, CancellationToken cancel) =>
         _decoders[beams].RunAsync(cancel, ("ids", ids), ("states", states), ("attention_mask", mask));
@@ -202,37 +204,13 @@ public sealed class LetterTigerModel : IModel, IGenerate<Items, RecommendOptions
             for (var t = 0; t <= levels; t++)
             {
                 var values = logits.Slice(row).Slice(t).Span;
-                sum += values[t < levels ? (int)items[row % count, t] : _config.EosTokenId] - ItemBeamSearch.LogSumExp(values);
+                LogitProcessing.LogSoftmax(values);
+                sum += values[t < levels ? (int)items[row % count, t] : _config.EosTokenId];
             }
 
             scores.Span[row] = (float)sum;
         }
 
         return scores;
-    }
-
-    private static Tensor<float> LastPosition(Tensor<float> logits)
-    {
-        var (rows, length, width) = ((int)logits.Shape[0], (int)logits.Shape[1], (int)logits.Shape[2]);
-        if (length == 1) return logits.Reshape(rows, width);
-        var last = Tensor.Zeros<float>(rows, width);
-        for (var row = 0; row < rows; row++) logits.Slice(row).Slice(length - 1).Span.CopyTo(last.Slice(row).Span);
-        return last;
-    }
-
-    private static CallResults Results(IReadOnlyList<IReadOnlyList<RankedItem>> ranked, int length)
-    {
-        var (users, beams) = (ranked.Count, ranked.Max(list => list.Count));
-        var (sequences, scores, items) = (Tensor.Zeros<long>(users, beams, length), Tensor.Zeros<float>(users, beams), Tensor.Zeros<long>(users, beams));
-        for (var user = 0; user < users; user++)
-        {
-            for (var i = 0; i < ranked[user].Count; i++)
-            {
-                for (var t = 0; t < length; t++) sequences[user, i, t] = ranked[user][i].Tokens[t];
-                (scores[user, i], items[user, i]) = (ranked[user][i].Score, ranked[user][i].Item);
-            }
-        }
-
-        return new CallResults().Add("sequences", sequences).Add("sequences_scores", scores).Add("item_ranking", items);
     }
 }

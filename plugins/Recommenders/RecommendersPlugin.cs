@@ -9,7 +9,7 @@ namespace ModelZoo.Plugins.Recommenders;
 public sealed class RecommendersPlugin : IModelPlugin
 {
     /// <inheritdoc/>
-    public IReadOnlyList<ModelArchitecture> Architectures => [LetterModel.Architecture, LetterTigerModel.Architecture];
+    public IReadOnlyList<ModelArchitecture> Architectures => [LetterModel.Architecture, LetterTigerModel.Architecture, LetterLcRecModel.Architecture, SetRecT5Model.Architecture, SetRecQwenModel.Architecture, UniGRecModel.Architecture, RecGptModel.Architecture];
 
     /// <inheritdoc/>
     public IReadOnlyList<IDatasetReader> DatasetReaders => [new InteractionReader()];

@@ -56,9 +56,16 @@ public static class T5Encoder
     }
 
     /// <summary>Encodes embeddings (B, N, D) that were made elsewhere.</summary>
-    public static T5Outputs EncodeEmbeddings(Scope t5, Value h, T5Config config, Value? mask = null)
+    /// <param name="t5">The scope that has <c>encoder</c> in it.</param>
+    /// <param name="h">Embeddings.</param>
+    /// <param name="config">The published configuration.</param>
+    /// <param name="mask">(B, N) int64 with 0 for padding, or null.</param>
+    /// <param name="positions">Positions of the tokens where they are not 0, 1, 2...: (N) int64.</param>
+    public static T5Outputs EncodeEmbeddings(Scope t5, Value h, T5Config config, Value? mask = null, Value? positions = null)
     {
         var padding = mask is null ? null : AttentionMasks.Padding(mask);
+        positions ??= AttentionLayers.Range(h.Graph, h.Shape[1]);
+        var relative = positions.Unsqueeze(0) - positions.Unsqueeze(1);                                                          // (N, N), key minus query
         List<Value> states = [];
         Value? bias = null;
         for (var i = 0; i < config.NumLayers; i++)
@@ -67,7 +74,7 @@ public static class T5Encoder
             states.Add(t5.Stage($"hidden_states_{i}", h));
             if (i == 0 || config.HasBiasInEveryLayer)
             {
-                bias = block["layer.0.SelfAttention.relative_attention_bias"].T5Bias(h.Shape[1], h.Shape[1], config.NumHeads, config.RelativeAttentionNumBuckets, config.RelativeAttentionMaxDistance);
+                bias = block["layer.0.SelfAttention.relative_attention_bias"].T5Bias(relative, config.NumHeads, config.RelativeAttentionNumBuckets, config.RelativeAttentionMaxDistance);
                 if (padding is not null) bias += padding;                                                                        // (B, heads, N, N)
             }
 

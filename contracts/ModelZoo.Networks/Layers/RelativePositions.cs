@@ -6,14 +6,16 @@ public static class RelativePositions
     /// <summary>
     /// T5's bias (Raffel et al., arXiv:1910.10683, 2.1): a learned number for each head and bucket of distances, exact when near, logarithmic up to <paramref name="maxDistance"/>. <c>weight</c> (buckets, heads) -> (1, heads, N, M).
     /// </summary>
-    public static Value T5Bias(this Scope scope, Dim queries, Dim keys, long heads, int buckets = 32, int maxDistance = 128, bool bidirectional = true)
+    public static Value T5Bias(this Scope scope, Dim queries, Dim keys, long heads, int buckets = 32, int maxDistance = 128, bool bidirectional = true) =>
+        scope.T5Bias((-AttentionMasks.Distance(scope.Graph, queries, keys)).Reshape(queries, keys), heads, buckets, maxDistance, bidirectional);
+
+    /// <summary>T5's bias for given relative positions, key minus query, (N, M) int64 -> (1, heads, N, M).</summary>
+    public static Value T5Bias(this Scope scope, Value relative, long heads, int buckets = 32, int maxDistance = 128, bool bidirectional = true)
     {
-        var g = scope.Graph;
         // Beyond the largest distance nothing changes, so a table over distances holds every case.
-        var table = Enumerable.Range(-maxDistance, 2 * maxDistance + 1).Select(relative => T5Bucket(relative, buckets, maxDistance, bidirectional)).ToArray();
-        var byDistance = scope.Weight("weight", buckets, heads).Gather(g.Constant<long>(table, table.Length));                     // (2 max + 1, heads)
-        var relative = (-AttentionMasks.Distance(g, queries, keys)).Reshape(queries, keys).Clip(-maxDistance, maxDistance) + maxDistance;
-        return byDistance.Gather(relative).Transpose(2, 0, 1).Unsqueeze(0);
+        var table = Enumerable.Range(-maxDistance, 2 * maxDistance + 1).Select(distance => T5Bucket(distance, buckets, maxDistance, bidirectional)).ToArray();
+        var byDistance = scope.Weight("weight", buckets, heads).Gather(scope.Graph.Constant<long>(table, table.Length));         // (2 max + 1, heads)
+        return byDistance.Gather(relative.Clip(-maxDistance, maxDistance) + maxDistance).Transpose(2, 0, 1).Unsqueeze(0);
     }
 
     /// <summary>The bucket of a relative position, key minus query. Logarithms in single precision, as published.</summary>

@@ -1,4 +1,5 @@
 using ModelZoo.Contracts;
+using ModelZoo.Inference;
 using TensorPrimitives = System.Numerics.Tensors.TensorPrimitives;
 
 namespace ModelZoo.Plugins.Recommenders;
@@ -6,6 +7,10 @@ namespace ModelZoo.Plugins.Recommenders;
 /// <summary>Residual quantization of item latents, level by level (Lee et al., RQ-VAE, arXiv:2203.01941), with Sinkhorn's balanced assignment where a level asks for it (Zheng et al., LC-Rec, arXiv:2311.09049, eq. 4).</summary>
 internal sealed class RqCodebooks(IReadOnlyList<Tensor<float>> codebooks)
 {
+    /// <summary>The codebooks that a checkpoint has as <c>SCOPE.vq_layers.N.embedding.weight</c>.</summary>
+    public static RqCodebooks Of(Checkpoint checkpoint, string scope, IEnumerable<int> sizes, int width) =>
+        new([.. sizes.Select((size, level) => Tensor.Create(WeightConversion.ToFloat32(checkpoint.Get($"{scope}.vq_layers.{level}.embedding.weight")).Span<float>().ToArray(), size, width))]);
+
     /// <summary>Codes (items, levels), and x + (q - x) as the straight-through estimator writes it (items, e). A level whose epsilon is above zero is assigned with Sinkhorn over all items together.</summary>
     public (Tensor<long> Codes, Tensor<float> Quantized) Quantize(Tensor<float> latent, IReadOnlyList<double> epsilons, int iterations)
     {

@@ -93,6 +93,37 @@ public sealed class TokenDecodingTests
     }
 
     [Fact]
+    public async Task BeamSearch_SeveralPrompts_EqualsEachAlone()
+    {
+        var search = new BeamSearch(3, 6) { EndTokens = new HashSet<int> { 0 }, EarlyStopping = EarlyStopping.Immediately };
+        var together = await search.SearchAsync(new FakeTokenModel(Vocabulary), Prompts([1, 2], [3, 4], [5, 1]), 3);
+        int[][] prompts = [[1, 2], [3, 4], [5, 1]];
+        for (var i = 0; i < prompts.Length; i++)
+        {
+            var alone = await search.SearchAsync(new FakeTokenModel(Vocabulary), prompts[i], 3);
+            Assert.Equal(alone.Select(h => string.Join(' ', h.Tokens)), together[i].Select(h => string.Join(' ', h.Tokens)));
+            Assert.Equal(alone.Select(h => h.Score), together[i].Select(h => h.Score));
+        }
+    }
+
+    [Fact]
+    public void TokenTrie_Find_GivesTheLastOfEqualSequences()
+    {
+        var trie = new TokenTrie([[1, 2], [3, 4], [1, 2]], end: 9);
+        Assert.Equal((2, 1, -1, -1), (trie.Find([1, 2]), trie.Find([3, 4]), trie.Find([1]), trie.Find([2, 2])));
+        Assert.Equal([9], trie.Allowed([3, 4]));
+        Assert.Empty(trie.Allowed([3, 4, 9]));
+    }
+
+    [Fact]
+    public void TokenSets_EachPlace_HasItsOwn()
+    {
+        var sets = new TokenSets([new HashSet<int> { 1, 2 }, new HashSet<int> { 3 }], start: 1);
+        Assert.Equal([3], sets.Allowed([]));
+        Assert.Empty(sets.Allowed([3]));
+    }
+
+    [Fact]
     public async Task Speculative_AnyDraft_GivesTheTargetsDistribution()
     {
         double[] target = [0.5, 0.3, 0.15, 0.05], draft = [0.1, 0.2, 0.3, 0.4];

@@ -1,0 +1,133 @@
+using System.Runtime.InteropServices;
+using System.Text;
+using ModelZoo.Conformance;
+using ModelZoo.Contracts;
+
+namespace ModelZoo.Plugins.Recommenders.Tests;
+
+/// <summary>The verbs for people, over the parity cases' small checkpoints with the files that a data set brings beside them.</summary>
+public sealed class RecommendTests : IDisposable
+{
+    private readonly List<string> _folders = [];
+
+    public void Dispose()
+    {
+        foreach (var folder in _folders) Directory.Delete(folder, recursive: true);
+    }
+
+    [Theory]
+    [InlineData("recgpt-fsq")]
+    [InlineData("unigrec")]
+    [InlineData("setrec")]
+    [InlineData("setrec-qwen")]
+    [InlineData("letter-lcrec")]
+    public async Task Observe_Batched_EqualsSingle(string architecture)
+    {
+        await using var model = await OpenAsync(architecture);
+        var histories = new[] { new Items(["3", "1", "2"]), new Items(["4"]), new Items(["7", "5", "9", "11", "2"]) };
+        var (evaluate, observed) = (model.Get<IEvaluate>(), new List<Observation>());
+        await foreach (var observation in evaluate.ObserveAsync(Examples(histories), evaluate.EvaluateOptions.Defaults, 0)) observed.Add(observation);
+        for (var i = 0; i < histories.Length; i++)
+        {
+            var alone = await RecommendAsync(model, histories[i]);
+            var beside = (Items)observed[i].Output!;
+            Assert.NotEmpty(alone.Ids);
+            Assert.Equal(alone.Ids, beside.Ids);
+            Assert.Equal(alone.Ids.Count, alone.Ids.Distinct().Count());
+            Assert.Equal(alone.Scores!.OrderDescending(), alone.Scores!);
+            for (var k = 0; k < alone.Ids.Count; k++) Assert.Equal(alone.Scores![k], beside.Scores![k], 1e-3);
+        }
+    }
+
+    [Theory]
+    [InlineData("recgpt-fsq", "no such item")]
+    [InlineData("unigrec", "0")]
+    [InlineData("setrec", "26")]
+    [InlineData("letter-lcrec", "no such item")]
+    public async Task Generate_UnknownItem_IsRefused(string architecture, string item)
+    {
+        await using var model = await OpenAsync(architecture);
+        var error = await Assert.ThrowsAsync<MediaException>(() => RecommendAsync(model, new([item])));
+        Assert.Equal(item, error.Where);
+        await Assert.ThrowsAsync<MediaException>(() => RecommendAsync(model, new([])));
+    }
+
+    [Theory]
+    [InlineData("recgpt-fsq", 32)]
+    [InlineData("unigrec", 20)]
+    public async Task Tokenize_ThereAndBackAndThere_IsStable(string architecture, int width)
+    {
+        await using var model = await OpenAsync(architecture);
+        var tokenizer = model.Get<ITokenize>();
+        var options = tokenizer.TokenizeOptions.Defaults;
+        var tokens = await tokenizer.TokenizeAsync(new NamedTensors(new Dictionary<string, Tensor> { ["item_embeddings"] = Noise(12, width) }), options);
+        Assert.Equal(12, tokens.Ids.Shape[0]);
+        var back = (NamedTensors)await tokenizer.DetokenizeAsync(tokens, options);
+        Assert.Equal([12, width], back.Values["item_embeddings"].Shape.ToArray());
+        await Assert.ThrowsAsync<MediaException>(async () => await tokenizer.TokenizeAsync(new NamedTensors(new Dictionary<string, Tensor>()), options));
+    }
+
+    private async Task<IModel> OpenAsync(string architecture)
+    {
+        var source = Path.Combine(Directory.GetDirectories(Repository.Path("tests", "parity", "recommenders", architecture))[0], "checkpoint");
+        var folder = Directory.CreateTempSubdirectory("recommend-").FullName;
+        _folders.Add(folder);
+        foreach (var file in Directory.GetFiles(source)) File.Copy(file, Path.Combine(folder, Path.GetFileName(file)));
+        void Text(string name, string text) => File.WriteAllText(Path.Combine(folder, name), text);
+        switch (architecture)
+        {
+            case "recgpt-fsq":
+                WriteTable(Path.Combine(folder, "item_text_embeddings.npy"), Noise(40, 32));
+                break;
+            case "unigrec":
+                WriteTable(Path.Combine(folder, "item_emb.npy"), Noise(40, 20));
+                break;
+            case "setrec" or "setrec-qwen":
+                WriteTable(Path.Combine(folder, "toys.emb-t5-tdcb.npy"), Noise(25, 20));
+                Text("setrec.json", File.ReadAllText(Path.Combine(folder, "setrec.json")).TrimEnd().TrimEnd('}') + ", \"instruction_ids\": [5, 6, 7], \"response_ids\": [8]}");
+                break;
+            case "letter-lcrec":
+                var items = Enumerable.Range(0, 40).Select(i => (Id: i, Tokens: new[] { $"<a_{i % 5}>", $"<b_{i / 5}>" })).ToArray();
+                Text("toys.index.json", $"{{{string.Join(", ", items.Select(item => $"\"{item.Id}\": [\"{item.Tokens[0]}\", \"{item.Tokens[1]}\"]"))}}}");
+                Text("added_tokens.json", $"{{{string.Join(", ", items.SelectMany(item => item.Tokens).Distinct().Select((token, i) => $"\"{token}\": {20 + i}"))}}}");
+                Text("prompt.json", "{\"before\": [1, 5, 6], \"between\": [7], \"after\": [8, 9]}");
+                break;
+        }
+
+        return await new RecommendersPlugin().Architectures.Single(one => one.Card.Id == $"recommenders/{architecture}").Open(
+            new() { Id = ModelId.Parse($"recommenders/{architecture}"), Folder = folder, Services = HostServices.Instance }, CancellationToken.None);
+    }
+
+    private static async Task<Items> RecommendAsync(IModel model, Items history)
+    {
+        var generate = model.Get<IGenerate>();
+        await foreach (var step in generate.GenerateAsync(new(null, [history]), generate.GenerateOptions.Defaults, 0))
+        {
+            if (step.IsFinal) return (Items)step.Value!;
+        }
+
+        throw new InvalidOperationException("The model gave no result.");
+    }
+
+    private static async IAsyncEnumerable<Example> Examples(IEnumerable<Items> histories)
+    {
+        foreach (var history in histories)
+        {
+            yield return new("user", history);
+            await Task.Yield();
+        }
+    }
+
+    private static Tensor<float> Noise(int rows, int width)
+    {
+        var random = new Random(7);
+        return Tensor.Create([.. Enumerable.Range(0, rows * width).Select(_ => (float)(2 * random.NextDouble() - 1))], rows, width);
+    }
+
+    // Version 1 of numpy's format.
+    private static void WriteTable(string path, Tensor<float> table)
+    {
+        var header = $"{{'descr': '<f4', 'fortran_order': False, 'shape': ({table.Shape[0]}, {table.Shape[1]}), }}".PadRight(117) + "\n";
+        File.WriteAllBytes(path, [0x93, .. "NUMPY"u8, 1, 0, .. BitConverter.GetBytes((ushort)header.Length), .. Encoding.ASCII.GetBytes(header), .. MemoryMarshal.AsBytes(table.Span)]);
+    }
+}
