@@ -10,6 +10,7 @@ public sealed class ImageGeneratorsPlugin : IModelPlugin
     /// <inheritdoc/>
     public IReadOnlyList<ModelArchitecture> Architectures =>
     [
+        FqGanFarModel.Architecture,
         ImageFolderVarModel.Architecture,
         MaskBitModel.Architecture,
         MaskGenKlModel.Architecture,

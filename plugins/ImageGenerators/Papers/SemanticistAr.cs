@@ -79,13 +79,11 @@ internal static class SemanticistArNetwork
         var cache = new GrowingCache(model.Graph, Rows, config.NLayer, width);
         var end = GrowingCache.Past + count;
         x = model["z_proj_ln"].RmsNorm(x + model.Weight("pos_embed_learned", 1, config.NumSlots + config.ClsTokenNum, width).Slice(1, GrowingCache.Past, end), Epsilon);
-        var hiddenWidth = ((8L * width / 3) + 255) / 256 * 256;
+        var sizes = new LlamaSizes(width, config.NHead, LlamaSizes.HiddenOf(width, 256));
         for (var i = 0; i < config.NLayer; i++)
         {
-            var layer = model["layers"][i];
-            var (q, k, v) = layer["attention.wqkv"].Qkv(layer["attention_norm"].RmsNorm(x, Epsilon), width, bias: false);
-            x += layer["attention.wo"].Linear(cache.Attention(i, q, k, v, new() { Heads = config.NHead, Causal = true }), width, bias: false);
-            x += layer["feed_forward"].GatedMlp(layer["ffn_norm"].RmsNorm(x, Epsilon), hiddenWidth, value => value.Silu(), "w1", "w3", "w2");
+            var layer = i;
+            x = model["layers"][i].LlamaBlock(x, sizes, rotary: null, (q, k, v, options) => cache.Attention(layer, q, k, v, options));
         }
 
         var hidden = model["norm"].RmsNorm(x, Epsilon).At(1, count - 1);

@@ -1,0 +1,238 @@
+// Factorized Visual Tokenization and Generation. Bai, Gao, Gao, Wang, Zhang, He, Shou. arXiv:2411.16681. github.com/showlab/FQGAN: autoregressive/models/far_dual.py
+// Published layout: FAR-*.pt (key model) + config.json (the authors' ModelArgs). Deviations: none; the generator of three codebooks is not here.
+using System.ComponentModel;
+using System.ComponentModel.DataAnnotations;
+using System.Runtime.CompilerServices;
+using ModelZoo.Contracts;
+using ModelZoo.Inference;
+using ModelZoo.Networks;
+using ModelZoo.Networks.Sampling;
+
+namespace ModelZoo.Plugins.ImageGenerators;
+
+/// <summary>The authors' <c>ModelArgs</c>; defaults are those of FAR-B.</summary>
+public sealed record FqGanFarConfig
+{
+    /// <summary>Width.</summary>
+    [Range(1, 1 << 16)] public int Dim { get; init; } = 1024;
+    /// <summary>Blocks of the backbone.</summary>
+    [Range(1, 256)] public int NLayer { get; init; } = 24;
+    /// <summary>Blocks of the head that writes the codes of a place.</summary>
+    [Range(1, 256)] public int ArNLayer { get; init; } = 3;
+    /// <summary>Heads.</summary>
+    [Range(1, 1024)] public int NHead { get; init; } = 16;
+    /// <summary>Key and value heads.</summary>
+    public int? NKvHead { get; init; }
+    /// <summary>Hidden widths are multiples of it.</summary>
+    public int MultipleOf { get; init; } = 256;
+    /// <summary>Factor on hidden widths.</summary>
+    public double? FfnDimMultiplier { get; init; }
+    /// <summary>Base of the rotary angles.</summary>
+    public double RopeBase { get; init; } = 10000;
+    /// <summary>Epsilon of the norms.</summary>
+    public double NormEps { get; init; } = 1e-5;
+    /// <summary>Classes; the dropped class follows them.</summary>
+    public int NumClasses { get; init; } = 1000;
+    /// <summary>Rate at which classes were dropped in training; 0 when there is no dropped class.</summary>
+    public double ClassDropoutProb { get; init; } = 0.1;
+    /// <summary>Kind of condition.</summary>
+    [AllowedValues("c2i")] public string ModelType { get; init; } = "c2i";
+    /// <summary>Entries of each codebook.</summary>
+    [Range(1, 1 << 24)] public int VocabSize { get; init; } = 16384;
+    /// <summary>Positions of the condition.</summary>
+    [AllowedValues(1)] public int ClsTokenNum { get; init; } = 1;
+    /// <summary>Places of a picture.</summary>
+    [Range(1, 1 << 20)] public int BlockSize { get; init; } = 256;
+
+    internal int Side => (int)Math.Sqrt(BlockSize);
+
+    internal LlamaSizes Sizes => new(Dim, NHead, LlamaSizes.HiddenOf(Dim, MultipleOf, FfnDimMultiplier)) { KeyValueHeads = NKvHead, Epsilon = NormEps };
+}
+
+/// <summary>Options of FAR; each list has a number for the visual codes and one for the semantic codes.</summary>
+public sealed record FqGanFarOptions : PictureOptions
+{
+    /// <summary>Scales of guidance.</summary>
+    [Description("Classifier-free guidance of visual and of semantic codes; 1 for none.")] public double[] Guidance { get; init; } = [2, 2];
+    /// <summary>Temperatures.</summary>
+    [Description("Temperatures of visual and of semantic codes.")] public double[] Temperature { get; init; } = [1, 1];
+    /// <summary>Ids that a place may take.</summary>
+    [Description("Keep the k most probable visual and semantic codes; 0 for all.")] public int[] TopK { get; init; } = [0, 0];
+    /// <summary>Mass of the ids that a place may take.</summary>
+    [Description("Keep the most probable visual and semantic codes up to this mass.")] public double[] TopP { get; init; } = [1, 1];
+
+    internal TokenSampling Choice(int codebook) => new() { Temperature = (float)Temperature[codebook], TopK = TopK[codebook], TopP = (float)TopP[codebook] };
+}
+
+internal static class FqGanFarNetwork
+{
+    private static readonly Dim Rows = Dim.Symbol("rows");
+
+    /// <summary>The class: labels (rows) -> (rows, 1, D).</summary>
+    public static void Start(Scope far, FqGanFarConfig config) => far.Graph.Output("x",
+        far["cls_embedding.embedding_table"].Embedding(far.Graph.Input("labels", ElementType.Int64, [Rows]), config.NumClasses + (config.ClassDropoutProb > 0 ? 1 : 0), config.Dim).Unsqueeze(1));
+
+    /// <summary>The codes of a place: ids (rows, 2) -> (rows, 1, D).</summary>
+    public static void Next(Scope far, FqGanFarConfig config)
+    {
+        var ids = far.Graph.Input("ids", ElementType.Int64, [Rows, 2]);
+        var (visual, semantic) = (Embed(far, 1, ids.Take(1, 1), config), Embed(far, 2, ids.From(1, 1), config));
+        far.Graph.Output("x", far["aggregation_layer"].Linear(ValueShape.Concat(-1, visual, semantic), config.Dim));
+    }
+
+    /// <summary>The backbone at the next position: x (rows, 1, D) -> context (rows, 1, D).</summary>
+    public static void Step(Scope far, FqGanFarConfig config)
+    {
+        var x = far.Graph.Input("x", [Rows, 1, config.Dim]);
+        var cache = new GrowingCache(far.Graph, Rows, config.NLayer, config.Sizes.KeyValueWidth);
+        var rotary = Tables(far, config).Rows(GrowingCache.Past, GrowingCache.Past + 1);
+        for (var i = 0; i < config.NLayer; i++)
+        {
+            var layer = i;
+            x = far["layers"][i].LlamaBlock(x, config.Sizes, rotary, (q, k, v, options) => cache.Attention(layer, q, k, v, options));
+        }
+
+        far.Graph.Output("context", x);
+    }
+
+    /// <summary>Logits of a place's visual code, or, when that is known, of its semantic code: context (rows, 1, D), ids (rows, 1) -> (rows, 1, K).</summary>
+    public static void Head(Scope far, FqGanFarConfig config, bool semantic)
+    {
+        var x = far.Graph.Input("context", [Rows, 1, config.Dim]);
+        if (semantic) x = ValueShape.Concat(1, x, Embed(far, 1, far.Graph.Input("ids", ElementType.Int64, [Rows, 1]), config));
+        // The head's two positions have the tables' first rows: that of the class, which is zero, and that of the first place.
+        var rotary = Tables(far, config).Rows(0, x.Shape[1]);
+        for (var i = 0; i < config.ArNLayer; i++) x = far["ar_head"][i].LlamaBlock(x, config.Sizes, rotary, AttentionLayers.Attention);
+        var last = far["norm"].RmsNorm(x.Last(1, 1), config.NormEps);
+        far.Graph.Output("logits", far[semantic ? "output_2" : "output_1"].Linear(last, config.VocabSize, bias: false));
+    }
+
+    private static Value Embed(Scope far, int codebook, Value ids, FqGanFarConfig config) => far[$"tok_embeddings_{codebook}"].Embedding(ids, config.VocabSize, config.Dim);
+
+    private static (Value, Value) Tables(Scope far, FqGanFarConfig config) => LlamaLayers.GridTables(far.Graph, config.Side, config.Dim / config.NHead, config.ClsTokenNum, config.RopeBase);
+}
+
+/// <summary>FAR: a class to the two codes of each place, the visual one before the semantic one.</summary>
+public sealed class FqGanFarModel : ImageGenerator<FqGanFarOptions>
+{
+    private readonly FqGanFarConfig _config;
+    private readonly Network _start, _next, _step;
+    private readonly Network[] _heads;
+
+    private FqGanFarModel(ModelSource source, Checkpoint checkpoint, FqGanFarConfig config) : base(source, checkpoint, new(TokenLayout.Grid, [config.VocabSize, config.VocabSize]), decoder: null)
+    {
+        _config = config;
+        var context = NetworkContext.Of(source, checkpoint);
+        _start = Network.Build(context, "far/start", far => FqGanFarNetwork.Start(far, config));
+        _next = Network.Build(context, "far/next", far => FqGanFarNetwork.Next(far, config));
+        _step = Network.Build(context, "far/step", far => FqGanFarNetwork.Step(far, config));
+        _heads = [.. new[] { false, true }.Select(semantic => Network.Build(context, $"far/head_{(semantic ? 2 : 1)}", far => FqGanFarNetwork.Head(far, config, semantic)))];
+        checkpoint.ThrowIfUnused(@"^freqs_cis$");
+    }
+
+    /// <summary>Card and opening.</summary>
+    public static ModelArchitecture Architecture { get; } = new(
+        new()
+        {
+            Id = "image-generators/fqgan-far",
+            Paper = "Factorized Visual Tokenization and Generation",
+            ArXiv = "2411.16681",
+            Authors = ["Zechen Bai", "Jianxiong Gao", "Ziteng Gao", "Pichao Wang", "Zheng Zhang", "Tong He", "Mike Zheng Shou"],
+            Repository = "showlab/FQGAN",
+            CodeLicense = "Apache-2.0",
+            Inputs = [Modality.Text],
+            Outputs = [Modality.Tokens],
+            Layouts = ["authors: FAR-*.pt + config.json"],
+        },
+        (source, _) => Generators.Open(source, checkpoint => new FqGanFarModel(source, checkpoint, PublishedConfig.Read<FqGanFarConfig>(source.RequireFolder()).Value), "model"));
+
+    /// <inheritdoc/>
+    protected override IEnumerable<IDisposable> Networks => [_start, _next, _step, .. _heads];
+
+    /// <inheritdoc/>
+    public override async ValueTask<CallResults> CallAsync(string call, CallArguments arguments, CancellationToken cancel = default)
+    {
+        if (call != "generate") throw Unsupported(call, "generate");
+        var labels = arguments.Tensor<long>("labels").Span.ToArray();
+        var options = new FqGanFarOptions
+        {
+            Guidance = arguments.Literal<double[]>("cfg_scale", [1, 1]),
+            Temperature = arguments.Literal<double[]>("temperature", [1, 1]),
+            TopK = arguments.Literal<int[]>("top_k", [0, 0]),
+            TopP = arguments.Literal<double[]>("top_p", [1, 1]),
+        };
+        // With one id left any number chooses it.
+        var uniforms = arguments.Has("uniforms") || options.TopK is not [1, 1] ? Draws.Given(arguments.Tensor<float>("uniforms")) : (_, _) => { };
+        var (results, codes, step) = (new CallResults(), Tensor.Zeros<long>(labels.Length, 2, _config.BlockSize), 0);
+        await foreach (var place in RunAsync(labels, options, uniforms, codes, cancel).ConfigureAwait(false))
+        {
+            results.Add($"logits_1_step_{step}", place.Visual).Add($"logits_2_step_{step}", place.Semantic);
+            step++;
+        }
+
+        foreach (var name in (string[])["", "greedyish_", "greedy_", "topk_", "topp_"])
+        {
+            for (var codebook = 0; codebook < 2; codebook++) results.Add($"{name}codes_{codebook + 1}", codes.Part(1, codebook, codebook + 1).Reshape(labels.Length, _config.BlockSize));
+        }
+
+        return results;
+    }
+
+    /// <inheritdoc/>
+    protected override async IAsyncEnumerable<SamplingStep> SampleAsync(Prompt prompt, FqGanFarOptions options, ulong seed, [EnumeratorCancellation] CancellationToken cancel)
+    {
+        var labels = ClassPrompt.Labels(prompt, _config.NumClasses, options.Count);
+        foreach (var (name, count) in new[] { ("guidance", options.Guidance.Length), ("temperature", options.Temperature.Length), ("top_k", options.TopK.Length), ("top_p", options.TopP.Length) })
+        {
+            if (count != 2) throw new OptionsException(ErrorCodes.OptionRange, "There are two codebooks.") { Where = name, Expected = "two numbers", Found = count.ToString() };
+        }
+
+        var (codes, step) = (Tensor.Zeros<long>(labels.Length, 2, _config.BlockSize), 0);
+        var numbers = Draws.Uniform(seed, labels.Length);
+        // The sampler's draws are (codebooks, samples); each sample's two numbers come from its own stream.
+        void Uniforms(int place, Span<float> destination)
+        {
+            var own = new float[destination.Length];
+            numbers(place, own);
+            for (var i = 0; i < own.Length; i++) destination[i % 2 * labels.Length + i / 2] = own[i];
+        }
+
+        await foreach (var _ in RunAsync(labels, options, Uniforms, codes, cancel).ConfigureAwait(false))
+        {
+            step++;
+            yield return new(step, _config.BlockSize, step == _config.BlockSize ? codes.Reshape(labels.Length, 2, _config.Side, _config.Side) : null);
+        }
+    }
+
+    // Place by place: writes the codes (B, 2, places) and gives both logits (rows, 1, K), conditional rows first.
+    private async IAsyncEnumerable<(Tensor<float> Visual, Tensor<float> Semantic)> RunAsync(long[] labels, FqGanFarOptions options, Draw uniforms, Tensor<long> codes, [EnumeratorCancellation] CancellationToken cancel)
+    {
+        var (batch, guided) = (labels.Length, options.Guidance[0] > 1);
+        long[] rows = guided ? [.. labels, .. labels.Select(_ => (long)_config.NumClasses)] : labels;
+        var x = (await _start.RunAsync(cancel, ("labels", Tensor.Create(rows, rows.Length))).ConfigureAwait(false))["x"];
+        var numbers = new float[2 * batch];
+        using var state = new GrowingState(_step, rows.Length);
+        for (var place = 0; place < _config.BlockSize; place++)
+        {
+            var context = (await state.StepAsync(cancel, ("x", x)).ConfigureAwait(false))["context"];
+            uniforms(place, numbers);
+            var visual = (await _heads[0].RunAsync(cancel, ("context", context)).ConfigureAwait(false))["logits"];
+            var first = Choose(visual, 0);
+            var semantic = (await _heads[1].RunAsync(cancel, ("context", context), ("ids", Tensor.Create(Twice(first), rows.Length, 1))).ConfigureAwait(false))["logits"];
+            var second = Choose(semantic, 1);
+            for (var i = 0; i < batch; i++) (codes[i, 0, place], codes[i, 1, place]) = (first[i], second[i]);
+            yield return (visual, semantic);
+            if (place + 1 == _config.BlockSize) break;
+            long[] pairs = [.. Twice(first).Zip(Twice(second)).SelectMany(pair => new[] { pair.First, pair.Second })];
+            x = (await _next.RunAsync(cancel, ("ids", Tensor.Create(pairs, rows.Length, 2))).ConfigureAwait(false))["x"];
+        }
+
+        long[] Twice(long[] ids) => guided ? [.. ids, .. ids] : ids;
+
+        long[] Choose(Tensor<float> logits, int codebook)
+        {
+            var own = guided ? Guidance.FromUnconditional(logits, (float)options.Guidance[codebook]) : Tensor.Create(logits.Span.ToArray(), logits.Shape);
+            return [.. Enumerable.Range(0, batch).Select(i => (long)options.Choice(codebook).Choose(own.Slice(i).Span, [], numbers[codebook * batch + i]))];
+        }
+    }
+}
