@@ -10,6 +10,7 @@ using ModelZoo.Host.Replay;
 using ModelZoo.Host.Scheduling;
 using ModelZoo.Host.Verification;
 using ModelZoo.Inference;
+using ModelZoo.Networks;
 
 namespace ModelZoo.Host.Hosting;
 
@@ -51,7 +52,7 @@ internal static class Zoo
         .AddSingleton<PluginLifecycle>()
         .AddHostedService<PluginWatcher>()
         .AddSingleton(provider => Engine(provider.GetService<ILoggerFactory>()))
-        .AddSingleton(provider => new PluginServices(provider.GetRequiredService<Lazy<InferenceRuntime>>()))
+        .AddSingleton(provider => new PluginServices(provider.GetRequiredService<Lazy<InferenceRuntime>>(), Batching(provider)))
         .AddSingleton(TimeProvider.System)
         .AddSingleton<ModelResolver>()
         .AddSingleton<ModelPool>()
@@ -97,6 +98,12 @@ internal static class Zoo
         var files = new[] { file, options.Manifest is null && File.Exists(ManifestReader.UserFile) ? ManifestReader.UserFile : null };
         var manifest = ManifestReader.Read(files.OfType<string>());
         return manifest with { Plugins = [.. manifest.Plugins, .. options.Plugins.Select(path => new PluginEntry(Path.GetFullPath(path), "--plugin"))] };
+    }
+
+    private static BatchSettings Batching(IServiceProvider provider)
+    {
+        var meter = provider.GetRequiredService<ModelMeter>();
+        return new() { Limit = (provider.GetRequiredService<HostManifest>().Queue ?? new()).Batch, Observe = size => meter.BatchSize.Record(size) };
     }
 
     private static Lazy<InferenceRuntime> Engine(ILoggerFactory? loggers)

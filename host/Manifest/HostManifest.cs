@@ -71,8 +71,11 @@ internal sealed record ModelEntry
 /// <summary>How requests wait for a model.</summary>
 internal sealed record QueueSettings
 {
-    /// <summary>Requests that run on one model at a time.</summary>
-    public int Concurrency { get; init; } = 1;
+    /// <summary>Requests that run on one model at a time; at networks whose rows are independent they meet.</summary>
+    public int Concurrency { get; init; } = 8;
+
+    /// <summary>Most requests that such a network takes in one run.</summary>
+    public int Batch { get; init; } = 8;
 
     /// <summary>Requests that may wait for one model.</summary>
     public int Limit { get; init; } = 64;

@@ -91,11 +91,12 @@ internal static partial class ManifestReader
 
     private static QueueSettings Queue(LocatedJson item)
     {
-        item.AllowOnly("concurrency", "limit", "deadlineSeconds");
+        item.AllowOnly("concurrency", "batch", "limit", "deadlineSeconds");
         var defaults = new QueueSettings();
         return new()
         {
             Concurrency = item.Find("concurrency") is { } c ? Positive(c) : defaults.Concurrency,
+            Batch = item.Find("batch") is { } b ? Positive(b) : defaults.Batch,
             Limit = item.Find("limit") is { } l ? Positive(l) : defaults.Limit,
             Deadline = item.Find("deadlineSeconds") is { } d ? d.AsNumber() > 0 ? TimeSpan.FromSeconds(d.AsNumber()) : throw d.Wrong("seconds, more than 0") : defaults.Deadline,
         };

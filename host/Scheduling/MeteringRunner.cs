@@ -42,11 +42,14 @@ internal sealed class ModelMeter : IDisposable
     {
         Running = _meter.CreateUpDownCounter<long>("modelzoo.requests.running", description: "Requests that wait or run.");
         Seconds = _meter.CreateHistogram<double>("modelzoo.request.duration", "s", "Time from request to result, waiting included.");
+        BatchSize = _meter.CreateHistogram<long>("modelzoo.batch.size", description: "Requests that a run of a network with independent rows took together.");
     }
 
     public UpDownCounter<long> Running { get; }
 
     public Histogram<double> Seconds { get; }
+
+    public Histogram<long> BatchSize { get; }
 
     public void Dispose() => _meter.Dispose();
 }

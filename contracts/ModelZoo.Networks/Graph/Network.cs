@@ -6,7 +6,9 @@ namespace ModelZoo.Networks;
 /// <summary>A built network on a device. Runs may go on side by side.</summary>
 public sealed class Network : IDisposable
 {
-    private Network(Session session) => Session = session;
+    private readonly RowBatcher? _batcher;
+
+    private Network(Session session, RowBatcher? batcher) => (Session, _batcher) = (session, batcher);
 
     /// <summary>The session; for loops that keep their state on the device.</summary>
     public Session Session { get; }
@@ -15,15 +17,17 @@ public sealed class Network : IDisposable
     /// <param name="context">Engine, weights, device.</param>
     /// <param name="name">Name of the network, for messages.</param>
     /// <param name="build">Declares inputs and outputs on the scope's graph and takes weights from the scope.</param>
+    /// <param name="independentRows">True when all inputs and outputs begin with the batch's extent and no row sees another: runs of several requests may then be one.</param>
     /// <exception cref="CheckpointException">Tensors are missing or have other shapes; the message lists them all.</exception>
     /// <exception cref="GraphException">Shapes do not fit; the message names the node's path.</exception>
-    public static Network Build(NetworkContext context, string name, Action<Scope> build)
+    public static Network Build(NetworkContext context, string name, Action<Scope> build, bool independentRows = false)
     {
         var graph = new Graph(name, context.Stages, context.Session.Device);
         var requests = new WeightRequests();
         build(Scope.Root(graph, context.Weights, requests));
         requests.ThrowIfAny(context.Weights);
-        return new(context.Runtime.CreateSession(graph.Finish(), context.Session));
+        var session = context.Runtime.CreateSession(graph.Finish(), context.Session);
+        return new(session, independentRows && !context.Stages && context.Batching.Limit > 1 ? new(session, context.Batching) : null);
     }
 
     /// <summary>The tensors that a network needs: <c>name [shape]</c>, sorted; no checkpoint is read.</summary>
@@ -42,8 +46,10 @@ public sealed class Network : IDisposable
         return new(Session.Outputs, Session.Run(named, null, cancel));
     }
 
-    /// <summary>Runs on the thread pool.</summary>
-    public Task<NetworkOutputs> RunAsync(CancellationToken cancel, params (string Name, Tensor Tensor)[] inputs) => Task.Run(() => Run(cancel, inputs), cancel);
+    /// <summary>Runs on the thread pool; together with runs of other requests where rows are independent.</summary>
+    public async Task<NetworkOutputs> RunAsync(CancellationToken cancel, params (string Name, Tensor Tensor)[] inputs) => _batcher is null
+        ? await Task.Run(() => Run(cancel, inputs), cancel).ConfigureAwait(false)
+        : new(Session.Outputs, await _batcher.RunAsync(inputs.ToDictionary(input => input.Name, input => input.Tensor), cancel).ConfigureAwait(false));
 
     /// <inheritdoc/>
     public void Dispose() => Session.Dispose();

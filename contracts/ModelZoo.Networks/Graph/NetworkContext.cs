@@ -14,7 +14,10 @@ public sealed record NetworkContext(InferenceRuntime Runtime, ITensorSource Weig
     /// <summary>True when marked stages become outputs.</summary>
     public bool Stages { get; init; }
 
+    /// <summary>How runs of networks with independent rows are taken together.</summary>
+    public BatchSettings Batching { get; init; } = new();
+
     /// <summary>The context of a model that is being opened.</summary>
     public static NetworkContext Of(ModelSource source, ITensorSource weights) =>
-        new(source.Service<InferenceRuntime>(), weights) { Session = new() { Device = Device.Parse(source.Device) }, Stages = source.Stages };
+        new(source.Service<InferenceRuntime>(), weights) { Session = new() { Device = Device.Parse(source.Device) }, Stages = source.Stages, Batching = source.Services.GetService(typeof(BatchSettings)) as BatchSettings ?? new() };
 }

@@ -21,7 +21,7 @@ internal sealed class ClassNetwork : IDisposable
     /// <param name="sample">Extents (C, H, W) of what it takes.</param>
     /// <param name="build">Scope, x, t and y to the prediction.</param>
     public static ClassNetwork Build(NetworkContext context, string name, string output, long[] sample, Func<Scope, Value, Value, Value, Value> build) =>
-        new(Network.Build(context, name, scope => Declare(scope, output, sample, build)), output, sample);
+        new(Network.Build(context, name, scope => Declare(scope, output, sample, build), independentRows: true), output, sample);
 
     /// <summary>The tensors that it needs.</summary>
     public static IReadOnlyList<string> Inventory(long[] sample, Func<Scope, Value, Value, Value, Value> build) => Network.Inventory(scope => Declare(scope, "output", sample, build));

@@ -19,7 +19,7 @@ public sealed class MmmModel : MotionModel, IGenerate<Contracts.Motion, MmmOptio
     {
         _config = config;
         _tokenizer = new(context, "mmm", config);
-        _transformer = Network.Build(context, "mmm transformer", scope => Transformer(scope, config));
+        _transformer = Network.Build(context, "mmm transformer", scope => Transformer(scope, config), independentRows: true);
         checkpoint.ThrowIfUnused(@"^trans\.trans_base\.vqvae\.", @"\.attn\.mask$", @"\.pos_embedding\.weight$");
     }
 

@@ -56,7 +56,7 @@ public sealed class MoMaskModel : ResidualMotionModel, IGenerate<Contracts.Motio
 
     private MoMaskModel(ModelSource source, ResidualMotionConfig config, Checkpoint checkpoint, NetworkContext context) : base(source, config, checkpoint, context)
     {
-        _transformer = Network.Build(context, "momask transformer", scope => Transformer(scope, config));
+        _transformer = Network.Build(context, "momask transformer", scope => Transformer(scope, config), independentRows: true);
         checkpoint.ThrowIfUnused(@"clip_model\.");
     }
 

@@ -47,7 +47,7 @@ public sealed class T2mGptModel : MotionModel, IGenerate<Contracts.Motion, T2mGp
     {
         _config = config;
         _tokenizer = new(context, "t2m-gpt", config);
-        _transformer = Network.Build(context, "t2m-gpt transformer", scope => Transformer(scope, config));
+        _transformer = Network.Build(context, "t2m-gpt transformer", scope => Transformer(scope, config), independentRows: true);
         checkpoint.ThrowIfUnused(@"\.attn\.mask$", @"\.pos_embedding\.weight$");
     }
 
