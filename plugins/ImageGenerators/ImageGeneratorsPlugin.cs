@@ -12,9 +12,11 @@ public sealed class ImageGeneratorsPlugin : IModelPlugin
     [
         FqGanFarModel.Architecture,
         ImageFolderVarModel.Architecture,
+        LlamaGenModel.Architecture,
         MaskBitModel.Architecture,
         MaskGenKlModel.Architecture,
         MaskGenVqModel.Architecture,
+        RarModel.Architecture,
         SemanticistArModel.Architecture,
         TamingTransformerModel.Architecture,
         TiTokMaskGitModel.Architecture,

@@ -32,6 +32,9 @@ public sealed class CallArguments
     /// <summary>True when the argument was given and is not null.</summary>
     public bool Has(string name) => Find(name) is { } value && value is not JsonElement { ValueKind: JsonValueKind.Null };
 
+    /// <summary>True when the argument was given as a tensor, rather than as a literal.</summary>
+    public bool HasTensor(string name) => Find(name) is Tensor;
+
     /// <summary>A tensor of <typeparamref name="T"/>.</summary>
     public Tensor<T> Tensor<T>(string name) where T : unmanaged => Require<Tensor>(name).As<T>();
 

@@ -6,6 +6,7 @@ namespace ModelZoo.Contracts;
 public sealed class CallResults
 {
     private readonly List<KeyValuePair<string, object>> _values = [];
+    private object? _returned;
 
     /// <summary>The results in order.</summary>
     public IReadOnlyList<KeyValuePair<string, object>> Values => _values;
@@ -23,11 +24,19 @@ public sealed class CallResults
     public CallResults AddRange(CallResults other)
     {
         _values.AddRange(other._values);
+        _returned ??= other._returned;
         return this;
     }
 
-    /// <summary>The result of that name, or null.</summary>
-    public object? Find(string name) => _values.FirstOrDefault(pair => pair.Key == name).Value;
+    /// <summary>Sets what the call returns, which in the reference's code has no name: it is found under every name that no result has.</summary>
+    public CallResults Return(Tensor tensor)
+    {
+        _returned = tensor;
+        return this;
+    }
+
+    /// <summary>The result of that name, or what the call returns, or null.</summary>
+    public object? Find(string name) => _values.FirstOrDefault(pair => pair.Key == name).Value ?? _returned;
 
     /// <summary>The tensor of that name.</summary>
     public Tensor Tensor(string name) => Find(name) as Tensor

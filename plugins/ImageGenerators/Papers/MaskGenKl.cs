@@ -119,7 +119,7 @@ public sealed class MaskGenKlModel : ImageGenerator<MaskGenKlOptions>
                 return (await RunAsync(arguments.Tensor<float>("tokens"), arguments.Tensor<float>("mask"), Caption(arguments, ""), arguments.FindTensor<float>("aesthetic_score"), cancel).ConfigureAwait(false)).ToResults();
             case "denoise":
                 var times = Array.ConvertAll(arguments.Tensor<long>("timestep").Span.ToArray(), time => (float)time);
-                return new CallResults().Add("head", await _head.PredictAsync(arguments.Tensor<float>("latent"), Tensor.Create(times, times.Length), arguments.Tensor<float>("condition"), cancel).ConfigureAwait(false));
+                return new CallResults().Return(await _head.PredictAsync(arguments.Tensor<float>("latent"), Tensor.Create(times, times.Length), arguments.Tensor<float>("condition"), cancel).ConfigureAwait(false));
             case "sample_tokens":
                 var options = new MaskGenKlOptions
                 {
@@ -132,7 +132,7 @@ public sealed class MaskGenKlModel : ImageGenerator<MaskGenKlOptions>
                 var noise = TokenNoises.InOrder(arguments.Tensor<float>("noise"), arguments.Tensor<float>("step_noise"), options.Guidance != 1);
                 Tensor<float>? last = null;
                 await foreach (var tokens in SampleAsync(Caption(arguments, ""), Caption(arguments, "none_"), arguments.Tensor<long>("orders").ToRows(), options, noise, cancel).ConfigureAwait(false)) last = tokens;
-                return new CallResults().Add("latent", Latent(last!));
+                return new CallResults().Return(Latent(last!));
             default:
                 throw Unsupported(call, "forward_decoder", "denoise", "sample_tokens");
         }

@@ -155,7 +155,7 @@ public sealed class MaskGenVqModel : ImageGenerator<MaskGenVqOptions>
                 var nothing = new CaptionFeatures(arguments.Tensor<float>("none_condition"), arguments.Tensor<float>("none_condition_pooled"));
                 Tensor<long>? last = null;
                 await foreach (var ids in SampleAsync(caption, nothing, options, Draws.Given(arguments.Tensor<float>("uniform_logits")), Given(arguments, options), cancel).ConfigureAwait(false)) last = ids;
-                return new CallResults().Add("ids", last!);
+                return new CallResults().Return(last!);
             default:
                 throw Unsupported(call, "forward", "generate");
         }

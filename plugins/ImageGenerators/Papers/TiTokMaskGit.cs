@@ -171,7 +171,7 @@ public sealed class TiTokMaskGitModel : ImageGenerator<TiTokMaskGitOptions>
                 };
                 var ids = arguments.Tensor<long>("input_ids");
                 var outputs = await _network.RunAsync(cancel, ("input_ids", WithConditions(ids, [.. labels.Select(label => Condition(dropped ? null : label))]))).ConfigureAwait(false);
-                return outputs.ToResults().Add("uncond_logits", outputs["logits"]);
+                return outputs.ToResults().Return(outputs["logits"]);
             case "generate":
                 var options = new TiTokMaskGitOptions
                 {
@@ -185,7 +185,7 @@ public sealed class TiTokMaskGitModel : ImageGenerator<TiTokMaskGitOptions>
                 var (tokenDraws, confidenceDraws) = (Draws.Given(arguments.Tensor<float>("uniform_logits")), Draws.Given(arguments.Tensor<float>("uniform_confidence")));
                 Tensor<long>? last = null;
                 await foreach (var step in RunAsync(labels, options, tokenDraws, confidenceDraws, cancel).ConfigureAwait(false)) last = step;
-                return new CallResults().Add("ids", last!);
+                return new CallResults().Return(last!);
             default:
                 throw Unsupported(call, "forward", "generate");
         }

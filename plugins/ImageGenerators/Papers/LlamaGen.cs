@@ -1,0 +1,266 @@
+// Autoregressive Model Beats Diffusion: Llama for Scalable Image Generation. Sun, Jiang, Chen, Zhang, Peng, Luo, Yuan. arXiv:2406.06525. github.com/FoundationVision/LlamaGen
+// Published layouts: c2i_*.pt, t2i_*.pt (key model), the constructor's arguments as config.json; for pictures tokenizer/ (vq_ds16_*.pt and its config.json) beside them.
+// Deviations: captions are given as T5 features (named tensor "caption"), since the authors prepare them beforehand too.
+using System.ComponentModel;
+using System.ComponentModel.DataAnnotations;
+using System.Runtime.CompilerServices;
+using ModelZoo.Contracts;
+using ModelZoo.Inference;
+using ModelZoo.Networks;
+using ModelZoo.Networks.Sampling;
+
+namespace ModelZoo.Plugins.ImageGenerators;
+
+/// <summary>The authors' <c>ModelArgs</c>.</summary>
+public sealed record LlamaGenConfig
+{
+    /// <summary>Width.</summary>
+    [Range(1, 65536)] public int Dim { get; init; } = 4096;
+    /// <summary>Blocks.</summary>
+    [Range(1, 1024)] public int NLayer { get; init; } = 32;
+    /// <summary>Heads.</summary>
+    [Range(1, 1024)] public int NHead { get; init; } = 32;
+    /// <summary>Heads of keys and values; null for as many.</summary>
+    public int? NKvHead { get; init; }
+    /// <summary>The inner width is rounded up to a multiple of it.</summary>
+    [Range(1, 65536)] public int MultipleOf { get; init; } = 256;
+    /// <summary>Factor on the inner width.</summary>
+    public double? FfnDimMultiplier { get; init; }
+    /// <summary>Base of the rotary positions.</summary>
+    public double RopeBase { get; init; } = 10000;
+    /// <summary>Epsilon of the norms.</summary>
+    public double NormEps { get; init; } = 1e-5;
+    /// <summary>Number of classes.</summary>
+    [Range(1, 1 << 24)] public int NumClasses { get; init; } = 1000;
+    /// <summary>Width of a caption's features.</summary>
+    [Range(1, 65536)] public int CaptionDim { get; init; } = 2048;
+    /// <summary>Rate at which training drops conditions; 0 leaves no embedding for none.</summary>
+    public double ClassDropoutProb { get; init; } = 0.1;
+    /// <summary><c>c2i</c>: from classes; <c>t2i</c>: from captions.</summary>
+    [AllowedValues("c2i", "t2i")] public string ModelType { get; init; } = "c2i";
+    /// <summary>Number of codes.</summary>
+    [Range(1, 1 << 24)] public int VocabSize { get; init; } = 16384;
+    /// <summary>Positions of the condition.</summary>
+    [Range(1, 65536)] public int ClsTokenNum { get; init; } = 1;
+    /// <summary>Codes of a picture, a square.</summary>
+    [Range(1, 1 << 20)] public int BlockSize { get; init; } = 256;
+
+    internal LlamaSizes Sizes => new(Dim, NHead, LlamaSizes.HiddenOf(Dim, MultipleOf, FfnDimMultiplier)) { KeyValueHeads = NKvHead, Epsilon = NormEps };
+}
+
+/// <summary>Options of LlamaGen; the defaults are the authors' for sampling.</summary>
+public sealed record LlamaGenOptions : PictureOptions
+{
+    /// <summary>Scale of guidance.</summary>
+    [Description("Scale of classifier-free guidance; 1 for none."), Range(0.0, 100.0)] public double Guidance { get; init; } = 4;
+    /// <summary>Steps after which guidance stops.</summary>
+    [Description("Number of the last token that is guided; -1 guides all."), Range(-1, 1 << 20)] public int GuidanceInterval { get; init; } = -1;
+    /// <summary>Temperature.</summary>
+    [Description("Temperature; 0 takes the most probable id."), Range(0.0, 100.0)] public double Temperature { get; init; } = 1;
+    /// <summary>Ids that a place may take.</summary>
+    [Description("Keep the k most probable ids; 0 for all."), Range(0, 1 << 24)] public int TopK { get; init; } = 2000;
+    /// <summary>Mass of the ids that a place may take.</summary>
+    [Description("Keep the most probable ids up to this mass."), Range(0.0, 1.0)] public double TopP { get; init; } = 1;
+}
+
+internal static class LlamaGenNetwork
+{
+    /// <summary>
+    /// New positions after those in the cache: cond (B, c), or features (B, c, E) of captions, then idx (B, n), either of which may be empty -> logits (B, c + n, K). visible (B, past + c + n): 0 hides a key from all others.
+    /// </summary>
+    public static void Step(Scope gpt, LlamaGenConfig config)
+    {
+        var (g, batch, width) = (gpt.Graph, Dim.Symbol("batch"), (long)config.Dim);
+        var (conditions, count) = (Dim.Symbol("conditions"), Dim.Symbol("count"));
+        var cond = config.ModelType == "c2i" ? Class(gpt["cls_embedding"], g.Input("cond", ElementType.Int64, [batch, conditions]), config) : Caption(gpt["cls_embedding"], g.Input("cond", [batch, conditions, config.CaptionDim]), width);
+        var x = ValueShape.Concat(1, cond, gpt["tok_embeddings"].Embedding(g.Input("idx", ElementType.Int64, [batch, count]), config.VocabSize, width));
+        gpt.Stage("embeddings", x);
+        var cache = new GrowingCache(g, batch, config.NLayer, config.Sizes.KeyValueWidth);
+        var (past, all) = (GrowingCache.Past, GrowingCache.Past + x.Shape[1]);
+        var bias = Bias(g.Input("visible", [batch, all]), x.Shape[1]);
+        var rotary = LlamaLayers.GridTables(g, (int)Math.Sqrt(config.BlockSize), config.Dim / config.NHead, config.ClsTokenNum, config.RopeBase).Rows(past, all);
+        for (var i = 0; i < config.NLayer; i++)
+        {
+            var layer = i;
+            x = gpt.Stage($"block_{i}", gpt["layers"][i].LlamaBlock(x, config.Sizes, rotary, (q, k, v, options) => cache.Attention(layer, q, k, v, options with { Bias = bias, Causal = false })));
+        }
+
+        g.Output("logits", gpt["output"].Linear(gpt.Stage("hidden", gpt["norm"].RmsNorm(x, config.NormEps)), config.VocabSize, bias: false));
+    }
+
+    private static Value Class(Scope embedding, Value labels, LlamaGenConfig config) => embedding["embedding_table"].Embedding(labels, config.NumClasses + (config.ClassDropoutProb > 0 ? 1 : 0), config.Dim);
+
+    private static Value Caption(Scope embedding, Value features, long width) => embedding["cap_proj.fc2"].Linear(embedding["cap_proj.fc1"].Linear(features, width, bias: false).Gelu(Gelu.Tanh), width, bias: false);
+
+    // A key is seen by later positions unless it is hidden; each position sees itself. (B, 1, N, keys)
+    private static Value Bias(Value visible, Dim queries)
+    {
+        var g = visible.Graph;
+        var distance = AttentionMasks.Distance(g, queries, visible.Shape[1]);
+        var zero = g.Constant([0L]);
+        return AttentionMasks.Where(distance.Same(zero).Or(distance.Greater(zero).And(visible.Cast(ElementType.Bool).Unsqueeze(1, 2))));
+    }
+}
+
+/// <summary>LlamaGen: a class or a caption to a grid of codes, one after the other.</summary>
+public sealed class LlamaGenModel : ImageGenerator<LlamaGenOptions>
+{
+    private readonly LlamaGenConfig _config;
+    private readonly Network _network;
+    private readonly Tensor<float>? _noCaption;
+
+    private LlamaGenModel(ModelSource source, Checkpoint checkpoint, LlamaGenConfig config) : base(source, checkpoint, new(TokenLayout.Grid, [config.VocabSize]), TokenizerPictures.LlamaGen(source))
+    {
+        _config = config;
+        _network = Network.Build(NetworkContext.Of(source, checkpoint), "llamagen", scope => LlamaGenNetwork.Step(scope, config));
+        if (!FromClasses) _noCaption = Tensor.Create(WeightConversion.ToFloat32(checkpoint.Get("cls_embedding.uncond_embedding")).Span<float>().ToArray(), 1, config.ClsTokenNum, config.CaptionDim);
+        checkpoint.ThrowIfUnused("^freqs_cis$");
+    }
+
+    /// <summary>Card and opening.</summary>
+    public static ModelArchitecture Architecture { get; } = new(
+        new()
+        {
+            Id = "image-generators/llamagen",
+            Paper = "Autoregressive Model Beats Diffusion: Llama for Scalable Image Generation",
+            ArXiv = "2406.06525",
+            Authors = ["Peize Sun", "Yi Jiang", "Shoufa Chen", "Shilong Zhang", "Bingyue Peng", "Ping Luo", "Zehuan Yuan"],
+            Repository = "FoundationVision/LlamaGen",
+            CodeLicense = "MIT",
+            WeightsLicense = "MIT",
+            Inputs = [Modality.Text, Modality.Tensors],
+            Outputs = [Modality.Tokens, Modality.Image],
+            Layouts = ["authors: *.pt + config.json (constructor arguments), tokenizer/ for pictures"],
+            Deviations = "Captions are given as T5 features.",
+        },
+        OpenAsync);
+
+    /// <inheritdoc/>
+    protected override IEnumerable<IDisposable> Networks => [_network];
+
+    private bool FromClasses => _config.ModelType == "c2i";
+
+    /// <inheritdoc/>
+    public override async ValueTask<CallResults> CallAsync(string call, CallArguments arguments, CancellationToken cancel = default)
+    {
+        var condition = arguments.Tensor("cond");
+        switch (call)
+        {
+            case "forward":
+                var idx = arguments.Tensor<long>("idx");
+                using (var state = new GrowingState(_network, idx.Shape[0]))
+                {
+                    var outputs = await state.StepAsync(cancel, ("cond", Shaped(condition)), ("idx", idx), ("visible", Visible((int)idx.Shape[0], null, Shaped(condition).Shape[1] + idx.Shape[1]))).ConfigureAwait(false);
+                    return outputs.Aggregate(new CallResults(), (results, output) => results.Add(output.Key, output.Value));
+                }
+
+            case "generate":
+                var draws = arguments.Literal("sample_logits", true);
+                var sampling = new TokenSampling
+                {
+                    Temperature = draws ? Math.Max(arguments.Literal("temperature", 1f), 1e-5f) : 0,
+                    TopK = arguments.Literal("top_k", 0),
+                    TopP = arguments.Literal("top_p", 1f),
+                };
+                var run = new Run(Shaped(condition), arguments.Literal<int>("max_new_tokens"), arguments.Literal("cfg_scale", 1.0), arguments.Literal("cfg_interval", -1), sampling, draws ? Draws.Given(arguments.Tensor<float>("uniforms")) : (_, _) => { })
+                { Mask = Numbers(arguments, "emb_masks") };
+                Tensor<long>? last = null;
+                await foreach (var tokens in RunAsync(run, cancel).ConfigureAwait(false)) last = tokens;
+                return new CallResults().Return(last!);
+            default:
+                throw Unsupported(call, "forward", "generate");
+        }
+    }
+
+    /// <inheritdoc/>
+    protected override async IAsyncEnumerable<SamplingStep> SampleAsync(Prompt prompt, LlamaGenOptions options, ulong seed, [EnumeratorCancellation] CancellationToken cancel)
+    {
+        var (condition, mask) = Condition(prompt, options.Count);
+        var rows = (int)condition.Shape[0];
+        var sampling = new TokenSampling { Temperature = (float)options.Temperature, TopK = options.TopK, TopP = (float)options.TopP };
+        var run = new Run(condition, _config.BlockSize, options.Guidance, options.GuidanceInterval, sampling, Draws.Uniform(seed, rows)) { Mask = mask };
+        var (step, side) = (0, (long)Math.Sqrt(_config.BlockSize));
+        await foreach (var tokens in RunAsync(run, cancel).ConfigureAwait(false))
+            yield return new(++step, _config.BlockSize, step == _config.BlockSize ? tokens.Reshape(rows, side, side) : null);
+    }
+
+    private static ValueTask<IModel> OpenAsync(ModelSource source, CancellationToken cancel) =>
+        Generators.Open(source, checkpoint => new LlamaGenModel(source, checkpoint, PublishedConfig.Read<LlamaGenConfig>(source.RequireFolder()).Value), "model", "state_dict");
+
+    // The codes (B, n) after each step.
+    private async IAsyncEnumerable<Tensor<long>> RunAsync(Run run, [EnumeratorCancellation] CancellationToken cancel)
+    {
+        var guided = run.Guidance > 1;
+        var rows = (int)run.Condition.Shape[0];
+        var (condition, batch) = (guided ? WithNothing(run.Condition) : run.Condition, (guided ? 2 : 1) * rows);
+        var (tokens, uniforms, idx) = (Tensor.Zeros<long>(rows, run.Count), new float[rows], Tensor.Zeros<long>(batch, 0));
+        using var state = new GrowingState(_network, batch);
+        for (var step = 0; step < run.Count; step++)
+        {
+            var visible = Visible(batch, run.Mask, run.Condition.Shape[1] + step);
+            var logits = LastPosition((await state.StepAsync(cancel, ("cond", condition), ("idx", idx), ("visible", visible)).ConfigureAwait(false))["logits"].As<float>());
+            // The first token comes with the condition; the interval counts those after it.
+            if (guided) logits = run.Interval > -1 && step - 1 > run.Interval ? logits.Part(0, 0, rows) : Guidance.FromUnconditional(logits, (float)run.Guidance);
+            run.Uniforms(step, uniforms);
+            idx = Tensor.Zeros<long>(batch, 1);
+            for (var i = 0; i < rows; i++) tokens[i, step] = run.Sampling.Choose(logits.Slice(i).Span, [], uniforms[i]);
+            for (var i = 0; i < batch; i++) idx[i, 0] = tokens[i % rows, step];
+            condition = Empty(batch);
+            yield return tokens;
+        }
+    }
+
+    private static Tensor<float> LastPosition(Tensor<float> logits) => logits.Part(1, (int)logits.Shape[1] - 1, (int)logits.Shape[1]).Reshape(logits.Shape[0], logits.Shape[2]);
+
+    // The condition as the network takes it: classes (B, 1), captions (B, T, E).
+    private Tensor Shaped(Tensor condition) => FromClasses ? condition.Reshape(condition.Shape[0], 1) : condition.As<float>().Part(1, 0, Math.Min((int)condition.Shape[1], _config.ClsTokenNum));
+
+    private Tensor Empty(int rows) => FromClasses ? Tensor.Zeros<long>(rows, 0) : Tensor.Zeros<float>(rows, 0, _config.CaptionDim);
+
+    private Tensor WithNothing(Tensor condition)
+    {
+        var rows = (int)condition.Shape[0];
+        if (FromClasses) return Tensor.Create<long>([.. condition.As<long>().Span, .. Enumerable.Repeat((long)_config.NumClasses, rows)], 2 * rows, 1);
+        return TensorParts.Concat(0, [condition.As<float>(), .. Enumerable.Repeat(_noCaption!.Part(1, 0, (int)condition.Shape[1]), rows)]);
+    }
+
+    private static Tensor<float> Visible(int batch, Tensor<float>? mask, long keys)
+    {
+        var visible = Tensor.Zeros<float>(batch, keys);
+        visible.Span.Fill(1);
+        for (var i = 0; i < batch && mask is not null; i++) mask.Slice(i % (int)mask.Shape[0]).Span.CopyTo(visible.Slice(i).Span);
+        return visible;
+    }
+
+    private static Tensor<float>? Numbers(CallArguments arguments, string name) => !arguments.Has(name) ? null
+        : arguments.Tensor(name) is Tensor<long> whole ? Tensor.Create(Array.ConvertAll(whole.Span.ToArray(), value => (float)value), whole.Shape)
+        : arguments.Tensor<float>(name);
+
+    // Features of a caption may be fewer than the model's positions: the authors put them last and hide what is before.
+    private (Tensor Condition, Tensor<float>? Mask) Condition(Prompt prompt, int count)
+    {
+        if (FromClasses)
+        {
+            var labels = ClassPrompt.Labels(prompt, _config.NumClasses, count);
+            return (Tensor.Create(labels, labels.Length, 1), null);
+        }
+
+        var caption = prompt.Require<NamedTensors>().Values.GetValueOrDefault("caption")?.As<float>();
+        if (caption is not { Rank: 2 } || caption.Shape[1] != _config.CaptionDim || caption.Shape[0] > _config.ClsTokenNum)
+            throw new MediaException(ErrorCodes.MediaUnsupported, "The prompt needs a caption's features.") { Where = "caption", Expected = $"(at most {_config.ClsTokenNum} words, {_config.CaptionDim}) of the T5 encoder", Found = caption?.ToString() ?? "none" };
+        var (features, mask) = (Tensor.Zeros<float>(count, _config.ClsTokenNum, _config.CaptionDim), Tensor.Zeros<float>(count, _config.ClsTokenNum));
+        var before = _config.ClsTokenNum - (int)caption.Shape[0];
+        for (var i = 0; i < count; i++)
+        {
+            caption.Span.CopyTo(features.Slice(i).Span[(before * _config.CaptionDim)..]);
+            mask.Slice(i).Span[before..].Fill(1);
+        }
+
+        return (features, mask);
+    }
+
+    private sealed record Run(Tensor Condition, int Count, double Guidance, int Interval, TokenSampling Sampling, Draw Uniforms)
+    {
+        public Tensor<float>? Mask { get; init; }
+    }
+}

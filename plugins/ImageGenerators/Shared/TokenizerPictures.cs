@@ -1,0 +1,56 @@
+using ModelZoo.Contracts;
+using ModelZoo.Inference;
+using ModelZoo.Networks;
+using ModelZoo.Networks.Autoencoders;
+
+namespace ModelZoo.Plugins.ImageGenerators;
+
+/// <summary>The decoder of an image tokenizer, from a folder beside a generator's weights: the tokenizer's published files.</summary>
+internal sealed class TokenizerPictures : IPictureDecoder
+{
+    private readonly Checkpoint _checkpoint;
+    private readonly PictureNetwork _network;
+
+    private TokenizerPictures(ModelSource source, string folder, string? key, Func<ITensorSource, ITensorSource> weights, Func<Scope, Value> pixels)
+    {
+        _checkpoint = Checkpoint.Open(folder, key);
+        try
+        {
+            _network = PictureNetwork.Build(new(source.Service<InferenceRuntime>(), weights(_checkpoint)) { Session = NetworkContext.Of(source, _checkpoint).Session }, "tokenizer", pixels);
+        }
+        catch
+        {
+            _checkpoint.Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>MaskGIT's VQGAN (<c>tokenizer/maskgit-vqgan-imagenet-f16-256.bin</c>), or null when there is none.</summary>
+    public static TokenizerPictures? MaskGit(ModelSource source, int codes) => Folder(source, "tokenizer") is not { } folder ? null : new(source, folder, null, weights => weights, vqgan =>
+    {
+        var config = new MaskGitDecoderConfig();
+        return MaskGitDecoder.Build(vqgan["decoder"], vqgan["quantize.embedding"].Embedding(Codes(vqgan), codes, config.ZChannels).ChannelsFirst(), config);
+    });
+
+    /// <summary>LlamaGen's tokenizer (<c>tokenizer/vq_ds*.pt</c> and its <c>config.json</c>), or null when there is none.</summary>
+    public static TokenizerPictures? LlamaGen(ModelSource source)
+    {
+        if (Folder(source, "tokenizer") is not { } folder) return null;
+        var config = File.Exists(Path.Combine(folder, "config.json")) ? PublishedConfig.Read<LlamaGenVqConfig>(folder).Value : new();
+        return new(source, folder, "model", LlamaGenVq.Keys(config.DecoderChMult.Length).Apply, vq => LlamaGenVq.Decode(vq, Codes(vq), config) / 2 + 0.5);
+    }
+
+    /// <inheritdoc/>
+    public Task<Tensor<float>> DecodeAsync(Tensor samples, CancellationToken cancel) => _network.DecodeAsync(samples, cancel);
+
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+        _network.Dispose();
+        _checkpoint.Dispose();
+    }
+
+    private static string? Folder(ModelSource source, string name) => Path.Combine(source.RequireFolder(), name) is var folder && Directory.Exists(folder) ? folder : null;
+
+    private static Value Codes(Scope scope) => scope.Graph.Input("codes", ElementType.Int64, [Dim.Symbol("batch"), Dim.Symbol("rows"), Dim.Symbol("columns")]);
+}
