@@ -143,6 +143,6 @@ public static class FqGanModel
     private static ValueTask<IModel> OpenAsync(ModelSource source, CancellationToken cancel)
     {
         var config = source.ReadConfig<FqGanConfig>();
-        return ValueTask.FromResult(ImageTokenizer.Open(source, _ => Plan(config), LlamaGenVqModel.Keys(config.DecoderChMult.Length).Apply));
+        return ValueTask.FromResult(ImageTokenizer.Open(source, _ => Plan(config), LlamaGenVq.Keys(config.DecoderChMult.Length).Apply));
     }
 }

@@ -161,7 +161,7 @@ public static class HitaModel
         var size = config.TransformerConfig.EncoderConfig.Params.ImageSize;
         var dino = new Companion(source, "DINOv2 ViT-L/14 with registers", "dinov2_vitl14_reg4_pretrain.pth", "dinov2_vitl14_reg4_pretrain.pth of facebookresearch/dinov2",
             _ => scope => HitaNetwork.VisionFeatures(scope, scope.Graph.Input("image", [1, 3, size, size]), DinoV2Config.Large));
-        return ValueTask.FromResult(ImageTokenizer.Open(source, _ => Plan(config, dino), LlamaGenVqModel.Keys(config.DecoderChMult.Length).Apply));
+        return ValueTask.FromResult(ImageTokenizer.Open(source, _ => Plan(config, dino), LlamaGenVq.Keys(config.DecoderChMult.Length).Apply));
     }
 }
 
