@@ -1,15 +1,20 @@
 using ModelZoo.Contracts;
 using ModelZoo.Plugins.DiffusionTransformers;
 using ModelZoo.Plugins.DiffusionTransformers.Clear;
+using ModelZoo.Plugins.DiffusionTransformers.CoCoIns;
+using ModelZoo.Plugins.DiffusionTransformers.ConceptSteerers;
 using ModelZoo.Plugins.DiffusionTransformers.DeltaDiT;
 using ModelZoo.Plugins.DiffusionTransformers.DiT;
 using ModelZoo.Plugins.DiffusionTransformers.DiT4SR;
 using ModelZoo.Plugins.DiffusionTransformers.DiTMoE;
 using ModelZoo.Plugins.DiffusionTransformers.DyDiT;
 using ModelZoo.Plugins.DiffusionTransformers.FlexDiT;
+using ModelZoo.Plugins.DiffusionTransformers.FlowTok;
 using ModelZoo.Plugins.DiffusionTransformers.Flux;
 using ModelZoo.Plugins.DiffusionTransformers.Haste;
 using ModelZoo.Plugins.DiffusionTransformers.InContextLora;
+using ModelZoo.Plugins.DiffusionTransformers.Kaleido;
+using ModelZoo.Plugins.DiffusionTransformers.LiDiT;
 using ModelZoo.Plugins.DiffusionTransformers.LightningDiT;
 using ModelZoo.Plugins.DiffusionTransformers.PixArt;
 using ModelZoo.Plugins.DiffusionTransformers.ProMoE;
@@ -22,6 +27,7 @@ using ModelZoo.Plugins.DiffusionTransformers.SiT;
 using ModelZoo.Plugins.DiffusionTransformers.TokenVerse;
 using ModelZoo.Plugins.DiffusionTransformers.UDiT;
 using ModelZoo.Plugins.DiffusionTransformers.UNet;
+using ModelZoo.Plugins.DiffusionTransformers.ZipIR;
 
 [assembly: ModelPlugin(typeof(DiffusionTransformersPlugin))]
 
@@ -37,6 +43,7 @@ public sealed class DiffusionTransformersPlugin : IModelPlugin
         UDiTModel.Architecture, DiTMoEModel.Architecture, SD3Model.Architecture, FluxModel.Architecture,
         FlexDiTModel.Architecture, DyDiTModel.Architecture, HasteModel.Architecture, ProMoEModel.Architecture,
         UNetModel.Architecture, RaeModel.Architecture, RinModel.Architecture, DiT4SRModel.Architecture, ClearModel.Architecture, InContextLoraModel.Architecture, TokenVerseModel.Architecture, DeltaDiTModel.Architecture,
+        ConceptSteerersModel.Architecture, CoCoInsModel.Architecture, LiDiTModel.Architecture, FlowTokModel.Architecture, KaleidoModel.Architecture, ZipIRModel.Architecture,
     ];
 
     /// <inheritdoc/>

@@ -50,25 +50,38 @@ public static class ClipText
     public static ClipTextOutputs Encode(Scope clip, Value ids, ClipTextConfig config, Value? mask = null)
     {
         var text = clip["text_model"];
-        var positions = text["embeddings.position_embedding"].Weight("weight", config.MaxPositionEmbeddings, config.HiddenSize).Take(0, ids.Shape[1]);
-        var h = text["embeddings.token_embedding"].Embedding(ids, config.VocabSize, config.HiddenSize) + positions;            // (B, N, D)
+        return EncodeEmbeddings(text, text["embeddings.token_embedding"].Embedding(ids, config.VocabSize, config.HiddenSize), EndOfText(ids, config), config, mask);
+    }
+
+    /// <summary>Encodes words that are vectors already, for methods that learn or change them.</summary>
+    /// <param name="text">The scope that has <c>embeddings</c> and <c>encoder</c> in it.</param>
+    /// <param name="words">(B, N, D), without positions.</param>
+    /// <param name="end">Where each text ends: (B) int64.</param>
+    /// <param name="config">The published configuration.</param>
+    /// <param name="mask">(B, N) int64 with 0 for padding, or null.</param>
+    /// <param name="after">Changes what a layer gives, by its number; null for nothing.</param>
+    public static ClipTextOutputs EncodeEmbeddings(Scope text, Value words, Value end, ClipTextConfig config, Value? mask = null, Func<int, Value, Value>? after = null)
+    {
+        var positions = text["embeddings.position_embedding"].Weight("weight", config.MaxPositionEmbeddings, config.HiddenSize).Take(0, words.Shape[1]);
+        var h = words + positions;                                                                                                 // (B, N, D)
         var attention = new AttentionOptions { Heads = config.NumAttentionHeads, Causal = true, Bias = mask is null ? null : AttentionMasks.Padding(mask) };
         List<Value> states = [text.Stage("hidden_states_0", h)];
         for (var i = 0; i < config.NumHiddenLayers; i++)
         {
             h = ClipLayers.Layer(text["encoder.layers"][i], h, attention, config.IntermediateSize, config.HiddenAct, config.LayerNormEps);
+            if (after is not null) h = after(i, h);
             states.Add(text.Stage($"hidden_states_{i + 1}", h));
         }
 
         var last = text["final_layer_norm"].LayerNorm(h, config.LayerNormEps);
-        return new(states, last, last.Pick(EndOfText(ids, config)));
+        return new(states, last, last.Pick(end));
     }
 
     /// <summary>The pooled text in the space that it shares with pictures. (B, D) -> (B, projection).</summary>
     public static Value Project(Scope clip, Value pooled, long projection) => clip["text_projection"].Linear(pooled, projection, bias: false);
 
-    // Where the text ends: (B).
-    private static Value EndOfText(Value ids, ClipTextConfig config) => config.EosTokenId == 2
+    /// <summary>Where texts end: ids (B, N) -> (B).</summary>
+    public static Value EndOfText(Value ids, ClipTextConfig config) => config.EosTokenId == 2
         ? ids.ArgMax(-1)
         : ids.Same(ids.Graph.Constant([config.EosTokenId])).Cast(Contracts.ElementType.Float32).ArgMax(-1);
 }

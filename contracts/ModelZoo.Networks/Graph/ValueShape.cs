@@ -225,6 +225,10 @@ public static class ValueShape
     public static Value GatherElements(this Value x, Value indices, int axis) =>
         x.Graph.Node(x.Path, "GatherElements", [x, indices], x.Type, indices.Shape, ("axis", (long)x.Shape.Axis(axis)));
 
+    /// <summary>A copy whose elements at <paramref name="indices"/> of an axis are replaced, or with <paramref name="add"/> added to; all other axes agree (PyTorch's <c>scatter</c> and <c>scatter_add</c>).</summary>
+    public static Value ScatterElements(this Value x, Value indices, Value updates, int axis, bool add = false) =>
+        x.Graph.Node(x.Path == "constant" ? updates.Path : x.Path, "ScatterElements", [x, indices, updates], x.Type, x.Shape, ("axis", (long)x.Shape.Axis(axis)), ("reduction", add ? "add" : "none"));
+
     /// <summary>One row for each sample. x (B, N, D), rows (B) int64 -> (B, D).</summary>
     public static Value Pick(this Value x, Value rows) => x.GatherElements(rows.Unsqueeze(1, 2).Expand(x.Shape[0], 1, x.Shape[2]), 1).Squeeze(1);
 

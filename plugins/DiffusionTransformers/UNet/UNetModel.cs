@@ -5,6 +5,12 @@ using ModelZoo.Plugins.DiffusionTransformers.Shared;
 
 namespace ModelZoo.Plugins.DiffusionTransformers.UNet;
 
+/// <summary>What a method changes in the network, given its scope and the latent's height and width.</summary>
+internal delegate UNetHooks UNetSteering(Scope scope, int height, int width);
+
+/// <summary>SDXL's further conditions: pooled text (B, P), and sizes and crops (B, 6).</summary>
+internal sealed record AddedConditions(Tensor<float> Pooled, Tensor<float> Sizes);
+
 /// <summary>Runs the U-Net for pictures of any size.</summary>
 internal sealed class UNet : IDisposable
 {
@@ -12,7 +18,10 @@ internal sealed class UNet : IDisposable
     private readonly SizedNetworks _networks;
 
     /// <summary>Prepares networks over a checkpoint.</summary>
-    public UNet(NetworkContext context, UNetConfig config, UNetHooks? hooks = null)
+    /// <param name="context">Engine, weights, device.</param>
+    /// <param name="config">The published configuration.</param>
+    /// <param name="hooks">What is not as published: given the scope and the latent's height and width, for further inputs and outputs.</param>
+    public UNet(NetworkContext context, UNetConfig config, UNetSteering? hooks = null)
     {
         Config = config;
         _networks = new(size => Network.Build(context, "unet", scope => Declare(scope, config, size.Height, size.Width, hooks)));
@@ -22,33 +31,35 @@ internal sealed class UNet : IDisposable
     public UNetConfig Config { get; }
 
     /// <summary>The inputs and the output of a network.</summary>
-    public static void Declare(Scope scope, UNetConfig config, long height, long width, UNetHooks? hooks = null)
+    public static void Declare(Scope scope, UNetConfig config, long height, long width, UNetSteering? hooks = null)
     {
         var (g, batch, tokens) = (scope.Graph, Dim.Symbol("batch"), Dim.Symbol("tokens"));
         var (sample, t, text) = (g.Input("sample", [batch, config.InChannels, height, width]), g.Input("timestep", [batch]), g.Input("encoder_hidden_states", [batch, tokens, config.TextWidth]));
         var sdxl = config.AdditionEmbedType == "text_time";
         var count = sdxl ? (config.ProjectionClassEmbeddingsInputDim ?? 2816) - 6 * (config.AdditionTimeEmbedDim ?? 256) : 0;
         var (pooled, sizes) = sdxl ? (g.Input(Pooled, [batch, count]), g.Input(Sizes, [batch, 6])) : (null, null);
-        g.Output("noise", UNetNetwork.Build(scope, sample, t, text, config, pooled, sizes, hooks));
+        g.Output("noise", UNetNetwork.Build(scope, sample, t, text, config, pooled, sizes, hooks?.Invoke(scope, (int)height, (int)width)));
     }
 
     /// <summary>The reference's forward call: the prediction and every stage.</summary>
-    public async Task<CallResults> ForwardAsync(CallArguments arguments, CancellationToken cancel)
-    {
-        var sdxl = Config.AdditionEmbedType == "text_time";
-        return (await RunAsync(arguments.Tensor<float>("sample"), arguments.Tensor("timestep"), arguments.Tensor<float>("encoder_hidden_states"),
-            sdxl ? ClassNetwork.Times(arguments.Tensor(Pooled)) : null, sdxl ? ClassNetwork.Times(arguments.Tensor(Sizes)) : null, cancel).ConfigureAwait(false)).ToResults();
-    }
+    public async Task<CallResults> ForwardAsync(CallArguments arguments, CancellationToken cancel, params (string Name, Tensor Tensor)[] further) =>
+        (await RunAsync(arguments.Tensor<float>("sample"), arguments.Tensor("timestep"), arguments.Tensor<float>("encoder_hidden_states"), Added(arguments), cancel, further).ConfigureAwait(false)).ToResults();
 
-    /// <summary>Everything at once. timestep is one number or one a sample.</summary>
-    public Task<NetworkOutputs> RunAsync(Tensor<float> sample, Tensor timestep, Tensor<float> text, Tensor<float>? pooled, Tensor<float>? sizes, CancellationToken cancel)
+    /// <summary>Everything at once. timestep is one number or one a sample; SDXL has further conditions.</summary>
+    public Task<NetworkOutputs> RunAsync(Tensor<float> sample, Tensor timestep, Tensor<float> text, AddedConditions? added, CancellationToken cancel, params (string Name, Tensor Tensor)[] further)
     {
         var times = ClassNetwork.Times(timestep);
         if (times.Length == 1) times = Batch.Filled(sample.Shape[0], times.Span[0]);
-        List<(string, Tensor)> inputs = [("sample", sample), ("timestep", times), ("encoder_hidden_states", text)];
-        if (Config.AdditionEmbedType == "text_time") inputs.AddRange([(Pooled, pooled!), (Sizes, sizes!)]);
+        List<(string, Tensor)> inputs = [("sample", sample), ("timestep", times), ("encoder_hidden_states", text), .. further];
+        if (IsSdxl) inputs.AddRange([(Pooled, (added ?? throw Calls.Lacks(Pooled)).Pooled), (Sizes, added.Sizes)]);
         return _networks.RunAsync(sample.Shape[2], sample.Shape[3], cancel, [.. inputs]);
     }
+
+    /// <summary>The further conditions of a call, where the network has them.</summary>
+    public AddedConditions? Added(CallArguments arguments) => IsSdxl ? new(ClassNetwork.Times(arguments.Tensor(Pooled)), ClassNetwork.Times(arguments.Tensor(Sizes))) : null;
+
+    private bool IsSdxl => Config.AdditionEmbedType == "text_time";
+
 
     /// <inheritdoc/>
     public void Dispose() => _networks.Dispose();
