@@ -3,6 +3,7 @@ using ModelZoo.Plugins.DiffusionTransformers;
 using ModelZoo.Plugins.DiffusionTransformers.Clear;
 using ModelZoo.Plugins.DiffusionTransformers.CoCoIns;
 using ModelZoo.Plugins.DiffusionTransformers.ConceptSteerers;
+using ModelZoo.Plugins.DiffusionTransformers.DatEncoder;
 using ModelZoo.Plugins.DiffusionTransformers.DeltaDiT;
 using ModelZoo.Plugins.DiffusionTransformers.DiT;
 using ModelZoo.Plugins.DiffusionTransformers.DiT4SR;
@@ -13,6 +14,7 @@ using ModelZoo.Plugins.DiffusionTransformers.FlowTok;
 using ModelZoo.Plugins.DiffusionTransformers.Flux;
 using ModelZoo.Plugins.DiffusionTransformers.Haste;
 using ModelZoo.Plugins.DiffusionTransformers.InContextLora;
+using ModelZoo.Plugins.DiffusionTransformers.InterpretDiffusion;
 using ModelZoo.Plugins.DiffusionTransformers.Kaleido;
 using ModelZoo.Plugins.DiffusionTransformers.LiDiT;
 using ModelZoo.Plugins.DiffusionTransformers.LightningDiT;
@@ -24,6 +26,7 @@ using ModelZoo.Plugins.DiffusionTransformers.Sana;
 using ModelZoo.Plugins.DiffusionTransformers.SD3;
 using ModelZoo.Plugins.DiffusionTransformers.Shared.Generation;
 using ModelZoo.Plugins.DiffusionTransformers.SiT;
+using ModelZoo.Plugins.DiffusionTransformers.TokenMerging;
 using ModelZoo.Plugins.DiffusionTransformers.TokenVerse;
 using ModelZoo.Plugins.DiffusionTransformers.UDiT;
 using ModelZoo.Plugins.DiffusionTransformers.UNet;
@@ -44,6 +47,7 @@ public sealed class DiffusionTransformersPlugin : IModelPlugin
         FlexDiTModel.Architecture, DyDiTModel.Architecture, HasteModel.Architecture, ProMoEModel.Architecture,
         UNetModel.Architecture, RaeModel.Architecture, RinModel.Architecture, DiT4SRModel.Architecture, ClearModel.Architecture, InContextLoraModel.Architecture, TokenVerseModel.Architecture, DeltaDiTModel.Architecture,
         ConceptSteerersModel.Architecture, CoCoInsModel.Architecture, LiDiTModel.Architecture, FlowTokModel.Architecture, KaleidoModel.Architecture, ZipIRModel.Architecture,
+        TokenMergingModel.Architecture, DatEncoderModel.Architecture, InterpretDiffusionModel.Architecture,
     ];
 
     /// <inheritdoc/>

@@ -1,0 +1,122 @@
+// Self-Discovering Interpretable Diffusion Latent Directions for Responsible Text-to-Image Generation. Hang Li, Chengzhi Shen, Philip Torr, Volker Tresp, Jindong Gu. arXiv:2311.17216. github.com/hangligit/InterpretDiffusion
+// Published layout: diffusers UNet2DConditionModel and, beside it, unet.pth with controlnet.fc1.weight. Deviations: none.
+using ModelZoo.Contracts;
+using ModelZoo.Inference;
+using ModelZoo.Networks;
+using ModelZoo.Networks.Sampling.Schedulers;
+using ModelZoo.Plugins.DiffusionTransformers.Shared;
+using ModelZoo.Plugins.DiffusionTransformers.UNet;
+
+namespace ModelZoo.Plugins.DiffusionTransformers.InterpretDiffusion;
+
+/// <summary>One vector for each concept, in the space of what the U-Net's middle gives (section 3.2).</summary>
+internal sealed class ConceptVectors(Checkpoint file)
+{
+    private readonly WeightData _weight = WeightConversion.ToFloat32(file.Get("controlnet.fc1.weight"));
+
+    /// <summary>Elements of a vector.</summary>
+    public int Length => (int)_weight.Shape[0];
+
+    /// <summary>Number of concepts.</summary>
+    public int Count => (int)_weight.Shape[1];
+
+    /// <summary>The sum of the concepts, each times its weight. weights (1, concepts) -> (1, C, res, res), for a middle of so many channels.</summary>
+    public Tensor<float> Combine(Tensor<float> weights, int channels)
+    {
+        var side = (int)Math.Round(Math.Sqrt(Length / (double)channels));
+        var vector = Tensor.Zeros<float>(1, channels, side, side);
+        for (var i = 0; i < Length; i++) vector.Span[i] = System.Numerics.Tensors.TensorPrimitives.Dot(_weight.Span<float>().Slice(i * Count, Count), weights.Span);
+        return vector;
+    }
+}
+
+/// <summary>Stable Diffusion steered by concepts in the middle of its U-Net.</summary>
+public static class InterpretDiffusionModel
+{
+    /// <summary>Name of the input that is added to the middle, (B, C, res, res).</summary>
+    internal const string Vector = "concept_vector";
+
+    /// <summary>Card and opening.</summary>
+    public static ModelArchitecture Architecture { get; } = new(
+        new()
+        {
+            Id = "diffusion-transformers/interpretdiffusion",
+            Paper = "Self-Discovering Interpretable Diffusion Latent Directions for Responsible Text-to-Image Generation",
+            ArXiv = "2311.17216",
+            Authors = ["Hang Li", "Chengzhi Shen", "Philip Torr", "Volker Tresp", "Jindong Gu"],
+            Repository = "hangligit/InterpretDiffusion",
+            Inputs = [Modality.Text],
+            Outputs = [Modality.Image],
+            Layouts = ["diffusers: UNet2DConditionModel + authors' unet.pth"],
+        },
+        OpenAsync);
+
+    private static ValueTask<IModel> OpenAsync(ModelSource source, CancellationToken cancel)
+    {
+        var folder = source.RequireFolder();
+        var config = PublishedConfig.Read<UNetConfig>(folder).Value;
+        var scheduler = SchedulerConfigs.Parse(File.ReadAllText(Path.Combine(folder, "scheduler_config.json")));
+        return Weights.Guarded(Checkpoint.Open(Path.Combine(folder, "diffusion_pytorch_model.safetensors")), checkpoint =>
+        {
+            var vectors = Checkpoint.Open(Path.Combine(folder, "unet.pth"));
+            var calls = new InterpretDiffusionCalls(NetworkContext.Of(source, checkpoint), config, new(vectors), scheduler);
+            return new([checkpoint, vectors], [calls], calls.CallAsync);
+        });
+    }
+}
+
+/// <summary>The calls of the authors' code.</summary>
+internal sealed class InterpretDiffusionCalls : IDisposable
+{
+    private readonly UNet.UNet _unet;
+    private readonly ConceptVectors _concepts;
+    private readonly ISchedulerConfig _scheduler;
+
+    /// <summary>Prepares networks over a checkpoint.</summary>
+    public InterpretDiffusionCalls(NetworkContext context, UNetConfig config, ConceptVectors concepts, ISchedulerConfig scheduler)
+    {
+        (_concepts, _scheduler) = (concepts, scheduler);
+        _unet = new(context, config, Steer);
+    }
+
+    /// <summary>Runs a call.</summary>
+    public Task<CallResults> CallAsync(string call, CallArguments arguments, CancellationToken cancel) => call switch
+    {
+        "forward" => ForwardAsync(arguments, cancel),
+        "sample" => SampleAsync(arguments, cancel),
+        _ => throw Calls.Unknown(call, "forward, sample, loss_gradient"),
+    };
+
+    /// <inheritdoc/>
+    public void Dispose() => _unet.Dispose();
+
+    private static UNetHooks Steer(Scope scope, int height, int width) => new() { Middle = h => scope.Stage("h_space", h + scope.Graph.Input(InterpretDiffusionModel.Vector, h.Shape)) };
+
+    private async Task<CallResults> ForwardAsync(CallArguments arguments, CancellationToken cancel)
+    {
+        var vector = Vector(arguments);
+        var copies = Batch.Concat([.. Enumerable.Repeat(vector, (int)arguments.Tensor("sample").Shape[0])]);
+        return new CallResults().Add("concept_vector", vector).AddRange(await _unet.ForwardAsync(arguments, cancel, (InterpretDiffusionModel.Vector, copies)).ConfigureAwait(false));
+    }
+
+    // Guided: the concept is added to what is asked for, not to what is avoided.
+    private async Task<CallResults> SampleAsync(CallArguments arguments, CancellationToken cancel)
+    {
+        var (latents, text, scale) = (arguments.Tensor<float>("latents"), arguments.Tensor<float>("encoder_hidden_states"), arguments.Literal("guidance_scale", 7.5));
+        var vector = Vector(arguments);
+        var (count, nothing) = ((int)latents.Shape[0], Tensor.Zeros<float>(vector.Shape));
+        var vectors = Batch.Concat([.. Enumerable.Repeat(nothing, count), .. Enumerable.Repeat(vector, count)]);
+        var states = await GuidedLoop.RunAsync(_scheduler, latents, arguments.Literal("num_inference_steps", 50), scale, PredictAsync, cancel).ConfigureAwait(false);
+        var results = new CallResults().Add("trajectory", Batch.Stack(states)).Add("sample", states[^1]);
+        return arguments.Has("concept") ? results : results.Add("plain_trajectory", Batch.Stack(states));
+
+        async Task<Tensor<float>> PredictAsync(Tensor<float> sample, float timestep) =>
+            (await _unet.RunAsync(sample, Batch.Filled(1, timestep), text, null, cancel, (InterpretDiffusionModel.Vector, vectors)).ConfigureAwait(false))["noise"];
+    }
+
+    private Tensor<float> Vector(CallArguments arguments)
+    {
+        var channels = _unet.Config.BlockOutChannels[^1];
+        return arguments.Has("concept") ? _concepts.Combine(arguments.Tensor<float>("concept"), channels) : _concepts.Combine(Tensor.Zeros<float>(1, _concepts.Count), channels);
+    }
+}
