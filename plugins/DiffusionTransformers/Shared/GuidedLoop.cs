@@ -6,12 +6,12 @@ namespace ModelZoo.Plugins.DiffusionTransformers.Shared;
 /// <summary>The loop of Stable Diffusion's pipelines: what is avoided and what is asked for go through the network in one batch, in that order.</summary>
 internal static class GuidedLoop
 {
-    /// <summary>All states of a run from a starting sample (B, C, H, W), one a step. The model sees (2B, C, H, W), already scaled, and gives its prediction for both halves.</summary>
+    /// <summary>All states of a run from a starting sample (B, C, H, W) at the scheduler's noise, one a step. The model sees (2B, C, H, W), already scaled, and gives its prediction for both halves.</summary>
     public static async Task<List<Tensor<float>>> RunAsync(ISchedulerConfig config, Tensor<float> latents, int steps, double scale, SchedulerLoop.Model model, CancellationToken cancel)
     {
         var scheduler = config.Create();
         scheduler.SetTimesteps(new(steps));
-        var (sample, states) = (Batch.AddScaled(Tensor.Zeros<float>(latents.Shape), scheduler.InitNoiseSigma, latents), new List<Tensor<float>>());
+        var (sample, states) = (Batch.Copy(latents), new List<Tensor<float>>());
         await foreach (var state in SchedulerLoop.RunAsync(scheduler, sample, NoNoise.Instance, PredictAsync, cancel: cancel).ConfigureAwait(false)) states.Add(Batch.Copy(state.Sample));
         return states;
 
