@@ -17,6 +17,7 @@ using ModelZoo.Plugins.DiffusionTransformers.InContextLora;
 using ModelZoo.Plugins.DiffusionTransformers.InterpretDiffusion;
 using ModelZoo.Plugins.DiffusionTransformers.Kaleido;
 using ModelZoo.Plugins.DiffusionTransformers.LatexBlend;
+using ModelZoo.Plugins.DiffusionTransformers.LayerTracer;
 using ModelZoo.Plugins.DiffusionTransformers.LiDiT;
 using ModelZoo.Plugins.DiffusionTransformers.LightningDiT;
 using ModelZoo.Plugins.DiffusionTransformers.PixArt;
@@ -27,6 +28,7 @@ using ModelZoo.Plugins.DiffusionTransformers.Sana;
 using ModelZoo.Plugins.DiffusionTransformers.SD3;
 using ModelZoo.Plugins.DiffusionTransformers.Shared.Generation;
 using ModelZoo.Plugins.DiffusionTransformers.SiT;
+using ModelZoo.Plugins.DiffusionTransformers.Svg2;
 using ModelZoo.Plugins.DiffusionTransformers.TokenCompose;
 using ModelZoo.Plugins.DiffusionTransformers.TokenMerging;
 using ModelZoo.Plugins.DiffusionTransformers.TokenVerse;
@@ -49,7 +51,7 @@ public sealed class DiffusionTransformersPlugin : IModelPlugin
         FlexDiTModel.Architecture, DyDiTModel.Architecture, HasteModel.Architecture, ProMoEModel.Architecture,
         UNetModel.Architecture, RaeModel.Architecture, RinModel.Architecture, DiT4SRModel.Architecture, ClearModel.Architecture, InContextLoraModel.Architecture, TokenVerseModel.Architecture, DeltaDiTModel.Architecture,
         ConceptSteerersModel.Architecture, CoCoInsModel.Architecture, LiDiTModel.Architecture, FlowTokModel.Architecture, KaleidoModel.Architecture, ZipIRModel.Architecture,
-        TokenMergingModel.Architecture, DatEncoderModel.Architecture, InterpretDiffusionModel.Architecture, LatexBlendModel.Architecture, TokenComposeModel.Architecture,
+        TokenMergingModel.Architecture, DatEncoderModel.Architecture, InterpretDiffusionModel.Architecture, LatexBlendModel.Architecture, TokenComposeModel.Architecture, Svg2Model.Architecture, LayerTracerModel.Architecture,
     ];
 
     /// <inheritdoc/>

@@ -36,7 +36,7 @@ public static class InContextLoraModel
         var lora = Weights.Companions(source, "*lora*.safetensors");
         return Weights.Guarded(Weights.Base(source), checkpoint => new([checkpoint, .. lora], [], async (call, arguments, token) =>
         {
-            var weights = new LoraTensors(checkpoint, lora[0], arguments.Literal("lora_scale", 1f), "transformer.");
+            var weights = LoraTensors.Diffusers(checkpoint, lora[0], arguments.Literal("lora_scale", 1f), "transformer.");
             using var flux = new FluxTransformer(NetworkContext.Of(source, weights), config);
             return call switch
             {
