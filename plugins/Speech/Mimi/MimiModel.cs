@@ -33,9 +33,7 @@ internal static class MimiNetwork
     {
         var h = model.Stage("encoder_seanet", SeaNet.Encode(model["encoder"], x, config.SeaNet, stream));
         h = model.Stage("encoder_transformer", Transformer(model["encoder_transformer"], h.Swap(1, 2), config, stream, "encoder_block_0")).Swap(1, 2);
-        if (config.LatentRatio == 1) return model.Stage("latent", h);
-        var edges = config.SeaNet with { PadMode = "replicate" };
-        return model.Stage("latent", SeaNet.Conv(model["downsample"], h, config.HiddenSize, 2 * config.LatentRatio, edges, config.LatentStride, bias: false, stream: stream));
+        return model.Stage("latent", Downsample(model["downsample"], h, config, stream));
     }
 
     /// <summary>Codes (B, T) of every codebook: the acoustic ones quantize the same latent as the semantic ones.</summary>
@@ -52,15 +50,21 @@ internal static class MimiNetwork
         var h = Dequantize(model["quantizer"][Semantic], codes, 0, semantic, config);
         if (codes.Shape[1].Int > semantic) h += Dequantize(model["quantizer"][Acoustic], codes, semantic, codes.Shape[1].Int - semantic, config);
         model.Stage("quantized", h);
-        if (config.LatentRatio != 1)
-            h = SeaNet.ConvTranspose(model["upsample"], h, config.HiddenSize, config.LatentStride, config.SeaNet, 2 * config.LatentRatio, config.UpsampleGroups, withBias: false, stream);
-        model.Stage("upsampled", h);
+        h = model.Stage("upsampled", Upsample(model["upsample"], h, config, stream));
         h = model.Stage("decoder_transformer", Transformer(model["decoder_transformer"], h.Swap(1, 2), config, stream)).Swap(1, 2);
         return SeaNet.Decode(model["decoder"], h, config.SeaNet, stream);
     }
 
-    // Pre-norm blocks with a learned scale on both branches; no norm at the end. x (B, T, D).
-    private static Value Transformer(Scope scope, Value x, MimiConfig config, StreamState? stream, string? firstBlock = null)
+    /// <summary>From the frames of the convolutions to those of codes; the edge is repeated in front. x (B, D, T).</summary>
+    public static Value Downsample(Scope conv, Value x, MimiConfig config, StreamState? stream = null) => config.LatentRatio == 1 ? x
+        : SeaNet.Conv(conv, x, config.HiddenSize, 2 * config.LatentRatio, config.SeaNet with { PadMode = "replicate" }, config.LatentStride, bias: false, stream: stream);
+
+    /// <summary>From the frames of codes to those of the convolutions. x (B, D, T).</summary>
+    public static Value Upsample(Scope conv, Value x, MimiConfig config, StreamState? stream = null) => config.LatentRatio == 1 ? x
+        : SeaNet.ConvTranspose(conv, x, config.HiddenSize, config.LatentStride, config.SeaNet, 2 * config.LatentRatio, config.UpsampleGroups, withBias: false, stream);
+
+    /// <summary>Pre-norm blocks with a learned scale on both branches; no norm at the end. x (B, T, D).</summary>
+    public static Value Transformer(Scope scope, Value x, MimiConfig config, StreamState? stream = null, string? firstBlock = null)
     {
         var g = x.Graph;
         var frequencies = new float[config.HeadWidth / 2];
@@ -101,13 +105,15 @@ internal static class MimiNetwork
 
     private static Value Scaled(Scope scale, Value x) => scale.Has("scale") ? x * scale.Weight("scale", x.Shape[-1].Size) : x;
 
-    private static Value[] Quantize(Scope quantizer, Value latent, int count, MimiConfig config)
+    /// <summary>Codes (B, T) of the first codebooks of one residual quantizer. latent (B, D, T).</summary>
+    public static Value[] Quantize(Scope quantizer, Value latent, int count, MimiConfig config)
     {
         if (quantizer["input_proj"].Has("weight")) latent = quantizer["input_proj"].Conv(latent, config.QuantizerWidth, kernel: 1, bias: false);
         return EuclideanQuantizer.Quantize(latent, Codebooks(quantizer, count, config));
     }
 
-    private static Value Dequantize(Scope quantizer, Value codes, int first, int count, MimiConfig config)
+    /// <summary>What some rows of codes (B, Q, T) stand for in one residual quantizer -> (B, D, T).</summary>
+    public static Value Dequantize(Scope quantizer, Value codes, int first, int count, MimiConfig config)
     {
         var sum = EuclideanQuantizer.Dequantize([.. Enumerable.Range(first, count).Select(i => codes.At(1, i))], Codebooks(quantizer, count, config));
         return quantizer["output_proj"].Has("weight") ? quantizer["output_proj"].Conv(sum, config.HiddenSize, kernel: 1, bias: false) : sum;
