@@ -1,7 +1,6 @@
 // Continuous Speech Synthesis using per-token Latent Diffusion (SALAD). Turetzky, Shabtay, Shechtman, Haws, Aronowitz, Hoory, Dekel. arXiv:2410.16048. No public code: the specification beside the parity cases says what is computed.
 // Layout: config.json + model.safetensors. Deviations: none from the specification; the codec's autoencoder is not published, so latents go in and come out.
 using System.ComponentModel.DataAnnotations;
-using ModelZoo.Contracts;
 using ModelZoo.Networks;
 
 namespace ModelZoo.Plugins.Speech;
