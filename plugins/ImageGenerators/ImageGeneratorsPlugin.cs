@@ -10,9 +10,11 @@ public sealed class ImageGeneratorsPlugin : IModelPlugin
     /// <inheritdoc/>
     public IReadOnlyList<ModelArchitecture> Architectures =>
     [
+        DeTokMarModel.Architecture,
         FqGanFarModel.Architecture,
         ImageFolderVarModel.Architecture,
         LlamaGenModel.Architecture,
+        MarModel.Architecture,
         MaskBitModel.Architecture,
         MaskGenKlModel.Architecture,
         MaskGenVqModel.Architecture,

@@ -118,8 +118,7 @@ public sealed class MaskGenKlModel : ImageGenerator<MaskGenKlOptions>
             case "forward_decoder":
                 return (await RunAsync(arguments.Tensor<float>("tokens"), arguments.Tensor<float>("mask"), Caption(arguments, ""), arguments.FindTensor<float>("aesthetic_score"), cancel).ConfigureAwait(false)).ToResults();
             case "denoise":
-                var times = Array.ConvertAll(arguments.Tensor<long>("timestep").Span.ToArray(), time => (float)time);
-                return new CallResults().Return(await _head.PredictAsync(arguments.Tensor<float>("latent"), Tensor.Create(times, times.Length), arguments.Tensor<float>("condition"), cancel).ConfigureAwait(false));
+                return new CallResults().Return(await _head.PredictAsync(arguments.Tensor<float>("latent"), arguments.Floats("timestep"), arguments.Tensor<float>("condition"), cancel).ConfigureAwait(false));
             case "sample_tokens":
                 var options = new MaskGenKlOptions
                 {

@@ -10,4 +10,8 @@ internal static class TensorRows
 
     /// <summary>A tensor (rows, columns) as rows.</summary>
     public static long[][] ToRows(this Tensor<long> ids) => [.. Enumerable.Range(0, (int)ids.Shape[0]).Select(row => ids.Slice(row).Span.ToArray())];
+
+    /// <summary>An argument of whole numbers or decimals, as decimals.</summary>
+    public static Tensor<float> Floats(this CallArguments arguments, string name) =>
+        arguments.Tensor(name) is Tensor<long> whole ? Tensor.Create(Array.ConvertAll(whole.Span.ToArray(), value => (float)value), whole.Shape) : arguments.Tensor<float>(name);
 }
