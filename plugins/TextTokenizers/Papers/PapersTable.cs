@@ -23,6 +23,7 @@ internal static class PapersTable
         PublishedFiles.CompoundPiece,
         PublishedFiles.Kl3m,
         Qtok.Architecture,
+        Music.SymbolicMusicBpe.Architecture,
         Tipa.Architecture,
         InformationTheory.Architecture,
         RichMorphology.Architecture,
