@@ -3,9 +3,11 @@ using System.Globalization;
 using System.Text.Json.Nodes;
 using ModelZoo.Contracts;
 using ModelZoo.Host.Media;
+using ModelZoo.Host.Models;
 using ModelZoo.Host.Replay;
 using ModelZoo.Host.Scheduling;
 using ModelZoo.Host.Terminal;
+using ModelZoo.Host.TokenViews;
 using Spectre.Console;
 
 namespace ModelZoo.Host.Commands;
@@ -17,11 +19,16 @@ internal static class TokenizeCommand
     {
         var input = new Option<string?>("--in") { Description = "The file: .wav, .png, .txt, .npy, .obj, .json, .safetensors, or anything that an installed ffmpeg reads.", HelpName = "FILE" };
         var text = new Option<string?>("--text") { Description = "Text, instead of a file.", HelpName = "TEXT" };
-        var output = new Option<string?>("--out") { Description = "Where the tokens go: .json or .safetensors. Without it they are written to standard output as JSON.", HelpName = "FILE" };
+        var output = new Option<string?>("--out") { Description = "Where the tokens go: .json or .safetensors; .html makes a page of a text and its tokens. Without it they are written to standard output as JSON.", HelpName = "FILE" };
+        var show = new Option<bool>("--show") { Description = "Print a text with its tokens coloured, instead of ids." };
+        var with = new Option<string?>("--with") { Description = "A second model: the page (--out FILE.html) shows both side by side.", HelpName = "MODEL" };
+        var withCheckpoint = new Option<string?>("--with-checkpoint") { Description = "Folder of the second model's published files.", HelpName = "DIR" };
         var model = new ModelArguments();
         var command = new ZooCommand("tokenize", "Media to tokens.",
             "modelzoo tokenize speech/encodec.8khz --in hello.wav --out hello.json", "modelzoo tokenize speech/encodec.8khz --in hello.wav --option bandwidth=1.6 --out hello.safetensors",
-            "modelzoo tokenize text-tokenizers/tokenizer-json --checkpoint ./gpt2 --text \"Hello\"") { input, text, output };
+            "modelzoo tokenize text-tokenizers/tokenizer-json --checkpoint ./gpt2 --text \"Hello\"",
+            "modelzoo tokenize text-tokenizers/tokenizer-json --checkpoint ./gpt2 --in notes.txt --show",
+            "modelzoo tokenize text-tokenizers/tokenizer-json --checkpoint ./gpt2 --in notes.txt --with text-tokenizers/tiktoken --with-checkpoint ./cl100k --out page.html") { input, text, output, show, with, withCheckpoint };
         model.AddTo(command);
         return command.Runs(terminal, async (parsed, services, cancel) =>
         {
@@ -31,6 +38,23 @@ internal static class TokenizeCommand
             var given = model.Given(parsed);
             var result = await services.GetRequiredService<ModelVerbs>().TokenizeAsync(model.Request(parsed), media, given, cancel).ConfigureAwait(false);
             var target = parsed.GetValue(output);
+            var isPage = target is not null && Path.GetExtension(target).Equals(".html", StringComparison.OrdinalIgnoreCase);
+            if (parsed.GetValue(with) is not null && !isPage) throw new OptionsException(ErrorCodes.OptionType, "Two models are shown on a page.") { Where = "--out", Expected = "a file that ends in .html" };
+            if (isPage)
+            {
+                var columns = new List<TokenColumn> { Column(media, result) };
+                if (parsed.GetValue(with) is { } other)
+                {
+                    var request = new ModelRequest(ModelId.Parse(other), parsed.GetValue(withCheckpoint) is { } folder ? Path.GetFullPath(folder) : null, parsed.GetValue(model.Device));
+                    columns.Add(Column(media, await services.GetRequiredService<ModelVerbs>().TokenizeAsync(request, media, [], cancel).ConfigureAwait(false)));
+                }
+
+                await OutputFile.WriteAsync(target!, TokenPage.Render(columns, path is null ? "a text" : Path.GetFileName(path)), cancel).ConfigureAwait(false);
+                foreach (var column in columns) terminal.Writer.WriteLine($"{target}: {column.Name}, {column.Pieces.Count(piece => piece.Id is not null)} tokens");
+                return ExitCodes.Ok;
+            }
+
+            if (parsed.GetValue(show)) TokenPrinter.Write(terminal, Column(media, result).Pieces);
             if (target is not null) await OutputFile.WriteAsync(target, stream => MediaFiles.Write(stream, result.Value, target), cancel).ConfigureAwait(false);
 
             var summary = Summary(media, result);
@@ -44,7 +68,7 @@ internal static class TokenizeCommand
             }
             else
             {
-                if (target is null) terminal.WriteJsonLine(TokensFile.ToJson(result.Value));
+                if (target is null && !parsed.GetValue(show)) terminal.WriteJsonLine(TokensFile.ToJson(result.Value));
                 var line = string.Join(", ", summary.Select(pair => pair.Shown));
                 if (target is null) terminal.Error.WriteLine(line);
                 else terminal.Writer.WriteLine($"{target}: {line}");
@@ -75,6 +99,8 @@ internal static class TokenizeCommand
             return ExitCodes.Ok;
         });
     }
+
+    private static TokenColumn Column(Contracts.Media media, VerbResult<Tokens> result) => new(result.Model.ToString(), TextPieces.Of(media.Expect<Contracts.Text>().Value, result.Value));
 
     /// <summary>Media in a few words.</summary>
     public static string Describe(Contracts.Media media) => media switch

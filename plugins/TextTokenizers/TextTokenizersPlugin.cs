@@ -1,6 +1,7 @@
 using ModelZoo.Contracts;
 using ModelZoo.Plugins.TextTokenizers;
 using ModelZoo.Plugins.TextTokenizers.Formats;
+using ModelZoo.Plugins.TextTokenizers.Metrics;
 using ModelZoo.Plugins.TextTokenizers.Papers;
 
 [assembly: ModelPlugin(typeof(TextTokenizersPlugin))]
@@ -16,4 +17,7 @@ public sealed class TextTokenizersPlugin : IModelPlugin
         .. FormatsTable.Architectures,
         .. PapersTable.Architectures,
     ];
+
+    /// <inheritdoc/>
+    public IReadOnlyList<IMetric> Metrics => IntrinsicMetrics.All;
 }

@@ -4,7 +4,7 @@ using ModelZoo.Contracts;
 namespace ModelZoo.Plugins.TextTokenizers.Hosting;
 
 /// <summary>A tokenizer as the host sees it: text to tokens and back, and the calls of the reference library.</summary>
-public sealed class TextTokenizerModel : IModel, ITokenize<Text, TextTokenizerOptions>
+public sealed class TextTokenizerModel : IModel, ITokenize<Text, TextTokenizerOptions>, IEvaluate
 {
     private readonly IReferenceCalls? _calls;
     private readonly TokenSpace _space;
@@ -48,6 +48,19 @@ public sealed class TextTokenizerModel : IModel, ITokenize<Text, TextTokenizerOp
         cancel.ThrowIfCancellationRequested();
         return ValueTask.FromResult(new Text(Tokenizer.Decode(tokens.Expect(_space).Ids.Span, options.SkipSpecialTokens)));
     }
+
+    /// <inheritdoc/>
+    public Modality Evaluates => Modality.Text;
+
+    /// <inheritdoc/>
+    public IReadOnlyList<string> DefaultMetrics => TextObservations.DefaultMetrics;
+
+    /// <inheritdoc/>
+    public OptionsSchema EvaluateOptions { get; } = OptionsSchema.Of<TextTokenizerOptions>();
+
+    /// <inheritdoc/>
+    public IAsyncEnumerable<Observation> ObserveAsync(IAsyncEnumerable<Example> examples, ModelOptions options, ulong seed, CancellationToken cancel = default) =>
+        TextObservations.OfAsync(this, examples, options as TextTokenizerOptions ?? new(), cancel);
 
     /// <inheritdoc/>
     public ValueTask DisposeAsync() => ValueTask.CompletedTask;

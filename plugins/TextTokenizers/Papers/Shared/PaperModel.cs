@@ -1,6 +1,6 @@
-using System.Runtime.CompilerServices;
 using System.Text.Json;
 using ModelZoo.Contracts;
+using ModelZoo.Plugins.TextTokenizers.Hosting;
 
 namespace ModelZoo.Plugins.TextTokenizers.Papers;
 
@@ -92,7 +92,7 @@ internal sealed class TextVerbs(string model, ITextCodec codec) : ITokenize<Text
 
     public Modality Evaluates => Modality.Text;
 
-    public IReadOnlyList<string> DefaultMetrics { get; } = ["bytes-per-token", "fertility", "renyi-efficiency"];
+    public IReadOnlyList<string> DefaultMetrics => TextObservations.DefaultMetrics;
 
     public OptionsSchema EvaluateOptions { get; } = OptionsSchema.Of<NoOptions>();
 
@@ -105,13 +105,6 @@ internal sealed class TextVerbs(string model, ITextCodec codec) : ITokenize<Text
     public ValueTask<Text> DetokenizeAsync(Tokens tokens, NoOptions options, CancellationToken cancel = default) =>
         ValueTask.FromResult(new Text(codec.Decode(tokens.Expect(_space).Ids.Span)));
 
-    public async IAsyncEnumerable<Observation> ObserveAsync(
-        IAsyncEnumerable<Example> examples, ModelOptions options, ulong seed, [EnumeratorCancellation] CancellationToken cancel = default)
-    {
-        await foreach (var example in examples.WithCancellation(cancel).ConfigureAwait(false))
-        {
-            var tokens = await TokenizeAsync(example.Media.Expect<Text>(), new NoOptions(), cancel).ConfigureAwait(false);
-            yield return new(example.Id, example.Media, await DetokenizeAsync(tokens, new NoOptions(), cancel).ConfigureAwait(false)) { Tokens = tokens, Label = example.Label };
-        }
-    }
+    public IAsyncEnumerable<Observation> ObserveAsync(IAsyncEnumerable<Example> examples, ModelOptions options, ulong seed, CancellationToken cancel = default) =>
+        TextObservations.OfAsync(this, examples, new NoOptions(), cancel);
 }
