@@ -1,8 +1,11 @@
 using BenchmarkDotNet.Running;
 using ModelZoo.Benchmarks.Peers;
+using ModelZoo.Benchmarks.Tokenizers;
 
-// `dotnet run -c Release -- compare [graph..]` times each network beside its peer, run by run; `sessions` and `decode` time what their classes say; anything else goes to BenchmarkDotNet.
+// `dotnet run -c Release -- compare [graph..]` times each network beside its peer, run by run; `sessions`, `decode` and `tokenizers` time what their classes say; anything else goes to BenchmarkDotNet.
 if (args is ["compare", .. var names]) Comparison.Run(names, Console.Out);
 else if (args is ["sessions"]) SessionCreation.Run(Console.Out);
 else if (args is ["decode"]) Decoding.Run(Console.Out);
+else if (args is ["tokenizers", "--npm", var npm, "--quicktok", var quicktok, .. var texts]) TokenizerSpeed.Run(npm, quicktok, texts, Console.Out);
+else if (args is ["tokenizers", "--npm", var packages, .. var corpora]) TokenizerSpeed.Run(packages, null, corpora, Console.Out);
 else BenchmarkSwitcher.FromAssembly(typeof(Program).Assembly).Run(args);

@@ -11,7 +11,7 @@ namespace ModelZoo.Plugins.TextTokenizers.Formats;
 public sealed class TiktokenEncoding : Tokenizer
 {
     private readonly BytePairEncoder _encoder;
-    private readonly TextRegex _regex;
+    private readonly Lazy<TextRegex> _regex;
     private readonly KnownPattern _known;
     private readonly Pool<IdBuffer> _buffers = new();
     private readonly SortedDictionary<string, int> _special = new(StringComparer.Ordinal);
@@ -29,14 +29,8 @@ public sealed class TiktokenEncoding : Tokenizer
     {
         (Name, Pattern, _known) = (name, pattern, KnownPatterns.Find(pattern));
         _encoder = new(ranks, null, takesWholePieces: true);
-        try
-        {
-            _regex = new(pattern, RegexFlavor.Rust);
-        }
-        catch (FormatException error)
-        {
-            throw new CheckpointException(ErrorCodes.CheckpointMalformed, $"The pattern cannot be used: {error.Message}.", error) { Where = name };
-        }
+        _regex = new(() => ReadPattern(name, pattern));
+        if (_known == KnownPattern.None) _ = _regex.Value;      // the well-known ones have scanners
 
         foreach (var (text, id) in specialTokens)
         {
@@ -242,7 +236,7 @@ public sealed class TiktokenEncoding : Tokenizer
         if (_known != KnownPattern.None && _encoder.IsComplete) return _encoder.Encode(utf8.From(start), end - start, _known, output);
         var count = output.Count;
         var text = utf8.Memory[start..end];
-        var search = _regex.Matches(text);
+        var search = _regex.Value.Matches(text);
         while (search.Next(out var first, out var last))
         {
             count = output.Count;
@@ -285,6 +279,18 @@ public sealed class TiktokenEncoding : Tokenizer
     }
 
     private bool IsSpace(int id) => _encoder.Vocabulary.Contains(id) && _encoder.Vocabulary.BytesOf(id).IndexOfAnyExcept(" \n\t"u8) < 0;
+
+    private static TextRegex ReadPattern(string name, string pattern)
+    {
+        try
+        {
+            return new(pattern, RegexFlavor.Rust);
+        }
+        catch (FormatException error)
+        {
+            throw new CheckpointException(ErrorCodes.CheckpointMalformed, $"The pattern cannot be used: {error.Message}.", error) { Where = name };
+        }
+    }
 
     private static readonly HashSet<string> NoTokens = [];
 

@@ -8,20 +8,24 @@ namespace ModelZoo.Plugins.TextTokenizers.Models;
 
 /// <summary>
 /// Byte pair encoding of bytes: of rank files, where any two neighbours merge that spell a token together, or of merge lists.
-/// Pieces are looked up among those met before, then in the vocabulary, and only then merged: short ones step by step, long ones by <see cref="PairBacktracker"/>.
+/// Pieces are looked up among those met before, then in the vocabulary, and only then merged: step by step, or, once there are many long ones, by <see cref="PairBacktracker"/>.
 /// </summary>
 internal sealed class BytePairEncoder
 {
     /// <summary>How many bytes beyond its end a text must be readable, for loading vectors.</summary>
     public const int Padding = 32;
 
-    private const int SmallPiece = 20;
+    private const int SmallPiece = 128;
     private const int StackLimit = 256;
+    private const int WorthTables = 1 << 18;
+    private const int WorthParts = 6;
 
     private readonly MergeTable? _merges;
     private readonly int[] _byteIds = new int[256];
     private readonly Lazy<PairBacktracker?> _backtracker;
+    private readonly Lazy<JunctionFilter> _junctions;
     private readonly Pool<EncodeScratch> _scratch = new();
+    private long _longBytes;
     private readonly (int Rank, int Id)[] _bytePairs = new (int, int)[0x10000];
 
     /// <summary>An encoder.</summary>
@@ -34,6 +38,7 @@ internal sealed class BytePairEncoder
         for (var b = 0; b < 256; b++) _byteIds[b] = vocabulary.TryGet([(byte)b], out var id) ? id : -1;
         for (var pair = 0; pair < _bytePairs.Length; pair++) _bytePairs[pair] = FindBytePair((byte)(pair >> 8), (byte)pair);
         _backtracker = new(() => PairBacktracker.TryMake(this));
+        _junctions = new(() => new(Vocabulary));
     }
 
     /// <summary>Bytes of each token.</summary>
@@ -87,7 +92,7 @@ internal sealed class BytePairEncoder
             return;
         }
 
-        if (piece.Length <= SmallPiece)
+        if (piece.Length <= EncodeScratch.MaxLength)
         {
             Merge(piece, output);
             return;
@@ -127,18 +132,8 @@ internal sealed class BytePairEncoder
                 var key = Vector128.LoadUnsafe(ref bytes, (nuint)start) & Vector128.LessThan(Vector128<byte>.Indices, Vector128.Create((byte)length));
                 var hash = TokenTable.Hash(key, length);
                 ref readonly var slot = ref scratch.Find(key, length, hash, out var found);
-                if (found)
-                {
-                    var room = output.Room(EncodeScratch.MaxTokens);
-                    room[0] = slot.Id0;
-                    room[1] = slot.Id1;
-                    room[2] = slot.Id2;
-                    output.Advance(slot.Count);
-                }
-                else
-                {
-                    EncodeNew(text.Slice(start, length), key, hash, output, scratch);
-                }
+                if (found) Copy(slot, output);
+                else EncodeNew(text.Slice(start, length), key, hash, output, scratch);
             }
             else
             {
@@ -157,63 +152,144 @@ internal sealed class BytePairEncoder
     {
         var before = output.Count;
         if (TakesWholePieces && Vocabulary.TryGetShort(key, piece.Length, hash, out var whole)) output.Add(whole);
-        else Merge(piece, output);
+        else if (piece.Length <= WorthParts || key.ExtractMostSignificantBits() == 0) Merge(piece, output);
+        else EncodeParts(piece, output, scratch);
         scratch.Keep(key, piece.Length, hash, output.Span[before..]);
     }
 
     private void EncodeLong(ReadOnlySpan<byte> piece, IdBuffer output, EncodeScratch scratch)
     {
-        if (TakesWholePieces && piece.Length <= Vocabulary.LongestToken && Vocabulary.TryGet(piece, out var whole)) output.Add(whole);
-        else if (piece.Length > SmallPiece && _backtracker.Value is { } backtracker) backtracker.Encode(piece, output, scratch);
-        else Merge(piece, output);
+        if (piece.Length > LongPieceCache.MaxLength)
+        {
+            EncodeLongNew(piece, output, scratch);
+        }
+        else if (!scratch.Long.TryEncode(piece, 0, out var hash, output))
+        {
+            var before = output.Count;
+            EncodeLongNew(piece, output, scratch);
+            scratch.Long.Keep(piece, hash, output.Span[before..]);
+        }
     }
 
-    // Rows of start, rank and id of each symbol and of its merge with the next; the lowest rank is found by looking at all.
+    private void EncodeLongNew(ReadOnlySpan<byte> piece, IdBuffer output, EncodeScratch scratch)
+    {
+        if (TakesWholePieces && piece.Length <= Vocabulary.LongestToken && Vocabulary.TryGet(piece, out var whole)) output.Add(whole);
+        else EncodeParts(piece, output, scratch);
+    }
+
+    // A piece that is not known is cut where no token reaches across: its parts may be.
+    private void EncodeParts(ReadOnlySpan<byte> piece, IdBuffer output, EncodeScratch scratch)
+    {
+        var junctions = _junctions.Value;
+        for (var start = 0; start < piece.Length;)
+        {
+            var end = junctions.Next(piece, start);
+            EncodePart(piece[start..end], output, scratch);
+            start = end;
+        }
+    }
+
+    // Parts are kept apart from pieces: a piece that is a token is taken whole, a part is always merged.
+    private void EncodePart(ReadOnlySpan<byte> part, IdBuffer output, EncodeScratch scratch)
+    {
+        if (part.Length > SmallPiece)
+        {
+            if (Backtracker(part.Length) is { } backtracker) backtracker.Encode(part, output, scratch);
+            else Merge(part, output);
+            return;
+        }
+
+        var before = output.Count;
+        if (part.Length > EncodeScratch.MaxLength)
+        {
+            if (scratch.Long.TryEncode(part, 1, out var longHash, output)) return;
+            Merge(part, output);
+            if (part.Length <= LongPieceCache.MaxLength) scratch.Long.Keep(part, longHash, output.Span[before..]);
+            return;
+        }
+
+        var key = TokenTable.Load(part);
+        var length = part.Length + EncodeScratch.PartLength;
+        var hash = TokenTable.Hash(key, length);
+        ref readonly var slot = ref scratch.Find(key, length, hash, out var found);
+        if (found)
+        {
+            Copy(slot, output);
+            return;
+        }
+
+        Merge(part, output);
+        scratch.Keep(key, length, hash, output.Span[before..]);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void Copy(in EncodeScratch.Slot slot, IdBuffer output)
+    {
+        var room = output.Room(EncodeScratch.MaxTokens);
+        room[0] = slot.Id0;
+        room[1] = slot.Id1;
+        room[2] = slot.Id2;
+        output.Advance(slot.Count);
+    }
+
+    // Its tables take a while to make: not before so many bytes of long pieces have come, or one piece has as many.
+    private PairBacktracker? Backtracker(int length) => Interlocked.Add(ref _longBytes, length) >= WorthTables ? _backtracker.Value : null;
+
+    // A row for each byte: the symbol that begins there, its neighbours, and its merge with the next one. Rows of symbols that are gone, and of the last, hold no merge.
+    // The lowest rank is found by looking at all rows, eight at a time.
     [SkipLocalsInit]
     private void MergeSmall(ReadOnlySpan<byte> piece, IdBuffer output, int limit)
     {
-        Span<int> starts = stackalloc int[piece.Length + 1];
-        Span<int> ids = stackalloc int[piece.Length];
-        Span<(int Rank, int Id)> merges = stackalloc (int, int)[piece.Length];
-        var count = piece.Length;
-        for (var i = 0; i < count; i++)
+        var length = piece.Length;
+        var rows = (length + Vector256<int>.Count - 1) & -Vector256<int>.Count;
+        Span<int> ranks = stackalloc int[rows];
+        Span<int> merged = stackalloc int[rows];
+        Span<int> ids = stackalloc int[rows];
+        Span<short> next = stackalloc short[rows];
+        Span<short> previous = stackalloc short[rows + 1];
+        for (var i = 0; i < length; i++)
         {
-            starts[i] = i;
             ids[i] = _byteIds[piece[i]];
-            merges[i] = i + 1 < count ? _bytePairs[piece[i] << 8 | piece[i + 1]] : (int.MaxValue, -1);
+            (next[i], previous[i]) = ((short)(i + 1), (short)(i - 1));
+            if (i + 1 < length) (ranks[i], merged[i]) = _bytePairs[piece[i] << 8 | piece[i + 1]];
         }
 
-        starts[count] = count;
-        while (count > 1)
+        ranks[(length - 1)..].Fill(int.MaxValue);
+        while (true)
         {
-            var (best, rank) = (0, merges[0].Rank);
-            for (var i = 1; i < count - 1; i++)
-            {
-                if (merges[i].Rank >= rank) continue;
-                rank = merges[i].Rank;
-                best = i;
-            }
-
+            var rank = Lowest(ranks);
             if (rank >= limit || rank == int.MaxValue) break;
-            ids[best] = merges[best].Id;
-            // The symbol after it goes.
-            var rest = count - best - 2;
-            starts.Slice(best + 2, rest + 1).CopyTo(starts[(best + 1)..]);
-            ids.Slice(best + 2, rest).CopyTo(ids[(best + 1)..]);
-            merges.Slice(best + 2, rest).CopyTo(merges[(best + 1)..]);
-            count--;
-            merges[best] = best + 1 < count ? FindMerge(piece, starts, ids, best) : (int.MaxValue, -1);
-            if (best > 0) merges[best - 1] = FindMerge(piece, starts, ids, best - 1);
+            var left = ranks.IndexOf(rank);
+            var after = next[next[left]];
+            ids[left] = merged[left];
+            ranks[next[left]] = int.MaxValue;
+            next[left] = after;
+            previous[after] = (short)left;
+            (ranks[left], merged[left]) = after < length ? FindMerge(piece, ids, left, after, next[after]) : (int.MaxValue, -1);
+            if (previous[left] is >= 0 and var before) (ranks[before], merged[before]) = FindMerge(piece, ids, before, left, after);
         }
 
-        ids[..count].CopyTo(output.Room(count));
+        var room = output.Room(length);
+        var count = 0;
+        for (var i = 0; i < length; i = next[i]) room[count++] = ids[i];
         output.Advance(count);
     }
 
-    private (int Rank, int Id) FindMerge(ReadOnlySpan<byte> piece, ReadOnlySpan<int> starts, ReadOnlySpan<int> ids, int left)
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static int Lowest(ReadOnlySpan<int> ranks)
     {
-        if (_merges is not null) return _merges.TryGet(ids[left], ids[left + 1], out var rank, out var newId) ? (rank, newId) : (int.MaxValue, -1);
-        return Vocabulary.TryGet(piece[starts[left]..starts[left + 2]], out var id) ? (id, id) : (int.MaxValue, -1);
+        ref var first = ref MemoryMarshal.GetReference(ranks);
+        var lowest = Vector256.LoadUnsafe(ref first);
+        for (var i = Vector256<int>.Count; i < ranks.Length; i += Vector256<int>.Count) lowest = Vector256.Min(lowest, Vector256.LoadUnsafe(ref first, (nuint)i));
+        var half = Vector128.Min(lowest.GetLower(), lowest.GetUpper());
+        half = Vector128.Min(half, Vector128.Shuffle(half, Vector128.Create(2, 3, 0, 1)));
+        return Math.Min(half[0], half[1]);
+    }
+
+    private (int Rank, int Id) FindMerge(ReadOnlySpan<byte> piece, ReadOnlySpan<int> ids, int left, int right, int end)
+    {
+        if (_merges is not null) return _merges.TryGet(ids[left], ids[right], out var rank, out var newId) ? (rank, newId) : (int.MaxValue, -1);
+        return Vocabulary.TryGetRare(piece[left..end], out var id) ? (id, id) : (int.MaxValue, -1);
     }
 
     private (int Rank, int Id) FindBytePair(byte left, byte right)

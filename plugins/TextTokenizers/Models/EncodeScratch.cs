@@ -17,6 +17,9 @@ internal sealed class EncodeScratch
     /// <summary>Longest piece that is kept, in bytes.</summary>
     public const int MaxLength = 16;
 
+    /// <summary>Added to the length of a part of a piece.</summary>
+    public const int PartLength = 32;
+
     [StructLayout(LayoutKind.Sequential)]
     internal struct Slot
     {
@@ -29,6 +32,9 @@ internal sealed class EncodeScratch
     }
 
     private readonly Slot[] _slots = GC.AllocateArray<Slot>(Slots);
+
+    /// <summary>What does not fit a slot.</summary>
+    public readonly LongPieceCache Long = new();
 
     /// <summary>Marks of positions that no segmentation of a piece goes through.</summary>
     public bool[] DeadEnds = [];

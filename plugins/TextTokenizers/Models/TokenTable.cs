@@ -25,8 +25,10 @@ public sealed class TokenTable
     private byte[] _bytes;
     private long[] _places = []; // by id: offset << 24 | length + 1; 0 when the id has no token
     private string?[] _texts = [];
+    private ulong[] _filter = new ulong[1];
     private int _used;
     private int _shift;
+    private int _filterShift = 63;
 
     /// <summary>An empty table with room for <paramref name="capacity"/> tokens.</summary>
     public TokenTable(int capacity)
@@ -34,6 +36,7 @@ public sealed class TokenTable
         var size = (int)BitOperations.RoundUpToPowerOf2((uint)Math.Max(16, capacity * 2));
         _slots = new Slot[size];
         _shift = 64 - BitOperations.Log2((uint)size);
+        MakeFilter();
         _bytes = new byte[Math.Max(64, capacity * 8)];
         _places = new long[capacity + 1];
     }
@@ -63,6 +66,7 @@ public sealed class TokenTable
         }
 
         slot.Id = id;
+        Mark(HashOf(token, key));
         _texts = [];
         SetPlace(id, place, token.Length);
         IdLimit = Math.Max(IdLimit, id + 1);
@@ -82,6 +86,23 @@ public sealed class TokenTable
     {
         Span<byte> utf8 = token.Length <= 85 ? stackalloc byte[256] : new byte[token.Length * 3];
         return TryGet(utf8[..Encoding.UTF8.GetBytes(token, utf8)], out id);
+    }
+
+    /// <summary>As <see cref="TryGet(ReadOnlySpan{byte}, out int)"/>, for strings that mostly are no tokens: a small filter answers for nearly all of them, where the table would have to come from memory.</summary>
+    internal bool TryGetRare(ReadOnlySpan<byte> token, out int id)
+    {
+        var key = KeyOf(token, 0);
+        var hash = HashOf(token, key);
+        var bits = Bits(hash);
+        if ((_filter[(int)(hash >> _filterShift)] & bits) != bits)
+        {
+            id = 0;
+            return false;
+        }
+
+        ref var slot = ref FindSlot(token, key, hash);
+        id = slot.Id;
+        return slot.Length != 0;
     }
 
     /// <summary>The id of a token of up to 16 bytes by its key and hash.</summary>
@@ -173,7 +194,8 @@ public sealed class TokenTable
         return (h ^ h >> 32) * 0x94D049BB133111EBUL;
     }
 
-    private static ulong HashLong(ReadOnlySpan<byte> token)
+    /// <summary>A hash of a string of any length.</summary>
+    internal static ulong HashLong(ReadOnlySpan<byte> token)
     {
         var h = (ulong)token.Length * 0x9E3779B97F4A7C15UL;
         for (; token.Length >= 8; token = token[8..]) h = (BitOperations.RotateLeft(h, 23) ^ MemoryMarshal.Read<ulong>(token)) * 0xBF58476D1CE4E5B9UL;
@@ -186,10 +208,21 @@ public sealed class TokenTable
         token.Length <= 16 ? Load(token) : Vector128.Create(HashLong(token), (ulong)place).AsByte();
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private ref Slot FindSlot(ReadOnlySpan<byte> token, Vector128<byte> key)
+    private static ulong HashOf(ReadOnlySpan<byte> token, Vector128<byte> key) => token.Length <= 16 ? Hash(key, token.Length) : LongHash(key);
+
+    private static ulong LongHash(Vector128<byte> key) => key.AsUInt64().GetElement(0) * 0x94D049BB133111EBUL;
+
+    // Two bits of one word for each token; the table has twice as many slots as tokens, the filter a word for sixteen slots.
+    private static ulong Bits(ulong hash) => 1UL << (int)(hash & 63) | 1UL << (int)(hash >> 6 & 63);
+
+    private void Mark(ulong hash) => _filter[(int)(hash >> _filterShift)] |= Bits(hash);
+
+    private ref Slot FindSlot(ReadOnlySpan<byte> token, Vector128<byte> key) => ref FindSlot(token, key, HashOf(token, key));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private ref Slot FindSlot(ReadOnlySpan<byte> token, Vector128<byte> key, ulong hash)
     {
         var isShort = token.Length <= 16;
-        var hash = isShort ? Hash(key, token.Length) : key.AsUInt64().GetElement(0) * 0x94D049BB133111EBUL;
         var slots = _slots;
         for (var i = (int)(hash >> _shift); ; i = (i + 1) & (slots.Length - 1))
         {
@@ -227,13 +260,22 @@ public sealed class TokenTable
         var old = _slots;
         _slots = new Slot[old.Length * 2];
         _shift--;
+        MakeFilter();
         foreach (ref readonly var slot in old.AsSpan())
         {
             if (slot.Length == 0) continue;
-            var hash = slot.Length <= 17 ? Hash(slot.Key, slot.Length - 1) : slot.Key.AsUInt64().GetElement(0) * 0x94D049BB133111EBUL;
+            var hash = slot.Length <= 17 ? Hash(slot.Key, slot.Length - 1) : LongHash(slot.Key);
+            Mark(hash);
             var i = (int)(hash >> _shift);
             while (_slots[i].Length != 0) i = (i + 1) & (_slots.Length - 1);
             _slots[i] = slot;
         }
+    }
+
+    private void MakeFilter()
+    {
+        var words = Math.Max(2, _slots.Length / 16);
+        _filter = new ulong[words];
+        _filterShift = 64 - BitOperations.Log2((uint)words);
     }
 }

@@ -1,5 +1,4 @@
 using System.Globalization;
-using ModelZoo.Contracts;
 
 namespace ModelZoo.Plugins.TextTokenizers.Papers.Music;
 

@@ -1,0 +1,102 @@
+using System.Numerics;
+using System.Runtime.CompilerServices;
+
+namespace ModelZoo.Plugins.TextTokenizers.Models;
+
+/// <summary>
+/// Knows between which characters no token of a vocabulary reaches. Merging never crosses such a junction, so that a long piece (Chinese, emoji) falls apart into short ones, which repeat.
+/// A token that crosses a junction either holds both characters whole (their pair is in a Bloom filter), or begins or ends inside one of them (the two bytes at the junction are marked).
+/// </summary>
+internal sealed class JunctionFilter
+{
+    private const int Continuation = 0x80;
+
+    private readonly ulong[] _partial = new ulong[0x10000 / 64];  // by the bytes before and after
+    private readonly ulong[] _pairs;
+    private readonly int _shift;
+
+    public JunctionFilter(TokenTable vocabulary)
+    {
+        var words = (int)BitOperations.RoundUpToPowerOf2((uint)Math.Clamp(vocabulary.Count / 8, 64, 1 << 16));
+        _pairs = new ulong[words];
+        _shift = 64 - BitOperations.Log2((uint)words);
+        foreach (var id in vocabulary.Ids) Add(vocabulary.BytesOf(id));
+    }
+
+    /// <summary>The end of the stretch of whole characters that begins at <paramref name="start"/> and no token reaches out of.</summary>
+    /// <param name="piece">UTF-8; bytes that are none are never cut from their neighbours.</param>
+    /// <param name="start">Where it begins.</param>
+    public int Next(ReadOnlySpan<byte> piece, int start)
+    {
+        var before = Character(piece, start, out var position);
+        position += start;
+        while (position < piece.Length)
+        {
+            var after = Character(piece, position, out var length);
+            var (left, right) = (piece[position - 1], piece[position]);
+            if ((left | right) >= 0x80 && before != 0 && after != 0 && !IsPartial(left, right) && !HasPair(before, after)) return position;
+            before = after;
+            position += length;
+        }
+
+        return piece.Length;
+    }
+
+    private void Add(ReadOnlySpan<byte> token)
+    {
+        var before = Character(token, 0, out var position);
+        while (position < token.Length)
+        {
+            var after = Character(token, position, out var length);
+            if (before == 0 || after == 0) _partial[(token[position - 1] << 8 | token[position]) / 64] |= 1UL << (token[position] & 63);
+            else if ((token[position - 1] | token[position]) >= 0x80) MarkPair(before, after);
+            before = after;
+            position += length;
+        }
+    }
+
+    // The bytes of a character as a number; 0 for a byte that begins none, or whose character is cut short.
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static uint Character(ReadOnlySpan<byte> bytes, int position, out int length)
+    {
+        uint first = bytes[position];
+        length = 1;
+        if (first < 0x80) return first + 1;
+        var wanted = first switch { < 0xC2 => 0, < 0xE0 => 2, < 0xF0 => 3, < 0xF5 => 4, _ => 0 };
+        if (wanted == 0 || position + wanted > bytes.Length) return 0;
+        var value = first;
+        for (var i = 1; i < wanted; i++)
+        {
+            if ((bytes[position + i] & 0xC0) != Continuation) return 0;
+            value = value << 8 | bytes[position + i];
+        }
+
+        length = wanted;
+        return value;
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private bool IsPartial(byte left, byte right) => (_partial[(left << 8 | right) / 64] >> (right & 63) & 1) != 0;
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private bool HasPair(uint before, uint after)
+    {
+        var hash = Hash(before, after);
+        var bits = Bits(hash);
+        return (_pairs[(int)(hash >> _shift)] & bits) == bits;
+    }
+
+    private void MarkPair(uint before, uint after)
+    {
+        var hash = Hash(before, after);
+        _pairs[(int)(hash >> _shift)] |= Bits(hash);
+    }
+
+    private static ulong Bits(ulong hash) => 1UL << (int)(hash & 63) | 1UL << (int)(hash >> 6 & 63);
+
+    private static ulong Hash(uint before, uint after)
+    {
+        var h = ((ulong)before << 32 | after) * 0x9E3779B97F4A7C15UL;
+        return (h ^ h >> 32) * 0xBF58476D1CE4E5B9UL;
+    }
+}
