@@ -9,7 +9,7 @@ namespace ModelZoo.Plugins.Motion;
 public sealed class MotionPlugin : IModelPlugin
 {
     /// <inheritdoc/>
-    public IReadOnlyList<ModelArchitecture> Architectures => [MmmModel.Architecture, T2mGptModel.Architecture, UpperBodyModel.Architecture, MoMaskModel.Architecture, BammModel.Architecture, LmrModel.Architecture, LcbModel.Architecture, M2dmModel.Architecture];
+    public IReadOnlyList<ModelArchitecture> Architectures => [MmmModel.Architecture, T2mGptModel.Architecture, UpperBodyModel.Architecture, MoMaskModel.Architecture, BammModel.Architecture, LmrModel.Architecture, LcbModel.Architecture, M2dmModel.Architecture, MotoModel.Architecture];
 
     /// <inheritdoc/>
     public IReadOnlyList<IMetric> Metrics => [LocalMpjpe.Metric];

@@ -6,8 +6,8 @@ namespace ModelZoo.Plugins.Motion;
 /// <summary>A file of a published layout: where it usually is, the key that holds its weights, and the scope under which the networks find them.</summary>
 /// <param name="Scope">First name of the scope.</param>
 /// <param name="File">Path within the folder.</param>
-/// <param name="Key">Key of the dictionary in the file.</param>
-internal sealed record PublishedPart(string Scope, string File, string Key);
+/// <param name="Key">Key of the dictionary in the file; null for its root.</param>
+internal sealed record PublishedPart(string Scope, string File, string? Key);
 
 /// <summary>Opens layouts that spread a model over several files, whose names would collide.</summary>
 internal static class PublishedParts
