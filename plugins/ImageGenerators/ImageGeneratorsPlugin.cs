@@ -10,9 +10,11 @@ public sealed class ImageGeneratorsPlugin : IModelPlugin
     /// <inheritdoc/>
     public IReadOnlyList<ModelArchitecture> Architectures =>
     [
+        DArModel.Architecture,
         DeTokMarModel.Architecture,
         FqGanFarModel.Architecture,
         ImageFolderVarModel.Architecture,
+        InstellaArModel.Architecture,
         LlamaGenModel.Architecture,
         MarModel.Architecture,
         MaskBitModel.Architecture,

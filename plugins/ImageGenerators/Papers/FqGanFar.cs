@@ -139,7 +139,7 @@ public sealed class FqGanFarModel : ImageGenerator<FqGanFarOptions>
             ArXiv = "2411.16681",
             Authors = ["Zechen Bai", "Jianxiong Gao", "Ziteng Gao", "Pichao Wang", "Zheng Zhang", "Tong He", "Mike Zheng Shou"],
             Repository = "showlab/FQGAN",
-            CodeLicense = "Apache-2.0",
+            CodeLicense = "CC-BY-NC-4.0",
             Inputs = [Modality.Text],
             Outputs = [Modality.Tokens],
             Layouts = ["authors: FAR-*.pt + config.json"],

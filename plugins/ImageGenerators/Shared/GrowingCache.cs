@@ -47,6 +47,22 @@ internal sealed class GrowingState : IDisposable
             Hold(port.Name["past_".Length..], session.Allocate(port.Type, rows, 0, port.Shape[2].Size));
     }
 
+    /// <summary>Other keys and values before the first step, such as those of a text: tensors <c>key_0</c>, <c>value_0</c>.. (rows, past, width).</summary>
+    public GrowingState(Network network, NetworkOutputs past) : this(network, past["key_0"].Shape[0])
+    {
+        foreach (var name in _caches) Hold(name, network.Session.Upload(past[name]));
+    }
+
+    /// <summary>What another state holds, which it gives up: for a network whose first step is another one.</summary>
+    public GrowingState(Network network, GrowingState before) : this(network, 0)
+    {
+        foreach (var name in _caches)
+        {
+            before._held.Remove(name, out var tensor);
+            Hold(name, tensor!);
+        }
+    }
+
     /// <summary>Runs new positions on the thread pool and keeps their keys and values. Gives the other outputs by name, stages included.</summary>
     public Task<IReadOnlyDictionary<string, Tensor>> StepAsync(CancellationToken cancel, params (string Name, Tensor Tensor)[] inputs) => Task.Run(() => Step(cancel, inputs), cancel);
 
