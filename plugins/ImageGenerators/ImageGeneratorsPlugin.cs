@@ -15,6 +15,7 @@ public sealed class ImageGeneratorsPlugin : IModelPlugin
         FqGanFarModel.Architecture,
         ImageFolderVarModel.Architecture,
         InstellaArModel.Architecture,
+        InstellaDiffusionModel.Architecture,
         LlamaGenModel.Architecture,
         MarModel.Architecture,
         MaskBitModel.Architecture,
@@ -23,6 +24,7 @@ public sealed class ImageGeneratorsPlugin : IModelPlugin
         RarModel.Architecture,
         SemanticistArModel.Architecture,
         TamingTransformerModel.Architecture,
+        TctsModel.Architecture,
         TiTokMaskGitModel.Architecture,
         VarModel.Architecture,
     ];
