@@ -1,13 +1,13 @@
 using System.Text.Json;
 using ModelZoo.Conformance;
 using ModelZoo.Networks;
+using ModelZoo.Networks.Diffusion;
 using ModelZoo.Plugins.DiffusionTransformers.DiT;
 using ModelZoo.Plugins.DiffusionTransformers.Flux;
 using ModelZoo.Plugins.DiffusionTransformers.PixArt;
 using ModelZoo.Plugins.DiffusionTransformers.Sana;
 using ModelZoo.Plugins.DiffusionTransformers.SD3;
 using ModelZoo.Plugins.DiffusionTransformers.Shared;
-using ModelZoo.Plugins.DiffusionTransformers.UNet;
 
 namespace ModelZoo.Plugins.DiffusionTransformers.Tests;
 

@@ -1,6 +1,7 @@
 using ModelZoo.Contracts;
 using ModelZoo.Inference;
 using ModelZoo.Networks;
+using ModelZoo.Networks.Diffusion;
 using ModelZoo.Plugins.DiffusionTransformers.Shared;
 
 namespace ModelZoo.Plugins.DiffusionTransformers.UNet;

@@ -59,6 +59,7 @@ public sealed class BpeImageTokenizerModel : IModel, ITokenize<Tokens, BpeImageO
             ArXiv = "2410.02155",
             Authors = ["Wanpeng Zhang", "Zilong Xie", "Yicheng Feng", "Yijiang Li", "Xingrun Xing", "Sipeng Zheng", "Zongqing Lu"],
             Repository = "BeingBeyond/Being-VL-0.5",
+            CodeLicense = "MIT",
             Inputs = [Modality.Tokens],
             Outputs = [Modality.Tokens],
             Layouts = ["authors: vbpe.pkl and config.json"],

@@ -110,6 +110,7 @@ public static class DigitModel
             ArXiv = "2410.12490",
             Authors = ["Yongxin Zhu", "Bocheng Li", "Hang Zhang", "Xin Li", "Linli Xu", "Lidong Bing"],
             Repository = "DAMO-NLP-SG/DiGIT",
+            CodeLicense = "MIT",
             Inputs = [Modality.Image],
             Outputs = [Modality.Tokens],
             Layouts = ["authors: checkpoint_last.pt (key model)"],

@@ -1,4 +1,4 @@
-// Holistic Tokenizer for Autoregressive Image Generation. Zheng et al. arXiv:2507.02358. github.com/CVMI-Lab/Hita
+// Holistic Tokenizer for Autoregressive Image Generation. Zheng, Wang, Zhao, Deng, Wang, Zhang, Qi. arXiv:2507.02358. github.com/CVMI-Lab/Hita
 // Published layout: the checkpoint (key ema) without DINOv2, and the authors' yaml. Deviations: none. DINOv2's features are an argument of the authors' encode here; the verbs compute them from Meta's own file.
 using System.ComponentModel.DataAnnotations;
 using ModelZoo.Contracts;
@@ -105,6 +105,7 @@ public static class HitaModel
             ArXiv = "2507.02358",
             Authors = ["Anlin Zheng", "Haochen Wang", "Yucheng Zhao", "Weipeng Deng", "Tiancai Wang", "Xiangyu Zhang", "Xiaojuan Qi"],
             Repository = "CVMI-Lab/Hita",
+            CodeLicense = "MIT",
             Inputs = [Modality.Image],
             Outputs = [Modality.Tokens, Modality.Image],
             Layouts = ["authors: *.pt (key ema)"],

@@ -100,6 +100,7 @@ public static class TokenBridgeModel
             ArXiv = "2503.16430",
             Authors = ["Yuqing Wang", "Zhijie Lin", "Yao Teng", "Yuanzhi Zhu", "Shuhuai Ren", "Jiashi Feng", "Xihui Liu"],
             Repository = "YuqingWang1029/TokenBridge",
+            CodeLicense = "MIT",
             Inputs = [Modality.Image],
             Outputs = [Modality.Tokens, Modality.Image],
             Layouts = ["authors: checkpoint-last.pth (key model_ema) and kl16.ckpt (key model)"],

@@ -1,12 +1,10 @@
 using ModelZoo.Contracts;
-using ModelZoo.Networks;
 using ModelZoo.Networks.Autoencoders;
-using ModelZoo.Plugins.DiffusionTransformers.Shared;
 
-namespace ModelZoo.Plugins.DiffusionTransformers.UNet;
+namespace ModelZoo.Networks.Diffusion;
 
 /// <summary>What methods that steer the network change in it; everything left out is as published.</summary>
-internal sealed record UNetHooks
+public sealed record UNetHooks
 {
     /// <summary>Attention of a transformer block: scope of <c>attn1</c> or <c>attn2</c>, normalised tokens, text or null for the tokens themselves, heads.</summary>
     public Func<Scope, Value, Value?, long, Value> Attention { get; init; } = (attn, x, context, heads) => attn.DiffusersAttention(x, heads, context);
@@ -21,16 +19,19 @@ internal sealed record UNetHooks
     public Func<int, Value, Value> Context { get; init; } = (_, text) => text;
 }
 
-/// <summary>The U-Net of latent diffusion: residual blocks that see the time, transformer blocks that see the text, and skips from the way down to the way up.</summary>
-internal static class UNetNetwork
+/// <summary>
+/// The U-Net of latent diffusion: residual blocks that see the time, transformer blocks that see the text, and skips from the way down to the way up. Without text, plain attention stands where a block's kind says so. Stages:
+/// <c>time_embedding</c>, <c>conv_in</c>, <c>down_i</c>, <c>mid</c>, <c>up_i</c>, behind a prefix if one is given.
+/// </summary>
+public static class UNetNetwork
 {
-    /// <summary>Predicts noise (or velocity). sample (B, C, H, W), t (B), text (B, M, E); for SDXL pooled (B, P) and sizes (B, 6) -> (B, C, H, W).</summary>
-    public static Value Build(Scope unet, Value sample, Value t, Value text, UNetConfig config, Value? pooled = null, Value? sizes = null, UNetHooks? hooks = null)
+    /// <summary>Predicts noise (or velocity). sample (B, C, H, W), t (B), text (B, M, E) or null for a network without; for SDXL pooled (B, P) and sizes (B, 6) -> (B, C, H, W).</summary>
+    public static Value Build(Scope unet, Value sample, Value t, Value? text, UNetConfig config, Value? pooled = null, Value? sizes = null, UNetHooks? hooks = null, string stages = "")
     {
         var time = unet.Stage("time_embedding", unet["time_embedding"].DiffusersTimeMlp(Sinusoid(t, config.BlockOutChannels[0], config), config.TimeWidth));
         if (config.AdditionEmbedType == "text_time") time += unet.Stage("add_embedding", unet["add_embedding"].DiffusersTimeMlp(Sizes(pooled!, sizes!, config), config.TimeWidth));
-        if (config.EncoderHidDim is not null) text = unet["encoder_hid_proj"].Linear(text, config.ContextWidth);
-        return new Builder(unet, time.Silu(), text, config, hooks ?? new()).Build(config.CenterInputSample ? sample * 2 - 1 : sample);
+        if (config.EncoderHidDim is not null && text is not null) text = unet["encoder_hid_proj"].Linear(text, config.ContextWidth);
+        return new Builder(unet, time.Silu(), text, config, hooks ?? new(), stages).Build(config.CenterInputSample ? sample * 2 - 1 : sample);
     }
 
     private static Value Sinusoid(Value t, long width, UNetConfig config) => t.Sinusoid(width, shift: config.FreqShift, cosinesFirst: config.FlipSinToCos);
@@ -43,29 +44,29 @@ internal static class UNetNetwork
         return ValueShape.Concat(-1, pooled, each);
     }
 
-    private sealed class Builder(Scope unet, Value time, Value text, UNetConfig config, UNetHooks hooks)
+    private sealed class Builder(Scope unet, Value time, Value? text, UNetConfig config, UNetHooks hooks, string stages)
     {
         private readonly Stack<Value> _skips = new();
         private int _crossAttentions;
 
         public Value Build(Value sample)
         {
-            var h = unet.Stage("conv_in", unet["conv_in"].Conv(sample, config.BlockOutChannels[0], config.ConvInKernel, padding: config.ConvInKernel / 2));
+            var h = unet.Stage(stages + "conv_in", unet["conv_in"].Conv(sample, config.BlockOutChannels[0], config.ConvInKernel, padding: config.ConvInKernel / 2));
             _skips.Push(h);
-            for (var level = 0; level < config.Levels; level++) h = unet.Stage($"down_{level}", Down(level, h));
+            for (var level = 0; level < config.Levels; level++) h = unet.Stage($"{stages}down_{level}", Down(level, h));
             if (config.MidBlockType is not null) h = Middle(h);
-            h = hooks.Middle(unet.Stage("mid", h));
-            for (var place = 0; place < config.Levels; place++) h = unet.Stage($"up_{place}", Up(place, h));
+            h = hooks.Middle(unet.Stage(stages + "mid", h));
+            for (var place = 0; place < config.Levels; place++) h = unet.Stage($"{stages}up_{place}", Up(place, h));
             return unet["conv_out"].Conv(Norm(unet["conv_norm_out"], h).Silu(), config.OutChannels, config.ConvOutKernel, padding: config.ConvOutKernel / 2);
         }
 
         private Value Down(int level, Value h)
         {
-            var (block, width, attends) = (unet["down_blocks"][level], config.BlockOutChannels[level], Attends(config.DownBlockTypes[level], "CrossAttnDownBlock2D", "DownBlock2D"));
+            var (block, width, attends) = (unet["down_blocks"][level], config.BlockOutChannels[level], Attends(config.DownBlockTypes[level], text is null ? "AttnDownBlock2D" : "CrossAttnDownBlock2D", "DownBlock2D"));
             for (var i = 0; i < config.Layers(level); i++)
             {
                 h = Residual(block["resnets"][i], h, width, config.ResnetOutScaleFactor);
-                if (attends) h = Transformer(block["attentions"][i], h, config.Heads(level), config.Depth(level));
+                if (attends) h = Attention(block["attentions"][i], h, level, config.Depth(level));
                 _skips.Push(h);
             }
 
@@ -80,18 +81,19 @@ internal static class UNetNetwork
         {
             var (block, deepest) = (unet["mid_block"], config.Levels - 1);
             h = Residual(block["resnets.0"], h, h.Shape[1].Size, config.MidBlockScaleFactor);
-            h = Transformer(block["attentions.0"], h, config.Heads(deepest), config.Depth(deepest));
+            if (text is not null) h = Transformer(block["attentions.0"], h, config.Heads(deepest), config.Depth(deepest));
+            else if (config.AddAttention) h = Plain(block["attentions.0"], h, config.HeadsOfWidth(deepest, h.Shape[1].Size), config.MiddleAttentionGroups, config.MidBlockScaleFactor);
             return Residual(block["resnets.1"], h, h.Shape[1].Size, config.MidBlockScaleFactor);
         }
 
         private Value Up(int place, Value h)
         {
             var level = config.Levels - 1 - place;
-            var (block, width, attends) = (unet["up_blocks"][place], config.BlockOutChannels[level], Attends(config.UpBlockTypes[place], "CrossAttnUpBlock2D", "UpBlock2D"));
+            var (block, width, attends) = (unet["up_blocks"][place], config.BlockOutChannels[level], Attends(config.UpBlockTypes[place], text is null ? "AttnUpBlock2D" : "CrossAttnUpBlock2D", "UpBlock2D"));
             for (var i = 0; i <= config.Layers(level); i++)
             {
                 h = Residual(block["resnets"][i], ValueShape.Concat(1, h, _skips.Pop()), width, config.ResnetOutScaleFactor);
-                if (attends) h = Transformer(block["attentions"][i], h, config.Heads(level), config.UpDepth(place));
+                if (attends) h = Attention(block["attentions"][i], h, level, config.UpDepth(place));
             }
 
             if (level == 0) return h;
@@ -118,6 +120,18 @@ internal static class UNetNetwork
             return divisor == 1 ? sum : sum / divisor;
         }
 
+        private Value Attention(Scope layer, Value h, int level, int depth) => text is null
+            ? Plain(layer, h, config.HeadsOfWidth(level, h.Shape[1].Size), config.NormNumGroups, divisor: 1)
+            : Transformer(layer, h, config.Heads(level), depth);
+
+        // Places look at places.
+        private Value Plain(Scope layer, Value x, long heads, int? groups, double divisor)
+        {
+            var h = groups is { } count ? layer["group_norm"].GroupNorm(x, count, config.NormEps) : x;
+            h = layer.DiffusersAttention(h.Flatten(2).Swap(1, 2), heads, bias: true).Swap(1, 2).Reshape([.. x.Shape]) + x;
+            return divisor == 1 ? h : h / divisor;
+        }
+
         private Value Transformer(Scope layer, Value x, long heads, int depth)
         {
             var width = x.Shape[1].Size;
@@ -130,7 +144,7 @@ internal static class UNetNetwork
 
         private Value Block(Scope block, Value h, long heads, (int, int) size)
         {
-            var context = hooks.Context(_crossAttentions++, text);
+            var context = hooks.Context(_crossAttentions++, text!);
             if (hooks.Block is { } other) return other(block, h, context, heads, size);
             h += hooks.Attention(block["attn1"], block["norm1"].LayerNorm(h), null, heads);
             h += hooks.Attention(block["attn2"], block["norm2"].LayerNorm(h), context, heads);
@@ -139,6 +153,6 @@ internal static class UNetNetwork
 
         private Value Norm(Scope norm, Value x) => norm.GroupNorm(x, config.NormNumGroups, config.NormEps);
 
-        private static bool Attends(string type, string yes, string no) => type == yes || (type == no ? false : throw new ModelZooException(ErrorCodes.ConfigInvalid, "The network has a block that is not published for text to image.") { Expected = $"{yes}, {no}", Found = type });
+        private static bool Attends(string type, string yes, string no) => type == yes || (type == no ? false : throw new ModelZooException(ErrorCodes.ConfigInvalid, "The network has a block that cannot be taken.") { Expected = $"{yes}, {no}", Found = type });
     }
 }

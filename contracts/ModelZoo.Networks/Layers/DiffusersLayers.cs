@@ -1,9 +1,7 @@
-using ModelZoo.Networks;
-
-namespace ModelZoo.Plugins.DiffusionTransformers.Shared;
+namespace ModelZoo.Networks;
 
 /// <summary>Parts of diffusers' transformers, under its published names.</summary>
-internal static class DiffusersLayers
+public static class DiffusersLayers
 {
     /// <summary>A vector through <c>linear_1</c>, SiLU, <c>linear_2</c>.</summary>
     public static Value DiffusersTimeMlp(this Scope scope, Value embedding, long width) => scope["linear_2"].Linear(scope["linear_1"].Linear(embedding, width).Silu(), width);

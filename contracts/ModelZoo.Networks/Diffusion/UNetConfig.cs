@@ -1,12 +1,12 @@
 // High-Resolution Image Synthesis with Latent Diffusion Models. Rombach, Blattmann, Lorenz, Esser, Ommer. arXiv:2112.10752; SDXL: Podell et al. arXiv:2307.01952. github.com/CompVis/latent-diffusion
-// Published layout: diffusers UNet2DConditionModel of Stable Diffusion 1, 2 and XL. Deviations: none; blocks that only other models use (K, Attn, Simple, ImageProjection) are refused.
+// Published layouts: diffusers UNet2DConditionModel of Stable Diffusion 1, 2 and XL, and UNet2DModel, which sees no text. Deviations: none; blocks that only other models use (K, Skip, Resnet, Simple, ImageProjection) are refused.
 using System.ComponentModel.DataAnnotations;
 using System.Text.Json;
 using ModelZoo.Contracts;
 
-namespace ModelZoo.Plugins.DiffusionTransformers.UNet;
+namespace ModelZoo.Networks.Diffusion;
 
-/// <summary>Keys of diffusers' UNet2DConditionModel.</summary>
+/// <summary>Keys of diffusers' UNet2DConditionModel and UNet2DModel.</summary>
 public sealed record UNetConfig
 {
     /// <summary>Channels of the latent.</summary>
@@ -22,7 +22,7 @@ public sealed record UNetConfig
     /// <summary>Kinds of the levels on the way down.</summary>
     public string[] DownBlockTypes { get; init; } = ["CrossAttnDownBlock2D", "CrossAttnDownBlock2D", "CrossAttnDownBlock2D", "DownBlock2D"];
     /// <summary>Kind of the middle.</summary>
-    [AllowedValues("UNetMidBlock2DCrossAttn", null)] public string? MidBlockType { get; init; } = "UNetMidBlock2DCrossAttn";
+    [AllowedValues("UNetMidBlock2DCrossAttn", "UNetMidBlock2D", null)] public string? MidBlockType { get; init; } = "UNetMidBlock2DCrossAttn";
     /// <summary>Kinds of the levels on the way up.</summary>
     public string[] UpBlockTypes { get; init; } = ["UpBlock2D", "CrossAttnUpBlock2D", "CrossAttnUpBlock2D", "CrossAttnUpBlock2D"];
     /// <summary>Width of each level.</summary>
@@ -45,8 +45,12 @@ public sealed record UNetConfig
     public JsonElement TransformerLayersPerBlock { get; init; }
     /// <summary>The same on the way up, where it is not the reverse.</summary>
     public JsonElement? ReverseTransformerLayersPerBlock { get; init; }
-    /// <summary>The NUMBER of heads, as the library once named it; one number or one a level.</summary>
+    /// <summary>With text, the NUMBER of heads, as the library once named it; one number or one a level. Without, the width of a head; null is one head.</summary>
     public JsonElement AttentionHeadDim { get; init; }
+    /// <summary>Without text: whether the middle has attention.</summary>
+    public bool AddAttention { get; init; } = true;
+    /// <summary>Without text: groups of the norm before the middle's attention; when left out, there is none where the time scales and shifts.</summary>
+    public int? AttnNormNumGroups { get; init; }
     /// <summary>Width of the text encoder's tokens where they are mapped first.</summary>
     public int? EncoderHidDim { get; init; }
     /// <summary>True when maps around transformer blocks are linear, not convolutions.</summary>
@@ -84,6 +88,10 @@ public sealed record UNetConfig
 
     internal int Heads(int level) => Of(AttentionHeadDim, level, 8);
 
+    internal int HeadsOfWidth(int level, long width) => AttentionHeadDim.ValueKind == JsonValueKind.Null ? 1 : (int)width / Heads(level);
+
+    internal int? MiddleAttentionGroups => AttnNormNumGroups ?? (ResnetTimeScaleShift == "default" ? NormNumGroups : null);
+
     internal int Layers(int level) => Of(LayersPerBlock, level, 2);
 
     internal int Depth(int level) => Of(TransformerLayersPerBlock, level, 1);
@@ -91,7 +99,8 @@ public sealed record UNetConfig
     // Counted from the deepest level.
     internal int UpDepth(int place) => ReverseTransformerLayersPerBlock is { ValueKind: JsonValueKind.Array or JsonValueKind.Number } given ? Of(given, place, 1) : Depth(Levels - 1 - place);
 
-    internal int TextWidth => EncoderHidDim ?? Of(CrossAttentionDim, 0, 1280);
+    /// <summary>Width of the text that comes in.</summary>
+    public int TextWidth => EncoderHidDim ?? Of(CrossAttentionDim, 0, 1280);
 
     internal int ContextWidth => Of(CrossAttentionDim, 0, 1280);
 
