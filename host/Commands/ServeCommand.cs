@@ -16,11 +16,12 @@ internal static class ServeCommand
         var defaults = new ServerSettings();
         var address = new Option<string>("--address") { Description = $"Address to listen on. Any other than the loopback needs keys in {AccessKeys.UserVariable} and {AccessKeys.AdministratorVariable}.", HelpName = "IP", DefaultValueFactory = _ => "127.0.0.1" };
         var port = new Option<int>("--port") { Description = "Port; 0 takes a free one.", HelpName = "N", DefaultValueFactory = _ => defaults.Port };
+        var grpc = new Option<int?>("--grpc-port") { Description = "Port of the Open Inference Protocol over gRPC; without it there is none.", HelpName = "N" };
         var data = new Option<string?>("--data") { Description = "Folder that data sets of evaluations lie in; without it the current one.", HelpName = "DIR" };
         var body = new Option<int>("--body-limit") { Description = "Largest body of a request, in MB.", HelpName = "N", DefaultValueFactory = _ => (int)(defaults.BodyLimit >> 20) };
         var command = new ZooCommand("serve", "Serves the models over HTTP, with a page to look at.",
             "modelzoo serve", "modelzoo serve --port 9000 --data samples", $"{AccessKeys.UserVariable}=secret {AccessKeys.AdministratorVariable}=other modelzoo serve --address 0.0.0.0",
-            "curl -s http://127.0.0.1:8080/v1/models/speech/encodec.8khz/tokenize -H 'Content-Type: audio/wav' --data-binary @hello.wav") { address, port, data, body };
+            "curl -s http://127.0.0.1:8080/v1/models/speech/encodec.8khz/tokenize -H 'Content-Type: audio/wav' --data-binary @hello.wav") { address, port, grpc, data, body };
         return command.RunsBare(terminal, async (parsed, cancel) =>
         {
             if (!IPAddress.TryParse(parsed.GetRequiredValue(address), out var ip)) throw new OptionsException(ErrorCodes.OptionType, "That is not an address.") { Where = "--address", Expected = "an IP address such as 127.0.0.1 or 0.0.0.0", Found = parsed.GetValue(address) };
@@ -28,7 +29,7 @@ internal static class ServeCommand
             if (parsed.GetValue(body) < 1) throw new OptionsException(ErrorCodes.OptionRange, "A body needs room.") { Where = "--body-limit", Expected = "1 or more" };
             var settings = defaults with
             {
-                Address = ip, Port = parsed.GetValue(port), Keys = AccessKeys.FromEnvironment(), DataFolder = Path.GetFullPath(parsed.GetValue(data) ?? Environment.CurrentDirectory), BodyLimit = (long)parsed.GetValue(body) << 20,
+                Address = ip, Port = parsed.GetValue(port), GrpcPort = parsed.GetValue(grpc), Keys = AccessKeys.FromEnvironment(), DataFolder = Path.GetFullPath(parsed.GetValue(data) ?? Environment.CurrentDirectory), BodyLimit = (long)parsed.GetValue(body) << 20,
             };
             var app = await StartAsync(parsed, settings, cancel).ConfigureAwait(false);
             await using var _ = app.ConfigureAwait(false);

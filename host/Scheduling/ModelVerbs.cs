@@ -54,6 +54,10 @@ internal sealed class ModelVerbs(IModelRunner runner, ProvenanceSource provenanc
             return count;
         }, cancel);
 
+    /// <summary>One of the authors' own calls on raw tensors.</summary>
+    public Task<CallResults> CallAsync(ModelRequest model, string call, CallArguments arguments, CancellationToken cancel) =>
+        runner.RunAsync(new(model, "call"), (lease, stop) => lease.Model.Get<IReferenceCalls>().CallAsync(call, arguments, stop).AsTask(), cancel);
+
     /// <summary>Looks at an open model.</summary>
     public Task<T> InspectAsync<T>(ModelRequest model, Func<ModelLease, CancellationToken, Task<T>> look, CancellationToken cancel) => runner.RunAsync(new(model, "info"), look, cancel);
 

@@ -5,6 +5,7 @@ using ModelZoo.Host.Hosting;
 using ModelZoo.Host.Loading;
 using ModelZoo.Host.Manifest;
 using ModelZoo.Host.Serving.Http;
+using ModelZoo.Host.Serving.OpenInference;
 using ModelZoo.Host.Serving.Routes;
 
 namespace ModelZoo.Host.Serving;
@@ -26,7 +27,7 @@ internal static class Server
         builder.Services.Configure<HostOptions>(host => host.ShutdownTimeout = settings.DrainTime);
         builder.Services.ConfigureHttpJsonOptions(json => json.SerializerOptions.Encoder = System.Text.Encodings.Web.JavaScriptEncoder.UnsafeRelaxedJsonEscaping);
         Zoo.AddZoo(builder.Services, zoo with { ShadowCopy = true });
-        builder.Services.AddSingleton(settings.Checked()).AddSingleton<PrometheusText>().AddSingleton<EvaluationJobs>().AddHostedService(provider => provider.GetRequiredService<EvaluationJobs>());
+        builder.Services.AddSingleton(settings.Checked()).AddSingleton<PrometheusText>().AddSingleton<InferenceService>().AddSingleton<EvaluationJobs>().AddHostedService(provider => provider.GetRequiredService<EvaluationJobs>());
         configure?.Invoke(builder.Services);
 
         var app = builder.Build();
@@ -54,6 +55,8 @@ internal static class Server
         ModelRoutes.Map(app);
         EvaluationRoutes.Map(app);
         OperationRoutes.Map(app);
+        OpenInferenceRoutes.Map(app);
+        GrpcRoutes.Map(app);
         app.MapOpenApi("/openapi/{documentName}.json").WithMetadata(new Doorkeeper.Open());
         var page = new ManifestEmbeddedFileProvider(typeof(Server).Assembly, "web");
         app.UseStaticFiles(new StaticFileOptions { FileProvider = page });
@@ -67,5 +70,6 @@ internal static class Server
         kestrel.Limits.MaxConcurrentConnections = settings.ConnectionLimit;
         kestrel.Limits.RequestHeadersTimeout = TimeSpan.FromSeconds(10);
         kestrel.Listen(new IPEndPoint(settings.Address, settings.Port), listen => listen.Protocols = HttpProtocols.Http1);
+        if (settings.GrpcPort is { } grpc) kestrel.Listen(new IPEndPoint(settings.Address, grpc), listen => listen.Protocols = HttpProtocols.Http2); // without TLS the two cannot share a port
     }
 }

@@ -12,6 +12,9 @@ internal sealed record ServerSettings
     /// <summary>The port of HTTP/1.1; 0 takes a free one.</summary>
     public int Port { get; init; } = 8080;
 
+    /// <summary>The port of gRPC (HTTP/2); null for none.</summary>
+    public int? GrpcPort { get; init; }
+
     /// <summary>The keys that open the server; empty on the loopback opens it to everybody on this machine.</summary>
     public AccessKeys Keys { get; init; } = AccessKeys.None;
 
