@@ -4,8 +4,8 @@ using System.ComponentModel.DataAnnotations;
 using ModelZoo.Contracts;
 using ModelZoo.Inference;
 using ModelZoo.Networks;
+using ModelZoo.Networks.Diffusion;
 using ModelZoo.Plugins.DiffusionTransformers.Shared;
-using ModelZoo.Plugins.DiffusionTransformers.UNet;
 
 namespace ModelZoo.Plugins.DiffusionTransformers.DatEncoder;
 

@@ -3,12 +3,12 @@
 using ModelZoo.Contracts;
 using ModelZoo.Inference;
 using ModelZoo.Networks;
+using ModelZoo.Networks.Diffusion;
 using ModelZoo.Networks.Encoders;
 using ModelZoo.Networks.Sampling;
 using ModelZoo.Networks.Sampling.Schedulers;
 using ModelZoo.Plugins.DiffusionTransformers.Shared;
 using ModelZoo.Plugins.DiffusionTransformers.Shared.Text;
-using ModelZoo.Plugins.DiffusionTransformers.UNet;
 
 namespace ModelZoo.Plugins.DiffusionTransformers.Kaleido;
 

@@ -3,9 +3,9 @@
 using ModelZoo.Contracts;
 using ModelZoo.Inference;
 using ModelZoo.Networks;
+using ModelZoo.Networks.Diffusion;
 using ModelZoo.Networks.Sampling.Schedulers;
 using ModelZoo.Plugins.DiffusionTransformers.Shared;
-using ModelZoo.Plugins.DiffusionTransformers.UNet;
 
 namespace ModelZoo.Plugins.DiffusionTransformers.LatexBlend;
 

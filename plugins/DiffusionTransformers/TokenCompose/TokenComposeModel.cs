@@ -3,8 +3,8 @@
 using ModelZoo.Contracts;
 using ModelZoo.Inference;
 using ModelZoo.Networks;
+using ModelZoo.Networks.Diffusion;
 using ModelZoo.Plugins.DiffusionTransformers.Shared;
-using ModelZoo.Plugins.DiffusionTransformers.UNet;
 
 namespace ModelZoo.Plugins.DiffusionTransformers.TokenCompose;
 
