@@ -21,7 +21,8 @@ internal static partial class PluginTemplate
         {
             using var reader = new StreamReader(assembly.GetManifestResourceStream(resource)!);
             var text = (await reader.ReadToEndAsync(cancel).ConfigureAwait(false)).Replace("MyPlugin", name, StringComparison.Ordinal).Replace("MODELZOO_HOME", Path.TrimEndingDirectorySeparator(AppContext.BaseDirectory), StringComparison.Ordinal);
-            var path = Path.Combine(folder, resource[Prefix.Length..].Replace("MyPlugin", name, StringComparison.Ordinal));
+            var path = Path.Combine(folder, resource[Prefix.Length..].Replace('\\', '/').Replace("MyPlugin", name, StringComparison.Ordinal));
+            Directory.CreateDirectory(Path.GetDirectoryName(path)!);
             await File.WriteAllTextAsync(path, text, cancel).ConfigureAwait(false);
             written.Add(path);
         }

@@ -122,7 +122,7 @@ internal static class PluginsCommand
                 terminal.WriteJson(new JsonObject
                 {
                     ["name"] = record.Name, ["state"] = record.State.ToString().ToLowerInvariant(), ["reason"] = record.Reason, ["framework"] = record.Inspection?.Framework, ["contracts"] = record.Inspection?.Contracts?.ToString(3),
-                    ["problems"] = new JsonArray([.. (record.Inspection?.Problems ?? []).Select(problem => (JsonNode)problem)]), ["models"] = new JsonArray([.. models.Select(model => (JsonNode)model)]),
+                    ["problems"] = new JsonArray([.. (record.Inspection?.Problems ?? []).Select(problem => (JsonNode)problem)]), ["hazards"] = new JsonArray([.. (record.Inspection?.Hazards ?? []).Select(hazard => (JsonNode)hazard)]), ["models"] = new JsonArray([.. models.Select(model => (JsonNode)model)]),
                 });
             }
             else
@@ -130,6 +130,7 @@ internal static class PluginsCommand
                 terminal.Writer.WriteLine($"{record.Name}: {record.State.ToString().ToLowerInvariant()}");
                 if (record.Reason is not null) terminal.Writer.WriteLine("  " + record.Reason);
                 if (record.Inspection is { } inspection) terminal.Writer.WriteLine($"  version {inspection.Version.ToString(3)}, {inspection.Framework}, contracts {inspection.Contracts?.ToString(3)}");
+                foreach (var hazard in record.Inspection?.Hazards ?? []) terminal.Writer.WriteLine("  careful: " + hazard);
                 foreach (var model in models) terminal.Writer.WriteLine("  " + model);
             }
 

@@ -9,7 +9,8 @@ namespace ModelZoo.Host.Loading;
 /// <param name="Framework">What it was built for, such as <c>.NETCoreApp,Version=v10.0</c>.</param>
 /// <param name="Contracts">Version of the contracts it was built against.</param>
 /// <param name="Problems">Why it cannot run here, one by one; empty when it can.</param>
-internal sealed record PluginInspection(Version Version, string Framework, Version? Contracts, IReadOnlyList<string> Problems);
+/// <param name="Hazards">What it uses that keeps plugins from unloading; it runs all the same.</param>
+internal sealed record PluginInspection(Version Version, string Framework, Version? Contracts, IReadOnlyList<string> Problems, IReadOnlyList<string> Hazards);
 
 /// <summary>Reads a plugin's metadata: target framework, contracts version, and whether each contracts member that it references is there.</summary>
 internal static class PluginInspector
@@ -35,7 +36,7 @@ internal static class PluginInspector
         }
 
         problems.AddRange(MissingMembers(metadata));
-        return new(metadata.GetAssemblyDefinition().Version, framework ?? "unknown", contracts, problems);
+        return new(metadata.GetAssemblyDefinition().Version, framework ?? "unknown", contracts, problems, UnloadHazards.Find(metadata));
     }
 
     private static IEnumerable<string> MissingMembers(MetadataReader metadata)

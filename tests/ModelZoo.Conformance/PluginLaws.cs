@@ -91,11 +91,13 @@ public abstract class PluginLaws<TPlugin> where TPlugin : IModelPlugin, new()
     });
 
     [Fact]
-    public Task Generate_SameSeed_GivesTheSameResult() => ForEachAsync(async (sample, model) =>
+    public Task Generate_SameSeed_GivesTheSameResultAloneAndBesideOthers() => ForEachAsync(async (sample, model) =>
     {
         if (model.Find<IGenerate>() is not { } generator || sample.Prompt is null) return;
-        var (first, second) = (await LastAsync(generator, sample, 11), await LastAsync(generator, sample, 11));
-        Assert.Equal(Describe(first), Describe(second));
+        var alone = await LastAsync(generator, sample, 11);
+        var together = await StepByStepAsync(generator, sample, 11, 12);
+        Assert.Equal(Describe(alone), Describe(together[0]));
+        Assert.Equal(Describe(alone), Describe(await LastAsync(generator, sample, 11)));
     });
 
     [Fact]
@@ -115,21 +117,59 @@ public abstract class PluginLaws<TPlugin> where TPlugin : IModelPlugin, new()
         Assert.True(after <= 1, $"{sample.Model} went on for {after} steps after it was cancelled.");
     });
 
+    /// <summary>Used and let go, the plugin leaves nothing behind that holds it: no handler on a static event, no thread or timer, no cache of its types in shared code.</summary>
+    [Fact]
+    public async Task Unload_AfterUse_NothingHoldsThePlugin()
+    {
+        var context = await UnloadProbe.UseAndUnloadAsync(typeof(TPlugin), async plugin =>
+        {
+            foreach (var sample in Samples)
+            {
+                await using var model = await OpenAsync(plugin, sample);
+                if (model.Find<ITokenize>() is { } tokenizer && sample.Input is not null) await tokenizer.TokenizeAsync(sample.Input, tokenizer.TokenizeOptions.Defaults);
+                if (model.Find<IGenerate>() is { } generator && sample.Prompt is not null) await LastAsync(generator, sample, 1);
+            }
+        });
+        Assert.True(await UnloadProbe.DiesAsync(context), $"{typeof(TPlugin)} was let go, and something holds it: a handler on a static event, a thread, a timer, a thread static, or a cache of its types in shared code.");
+    }
+
     private async Task ForEachAsync(Func<LawSample, IModel, Task> law)
     {
         foreach (var sample in Samples)
         {
-            var architecture = new TPlugin().Architectures.Single(architecture => architecture.Card.Id == sample.Model);
-            await using var model = await architecture.Open(new() { Id = ModelId.Parse(sample.Model), Folder = sample.Checkpoint, Services = HostServices.Instance }, default);
+            await using var model = await OpenAsync(new TPlugin(), sample);
             await law(sample, model);
         }
     }
+
+    private static ValueTask<IModel> OpenAsync(IModelPlugin plugin, LawSample sample) => plugin.Architectures.Single(architecture => architecture.Card.Id == sample.Model)
+        .Open(new() { Id = ModelId.Parse(sample.Model), Folder = sample.Checkpoint, Services = HostServices.Instance }, default);
 
     private static async Task<Media?> LastAsync(IGenerate generator, LawSample sample, ulong seed)
     {
         Media? last = null;
         await foreach (var step in generator.GenerateAsync(sample.Prompt!, generator.GenerateOptions.Defaults, seed)) last = step.IsFinal ? step.Value : last;
         return last ?? throw new InvalidOperationException($"{sample.Model} ended without a result.");
+    }
+
+    // Several at once, a step of each in turn, so that what they share shows.
+    private static async Task<IReadOnlyList<Media?>> StepByStepAsync(IGenerate generator, LawSample sample, params ulong[] seeds)
+    {
+        var running = seeds.Select(seed => generator.GenerateAsync(sample.Prompt!, generator.GenerateOptions.Defaults, seed).GetAsyncEnumerator()).ToList();
+        var last = new Media?[seeds.Length];
+        for (var moved = true; moved;)
+        {
+            moved = false;
+            for (var i = 0; i < running.Count; i++)
+            {
+                if (!await running[i].MoveNextAsync()) continue;
+                moved = true;
+                if (running[i].Current.IsFinal) last[i] = running[i].Current.Value;
+            }
+        }
+
+        foreach (var one in running) await one.DisposeAsync();
+        return last;
     }
 
     private static string Describe(Media? media) => media switch

@@ -58,5 +58,9 @@ internal sealed class TestHost : IAsyncDisposable
     }
 
     [ModuleInitializer]
-    internal static void RememberNothing() => Environment.SetEnvironmentVariable("MODELZOO_STATE", Directory.CreateTempSubdirectory("state-").FullName);
+    internal static void RememberNothing()
+    {
+        // Once a process: the unload law loads this assembly a second time.
+        if (Environment.GetEnvironmentVariable("MODELZOO_STATE") is null) Environment.SetEnvironmentVariable("MODELZOO_STATE", Directory.CreateTempSubdirectory("state-").FullName);
+    }
 }

@@ -86,6 +86,18 @@ public sealed class PluginsCommandTests : IDisposable
     }
 
     [Fact]
+    public async Task Check_PluginThatMayNotUnload_SaysSo()
+    {
+        TestPlugins.Build("Leaks", In("leaks"));
+        var (code, output, _) = await RunAsync("check", In("leaks"), "--json");
+        Assert.Equal(ExitCodes.Ok, code);
+        Assert.Equal("it uses System.AppDomain.add_ProcessExit: A handler on a static event holds the plugin. End what you hold in DisposeAsync.", (string?)Assert.Single(JsonNode.Parse(output)!["hazards"]!.AsArray()));
+        TestPlugins.Build("Misbehaves", In("misbehaves"));
+        Assert.Equal(["System.Environment.FailFast", "System.Threading.Thread..ctor"],
+            JsonNode.Parse((await RunAsync("check", In("misbehaves"), "--json")).Output)!["hazards"]!.AsArray().Select(hazard => ((string)hazard!).Split(' ')[2].TrimEnd(':')).Order());
+    }
+
+    [Fact]
     public void Schema_NamesTheKeysThatTheReaderTakes()
     {
         var schema = JsonNode.Parse(File.ReadAllText(Repository.Path("docs", "plugins.schema.json")))!;
@@ -109,19 +121,43 @@ public sealed class PluginsCommandTests : IDisposable
         File.WriteAllText(In("plugins.json"), """{ "plugins": [] }""");
         var page = File.ReadAllText(Repository.Path("docs", "plugins.md"));
         var commands = Regex.Match(page, "```bash\n(.*?)```", RegexOptions.Singleline).Groups[1].Value.Split('\n', StringSplitOptions.RemoveEmptyEntries);
-        Assert.Equal(8, commands.Length);
+        Assert.Equal(9, commands.Length);
         foreach (var command in commands)
         {
             var words = Regex.Matches(command, "\"([^\"]*)\"|(\\S+)").Select(match => match.Groups[1].Success ? match.Groups[1].Value : match.Groups[2].Value).ToList();
             var arguments = words[0] == "modelzoo" ? [Path.Combine(AppContext.BaseDirectory, "modelzoo.dll"), .. words[1..]] : words[1..];
-            var start = new ProcessStartInfo("dotnet", arguments) { WorkingDirectory = _folder, RedirectStandardOutput = true, RedirectStandardError = true };
-            using var process = Process.Start(start)!;
-            var (output, error) = (process.StandardOutput.ReadToEndAsync(), process.StandardError.ReadToEndAsync());
-            await process.WaitForExitAsync();
-            Assert.True(process.ExitCode == 0, $"{command}\n{await output}\n{await error}");
+            var (code, output) = await DotnetAsync(arguments);
+            Assert.True(code == 0, $"{command}\n{output}");
+            if (words[1] == "test") Assert.Matches(@"Failed:\s+0, Passed:\s+[1-9]", output);
         }
 
         Assert.Equal("Hello", File.ReadAllText(In("hello.txt")));
         Assert.Contains("sha256", File.ReadAllText(In("plugins.json")), StringComparison.Ordinal);
+
+        // What keeps a plugin from unloading does not build.
+        File.WriteAllText(In("MyLab.Bytes", "Late.cs"), "public sealed class Late { public Late() => System.AppDomain.CurrentDomain.ProcessExit += (_, _) => { }; private readonly object _timer = new System.Threading.Timer(_ => { }); }");
+        var (failed, why) = await DotnetAsync(["build", "MyLab.Bytes"]);
+        Assert.NotEqual(0, failed);
+        Assert.Contains("RS0030", why, StringComparison.Ordinal);
+        Assert.Contains("'AppDomain.ProcessExit' is banned", why, StringComparison.Ordinal);
+        Assert.Contains("A timer that runs holds the plugin", why, StringComparison.Ordinal);
+    }
+
+    private async Task<(int Code, string Output)> DotnetAsync(IEnumerable<string> arguments)
+    {
+        using var process = Process.Start(new ProcessStartInfo("dotnet", arguments) { WorkingDirectory = _folder, RedirectStandardOutput = true, RedirectStandardError = true })!;
+        var (output, error) = (process.StandardOutput.ReadToEndAsync(), process.StandardError.ReadToEndAsync());
+        await process.WaitForExitAsync();
+        return (process.ExitCode, await output + await error);
+    }
+
+    [Fact]
+    public void Template_Versions_AreThoseOfTheRepository()
+    {
+        var central = Regex.Matches(File.ReadAllText(Repository.Path("Directory.Packages.props")), "Include=\"([^\"]+)\" Version=\"([^\"]+)\"").ToDictionary(match => match.Groups[1].Value, match => match.Groups[2].Value);
+        foreach (var project in Directory.GetFiles(Repository.Path("contracts", "templates", "modelzoo-plugin"), "*.csproj", SearchOption.AllDirectories))
+        {
+            foreach (Match match in Regex.Matches(File.ReadAllText(project), "PackageReference Include=\"([^\"]+)\" Version=\"([^\"]+)\"")) Assert.Equal(central[match.Groups[1].Value], match.Groups[2].Value);
+        }
     }
 }

@@ -19,6 +19,7 @@ public sealed class RealPluginsTests
             var (record, _) = await host.Lifecycle.LoadAsync(entry, path);
             Assert.True(record.State == PluginState.Ready || record.Reason!.Contains("names a plugin", StringComparison.Ordinal), record.Reason);
             if (record.State != PluginState.Ready) continue;
+            Assert.Empty(record.Inspection!.Hazards);
             var outcome = await host.Lifecycle.RemoveAsync(path);
             Assert.True(outcome!.IsGone, $"{record.Name}: {string.Join("; ", outcome.Roots)}");
         }
