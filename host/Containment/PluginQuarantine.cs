@@ -1,3 +1,6 @@
+using System.Collections.Concurrent;
+using System.Security.Cryptography;
+using System.Text;
 using System.Text.Json;
 using ModelZoo.Host.Loading;
 
@@ -17,73 +20,104 @@ internal sealed record QuarantineEntry(string Name, string Path, string Sha256, 
     public string Sentence => $"It is in quarantine since {At.UtcDateTime:yyyy-MM-dd HH:mm} UTC: {Reason.TrimEnd('.')}. Put other files in its place, or lift it with `modelzoo plugins release {Name}`.";
 }
 
-/// <summary>The plugins in quarantine, kept in a file so that hosts that start later, and those that run beside, know of them.</summary>
-internal sealed class PluginQuarantine(string file, TimeProvider clock)
+/// <summary>The plugins in quarantine, each in a file of its own, so that hosts that start later, and those that run beside, know of them.</summary>
+internal sealed class PluginQuarantine(string folder, TimeProvider clock)
 {
     /// <summary>Strikes that condemn: a machine may be slow once, and a process may be killed once.</summary>
     public const int StrikesAllowed = 2;
 
     private readonly Lock _lock = new();
-    private IReadOnlyList<QuarantineEntry>? _unwritten;
 
-    /// <summary>All entries; empty when the file is not there or cannot be read.</summary>
-    public IReadOnlyList<QuarantineEntry> Entries
-    {
-        get
-        {
-            if (Volatile.Read(ref _unwritten) is { } own) return own;
-            try
-            {
-                return File.Exists(file) ? JsonSerializer.Deserialize<List<QuarantineEntry>>(File.ReadAllBytes(file)) ?? [] : [];
-            }
-            catch (Exception error) when (error is IOException or JsonException or UnauthorizedAccessException)
-            {
-                return []; // without it a plugin gets another chance, which is no harm
-            }
-        }
-    }
+    // Where the folder cannot be written, this process at least knows what it saw.
+    private readonly ConcurrentDictionary<string, QuarantineEntry> _unwritten = new();
+
+    /// <summary>All entries.</summary>
+    public IReadOnlyList<QuarantineEntry> Entries => [.. Files().Select(Read).OfType<QuarantineEntry>(), .. _unwritten.Values];
 
     /// <summary>Why the plugin of that path is not run; null when it may be. Other files than those that were condemned may.</summary>
     public string? Refuses(string path)
     {
-        if (Entries.FirstOrDefault(entry => entry.Path == path) is not { } entry) return null;
+        if (Find(path) is not { } entry) return null;
         if (entry.Sha256 == PluginDigest.Of(path)) return entry.IsCondemned ? entry.Sentence : null;
         Forgive(path);
         return null;
     }
 
     /// <summary>Puts a plugin into quarantine.</summary>
-    public QuarantineEntry Condemn(string name, string path, string digest, string reason) => Change(path, digest, _ => new(name, path, digest, 0, true, reason, clock.GetUtcNow()));
+    public QuarantineEntry Condemn(string name, string path, string digest, string reason) => Write(new(name, path, digest, 0, true, reason, clock.GetUtcNow()));
 
     /// <summary>Counts a strike, and condemns when there are as many as are allowed.</summary>
     public QuarantineEntry Strike(string name, string path, string reason)
     {
         var digest = DigestOf(path);
-        return Change(path, digest, before => new(name, path, digest, (before?.Strikes ?? 0) + 1, before is { IsCondemned: true } || before?.Strikes + 1 >= StrikesAllowed, reason, clock.GetUtcNow()));
+        lock (_lock)
+        {
+            var before = Find(path) is { } entry && entry.Sha256 == digest ? entry : null;
+            return Write(new(name, path, digest, (before?.Strikes ?? 0) + 1, before is { IsCondemned: true } || before?.Strikes + 1 >= StrikesAllowed, reason, clock.GetUtcNow()));
+        }
     }
 
     /// <summary>Lets a plugin go; false when it was not held.</summary>
     public bool Forgive(string path)
     {
-        lock (_lock)
+        var held = _unwritten.TryRemove(path, out _);
+        try
         {
-            var before = Entries;
-            var after = before.Where(entry => entry.Path != path).ToList();
-            if (after.Count == before.Count) return false;
-            Write(after);
-            return true;
+            held |= File.Exists(FileOf(path));
+            File.Delete(FileOf(path));
+        }
+        catch (Exception error) when (error is IOException or UnauthorizedAccessException)
+        {
+            // There is no such folder, or it is not ours to change.
+        }
+
+        return held;
+    }
+
+    private QuarantineEntry? Find(string path) => _unwritten.GetValueOrDefault(path) ?? Read(FileOf(path));
+
+    private string FileOf(string path) => Path.Combine(folder, Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(path)))[..32] + ".json");
+
+    private IEnumerable<string> Files()
+    {
+        try
+        {
+            return Directory.Exists(folder) ? Directory.GetFiles(folder, "*.json") : [];
+        }
+        catch (Exception error) when (error is IOException or UnauthorizedAccessException)
+        {
+            return [];
         }
     }
 
-    private QuarantineEntry Change(string path, string digest, Func<QuarantineEntry?, QuarantineEntry> change)
+    // Without its file a plugin gets another chance, which is no harm.
+    private static QuarantineEntry? Read(string file)
     {
-        lock (_lock)
+        try
         {
-            var before = Entries;
-            var entry = change(before.FirstOrDefault(entry => entry.Path == path && entry.Sha256 == digest));
-            Write([.. before.Where(other => other.Path != path), entry]);
-            return entry;
+            return File.Exists(file) ? JsonSerializer.Deserialize<QuarantineEntry>(File.ReadAllBytes(file)) : null;
         }
+        catch (Exception error) when (error is IOException or JsonException or UnauthorizedAccessException)
+        {
+            return null;
+        }
+    }
+
+    private QuarantineEntry Write(QuarantineEntry entry)
+    {
+        try
+        {
+            Directory.CreateDirectory(folder);
+            var scratch = Path.Combine(folder, $"{Guid.NewGuid():N}.part");
+            File.WriteAllBytes(scratch, JsonSerializer.SerializeToUtf8Bytes(entry));
+            File.Move(scratch, FileOf(entry.Path), overwrite: true);
+        }
+        catch (Exception error) when (error is IOException or UnauthorizedAccessException)
+        {
+            _unwritten[entry.Path] = entry;
+        }
+
+        return entry;
     }
 
     private static string DigestOf(string path)
@@ -95,21 +129,6 @@ internal sealed class PluginQuarantine(string file, TimeProvider clock)
         catch (Exception error) when (error is IOException or UnauthorizedAccessException)
         {
             return "gone"; // what is gone cannot be loaded again, and what comes in its place is something else
-        }
-    }
-
-    private void Write(List<QuarantineEntry> entries)
-    {
-        try
-        {
-            Directory.CreateDirectory(Path.GetDirectoryName(file)!);
-            var scratch = $"{file}.{Guid.NewGuid():N}";
-            File.WriteAllBytes(scratch, JsonSerializer.SerializeToUtf8Bytes(entries));
-            File.Move(scratch, file, overwrite: true);
-        }
-        catch (Exception error) when (error is IOException or UnauthorizedAccessException)
-        {
-            Volatile.Write(ref _unwritten, entries); // this process knows what it saw; the next one has to see it again
         }
     }
 }

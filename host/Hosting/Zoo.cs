@@ -87,7 +87,7 @@ internal static class Zoo
     public static string StateFolder => Environment.GetEnvironmentVariable("MODELZOO_STATE") ?? CacheFolder;
 
     /// <summary>The plugins in quarantine.</summary>
-    public static PluginQuarantine Quarantine(TimeProvider clock) => new(Path.Combine(StateFolder, "quarantine.json"), clock);
+    public static PluginQuarantine Quarantine(TimeProvider clock) => new(Path.Combine(StateFolder, "quarantine"), clock);
 
     /// <summary>What says which plugins were at work when a process ended without a word.</summary>
     public static CrashMarks Marks(PluginQuarantine quarantine) => new(Path.Combine(StateFolder, "running"), quarantine);

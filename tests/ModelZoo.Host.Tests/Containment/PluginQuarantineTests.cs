@@ -8,7 +8,7 @@ public sealed class PluginQuarantineTests : IDisposable
 
     public PluginQuarantineTests()
     {
-        _quarantine = new(Path.Combine(_folder, "quarantine.json"), TimeProvider.System);
+        _quarantine = new(Path.Combine(_folder, "quarantine"), TimeProvider.System);
         _plugin = Path.Combine(_folder, "plugin.dll");
         File.WriteAllText(_plugin, "one");
     }
@@ -37,7 +37,7 @@ public sealed class PluginQuarantineTests : IDisposable
     [Fact]
     public void Entries_FileCannotBeWritten_AreKnownToThisProcess()
     {
-        Directory.CreateDirectory(Path.Combine(_folder, "quarantine.json"));
+        File.WriteAllText(Path.Combine(_folder, "quarantine"), "a file where the folder should be");
         _quarantine.Condemn("plugin", _plugin, "digest", "it threw");
         Assert.True(Assert.Single(_quarantine.Entries).IsCondemned);
     }

@@ -12,7 +12,7 @@ public sealed class PluginCatalogTests : IDisposable
 
     private readonly PluginQuarantine _quarantine;
 
-    public PluginCatalogTests() => _quarantine = new(In("quarantine.json"), TimeProvider.System);
+    public PluginCatalogTests() => _quarantine = new(In("quarantine"), TimeProvider.System);
 
     public void Dispose() => Directory.Delete(_folder, recursive: true);
 

@@ -43,7 +43,7 @@ public sealed class ModelPoolTests
     {
         open ??= (_, _) => ValueTask.FromResult<IModel>(new Model(100, () => _disposed++));
         var folder = Directory.CreateTempSubdirectory("pool-").FullName;
-        var quarantine = new PluginQuarantine(Path.Combine(folder, "quarantine.json"), TimeProvider.System);
+        var quarantine = new PluginQuarantine(Path.Combine(folder, "quarantine"), TimeProvider.System);
         var catalog = new PluginCatalog(new Loader(new Table((source, cancel) =>
         {
             Interlocked.Increment(ref _opened);
