@@ -29,9 +29,6 @@ internal sealed class LoadedPlugin
     /// <summary>Folder, DLL or archive that it comes from.</summary>
     public string Path { get; }
 
-    /// <summary>Folder that its assemblies were loaded from: of the plugin, or of its running copy.</summary>
-    public string? Folder { get; init; }
-
     /// <summary>What it did wrong since it was loaded.</summary>
     public FaultCount Faults { get; } = new();
 

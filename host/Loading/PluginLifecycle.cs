@@ -98,22 +98,27 @@ internal sealed class PluginLifecycle
         await Task.WhenAll(_pool.RetireAsync(plugin), plugin.DrainAsync()).ConfigureAwait(ConfigureAwaitOptions.ForceYielding); // its models are out of the pool when the caller goes on
         var context = plugin.Unload();
         JsonCaches.Clear();
-        for (var start = Environment.TickCount64; context.IsAlive && Environment.TickCount64 - start < _settings.UnloadPatience.TotalMilliseconds;)
-        {
-            Collect();
-            if (context.IsAlive) await Task.Delay(20).ConfigureAwait(false);
-        }
-
-        var roots = context.IsAlive ? UnloadRoots.Find(context) : [.. LeakedFiles.Under(folders.Except(FoldersInUse())).Select(file => $"it left {file} open")];
+        await PatientlyAsync(() => !context.IsAlive).ConfigureAwait(false);
+        IReadOnlyList<string> open = [];
+        await PatientlyAsync(() => (open = LeakedFiles.Under(folders.Except(FoldersInUse()))).Count == 0).ConfigureAwait(false); // mapped weights go when they are collected
+        var roots = context.IsAlive ? UnloadRoots.Find(context) : [.. open.Select(file => $"it left {file} open")];
         if (roots.Count == 0) return new(plugin.Name, true, roots);
         _log.LogError("{Plugin} was unloaded, but {What}. {Roots}", plugin.Name, context.IsAlive ? "its load context lives" : "it left something behind", string.Join("; ", roots));
         _faults.Report(plugin, new(FaultKind.Leak, $"it left something behind when it was unloaded: {string.Join("; ", roots)}"));
         return new(plugin.Name, !context.IsAlive, roots);
     }
 
-    // Checkpoints of its models, and its running copy, which is nobody else's.
-    private List<string> FoldersOf(LoadedPlugin plugin) =>
-        [.. _pool.Residents.Where(model => model.Plugin == plugin).Select(model => model.Source.Folder).Append(_settings.ShadowCopy ? plugin.Folder : null).OfType<string>()];
+    private async Task PatientlyAsync(Func<bool> done)
+    {
+        for (var start = Environment.TickCount64; !done() && Environment.TickCount64 - start < _settings.UnloadPatience.TotalMilliseconds;)
+        {
+            Collect();
+            await Task.Delay(20).ConfigureAwait(false);
+        }
+    }
+
+    // The checkpoints of its models.
+    private List<string> FoldersOf(LoadedPlugin plugin) => [.. _pool.Residents.Where(model => model.Plugin == plugin).Select(model => model.Source.Folder).OfType<string>()];
 
     private IEnumerable<string> FoldersInUse() => _pool.Residents.Select(model => model.Source.Folder).OfType<string>();
 

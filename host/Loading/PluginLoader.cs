@@ -28,7 +28,7 @@ internal sealed class PluginLoader : IPluginLoader
             if (type.GetConstructor(Type.EmptyTypes) is null) throw Failed($"{type.FullName} has no public constructor without parameters.", file.Assembly);
             var plugin = (IModelPlugin)Activator.CreateInstance(type)!;
             Check(plugin, file);
-            return new(file.Name, path, context, plugin) { Folder = file.Folder, Digest = digest, Version = assembly.GetName().Version ?? new() };
+            return new(file.Name, path, context, plugin) { Digest = digest, Version = assembly.GetName().Version ?? new() };
         }
         catch (Exception error)
         {

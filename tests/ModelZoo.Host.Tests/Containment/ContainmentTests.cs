@@ -13,9 +13,9 @@ public sealed class ContainmentTests
     private static async Task<string> AskAsync(TestHost host, JsonObject options, string prompt, string model, CancellationToken cancel) =>
         (await host.Verbs.GenerateAsync(new(ModelId.Parse(model)), new(prompt), options, 0, static _ => { }, cancel)).Value.Expect<Text>().Value;
 
-    private static async Task<(TestHost Host, PluginRecord Record)> StartAsync()
+    private static async Task<(TestHost Host, PluginRecord Record)> StartAsync(TimeSpan? patience = null)
     {
-        var host = new TestHost(manifest => manifest with { Quarantine = new() { Faults = 3, CancelPatience = TimeSpan.FromMilliseconds(300) } });
+        var host = new TestHost(manifest => manifest with { Quarantine = new() { Faults = 3, CancelPatience = TimeSpan.FromMilliseconds(300) } }, patience);
         await host.LoadAsync("Good");
         var (record, _) = await host.LoadAsync("Misbehaves");
         Assert.True(record.State == PluginState.Ready, record.Reason);
@@ -123,7 +123,7 @@ public sealed class ContainmentTests
     public async Task Remove_LeavesAFileOpen_IsNamedAndQuarantined()
     {
         if (!OperatingSystem.IsLinux()) return; // only there the system says which files are open
-        var (host, record) = await StartAsync();
+        var (host, record) = await StartAsync(patience: TimeSpan.FromSeconds(2));
         await using var _ = host;
         Directory.CreateDirectory(host.In("checkpoint"));
         File.WriteAllText(host.In("checkpoint", "weights.bin"), "0");
