@@ -12,6 +12,7 @@ public sealed class ImageGeneratorsPlugin : IModelPlugin
     [
         DArModel.Architecture,
         DeTokMarModel.Architecture,
+        EnatModel.Architecture,
         FqGanFarModel.Architecture,
         ImageFolderVarModel.Architecture,
         InstellaArModel.Architecture,
@@ -26,6 +27,7 @@ public sealed class ImageGeneratorsPlugin : IModelPlugin
         TamingTransformerModel.Architecture,
         TctsModel.Architecture,
         TiTokMaskGitModel.Architecture,
+        TokenShuffleModel.Architecture,
         VarModel.Architecture,
     ];
 }
