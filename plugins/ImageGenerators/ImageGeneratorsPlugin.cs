@@ -17,6 +17,7 @@ public sealed class ImageGeneratorsPlugin : IModelPlugin
         ImageFolderVarModel.Architecture,
         InstellaArModel.Architecture,
         InstellaDiffusionModel.Architecture,
+        LatentLmModel.Architecture,
         LlamaGenModel.Architecture,
         MarModel.Architecture,
         MaskBitModel.Architecture,
