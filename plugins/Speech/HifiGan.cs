@@ -22,11 +22,17 @@ public sealed record HifiGanConfig
     public bool NormalizeBefore { get; init; }
     [Range(1, 768000)] public int SamplingRate { get; init; } = 22050;
 
+    /// <summary>Kernel of the first and the last convolution.</summary>
+    internal int OuterKernel { get; init; } = 7;
+
+    /// <summary>True where upsampling pads by half its rate, not by what its kernel reaches over.</summary>
+    internal bool PadsByRate { get; init; }
+
     /// <summary>True for transformers' layout.</summary>
     public bool IsTransformers => ModelType is not null;
 
     /// <summary>Mel bands; the authors' code knows 80 only.</summary>
-    public int Mels => IsTransformers ? ModelInDim ?? 80 : 80;
+    public int Mels => ModelInDim ?? 80;
 }
 
 /// <summary>The generator: transposed convolutions, each followed by the mean of residual blocks that see different reaches (section 2.3).</summary>
@@ -39,11 +45,12 @@ internal static class HifiGanNetwork
     public static Value Build(Scope model, Value mel, HifiGanConfig config)
     {
         if (config.NormalizeBefore) mel = (mel - PerBand(model, "mean", config)) / PerBand(model, "scale", config);
-        var x = model.Stage("conv_pre", model["conv_pre"].FoldedConv(mel, config.UpsampleInitialChannel, kernel: 7, padding: 3));
+        var x = model.Stage("conv_pre", model["conv_pre"].FoldedConv(mel, config.UpsampleInitialChannel, config.OuterKernel, padding: config.OuterKernel / 2));
         for (var i = 0; i < config.UpsampleRates.Length; i++)
         {
             var (rate, kernel) = (config.UpsampleRates[i], config.UpsampleKernelSizes[i]);
-            x = model["upsampler"][i].FoldedConvTranspose(x.LeakyRelu(config.LeakyReluSlope), x.Shape[1].Size / 2, kernel, rate, (kernel - rate) / 2);
+            x = model["upsampler"][i].FoldedConvTranspose(x.LeakyRelu(config.LeakyReluSlope), x.Shape[1].Size / 2, kernel, rate,
+                padding: config.PadsByRate ? (rate + 1) / 2 : (kernel - rate) / 2, outputPadding: config.PadsByRate ? rate % 2 : 0);
             model.Stage($"upsample_{i}", x);
             var count = config.ResblockKernelSizes.Length;
             var blocks = Enumerable.Range(0, count).Select(j => ResBlock(model["resblocks"][i * count + j], x, config.ResblockKernelSizes[j], config.ResblockDilationSizes[j], config)).ToArray();
@@ -52,7 +59,7 @@ internal static class HifiGanNetwork
         }
 
         // The last slope is PyTorch's default, not the configured one.
-        return model.Stage("conv_post", model["conv_post"].FoldedConv(x.LeakyRelu(0.01), 1, kernel: 7, padding: 3)).Tanh();
+        return model.Stage("conv_post", model["conv_post"].FoldedConv(x.LeakyRelu(0.01), 1, config.OuterKernel, padding: config.OuterKernel / 2)).Tanh();
     }
 
     private static Value ResBlock(Scope block, Value x, int kernel, int[] dilations, HifiGanConfig config)

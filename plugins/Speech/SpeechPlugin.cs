@@ -9,5 +9,5 @@ namespace ModelZoo.Plugins.Speech;
 public sealed class SpeechPlugin : IModelPlugin
 {
     /// <inheritdoc/>
-    public IReadOnlyList<ModelArchitecture> Architectures => [BigCodecModel.Architecture, DacModel.Architecture, EncodecModel.Architecture, HifiGanModel.Architecture, LassModel.Architecture, LmSptModel.Architecture, MimiModel.Architecture, NaturalSpeech2Model.Architecture, SaladModel.Architecture, SnacModel.Architecture, SpeechTokenizerModel.Architecture, VocosModel.Architecture, Wav2Vec2Model.Hubert, Wav2Vec2Model.Wav2Vec2, WavTokenizerModel.Architecture, Wav2Vec2BertModel.Architecture, WhisperModel.Architecture, XCodecModel.Architecture];
+    public IReadOnlyList<ModelArchitecture> Architectures => [BigCodecModel.Architecture, DacModel.Architecture, DualSpeechLmModel.Architecture, EncodecModel.Architecture, ExpressiveVoiceCloningModel.Architecture, HifiGanModel.Architecture, LassModel.Architecture, LmSptModel.Architecture, MimiModel.Architecture, NaturalSpeech2Model.Architecture, SaladModel.Architecture, SnacModel.Architecture, SpeechTokenizerModel.Architecture, UsTokenizerModel.Architecture, VaeGslmVocoderModel.Architecture, VocosModel.Architecture, Wav2Vec2Model.Hubert, Wav2Vec2Model.Wav2Vec2, WavTokenizerModel.Architecture, Wav2Vec2BertModel.Architecture, WhisperModel.Architecture, XCodecModel.Architecture];
 }

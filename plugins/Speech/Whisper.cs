@@ -86,7 +86,13 @@ internal static class WhisperNetwork
 /// <summary>Whisper's encoder: speech to features, fifty a second.</summary>
 public sealed class WhisperModel : FeatureModel
 {
-    private const int SamplingRate = 16000, FftSize = 400, Hop = 160, SamplesPerFeature = 2 * Hop;
+    /// <summary>Samples per second.</summary>
+    internal const int SamplingRate = 16000;
+
+    /// <summary>Samples of one feature.</summary>
+    internal const int SamplesPerFeature = 2 * Hop;
+
+    private const int FftSize = 400, Hop = 160;
     private readonly WhisperConfig _config;
     private readonly Network _encoder;
     private readonly NetworkCache<bool> _decoders;
@@ -147,7 +153,7 @@ public sealed class WhisperModel : FeatureModel
         for (var start = 0; start < audio.Length; start += window)
         {
             var length = Math.Min(window, audio.Length - start);
-            var features = (await _encoder.RunAsync(cancel, ("input_features", LogMel(audio.Samples.Span.Slice(start, length), window))).ConfigureAwait(false))["encoder_last_hidden_state"];
+            var features = (await _encoder.RunAsync(cancel, ("input_features", LogMel(audio.Samples.Span.Slice(start, length), window, _config.NumMelBins))).ConfigureAwait(false))["encoder_last_hidden_state"];
             rows.AddRange(features.Span[..((length + SamplesPerFeature - 1) / SamplesPerFeature * _config.DModel)]);
         }
 
@@ -174,12 +180,12 @@ public sealed class WhisperModel : FeatureModel
         scope.Graph.Output("decoder_last_hidden_state", WhisperNetwork.Decode(scope["decoder"], ids, sound, config));
     }
 
-    // (1, mels, 2 positions) of sound followed by silence.
-    private Tensor<float> LogMel(ReadOnlySpan<float> samples, int window)
+    /// <summary>The published front end: (1, mels, window / hop) of sound that silence follows.</summary>
+    internal static Tensor<float> LogMel(ReadOnlySpan<float> samples, int window, int mels)
     {
         var padded = new double[window];
         for (var i = 0; i < samples.Length; i++) padded[i] = samples[i];
-        var mel = MelSpectrograms.Whisper(padded, MelFilters.Slaney(SamplingRate, FftSize, _config.NumMelBins, 0, SamplingRate / 2.0), FftSize, Hop);
+        var mel = MelSpectrograms.Whisper(padded, MelFilters.Slaney(SamplingRate, FftSize, mels, 0, SamplingRate / 2.0), FftSize, Hop);
         return Tensor.Create([.. mel.Cast<double>().Select(value => (float)value)], 1, mel.GetLength(0), mel.GetLength(1));
     }
 }

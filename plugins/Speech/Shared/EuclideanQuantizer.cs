@@ -13,6 +13,15 @@ internal sealed record Codebook(Scope Scope, Value Rows, Value HalfNorms)
         return new(scope, scope.Weight(name, size, width), Norms(scope, rows.Span<float>, size, width));
     }
 
+    /// <summary>A stored table whose codes are columns: <c>embed</c> (D, K).</summary>
+    public static Codebook Columns(Scope scope, long size, long width)
+    {
+        var columns = scope.Data("embed", width, size);
+        var rows = new float[size * width];
+        for (var i = 0; i < rows.Length && !scope.IsInventory; i++) rows[i] = columns.Span<float>()[(int)(i % width * size + i / width)];
+        return new(scope, scope.Derive("rows", [size, width], target => rows.CopyTo(target)), Norms(scope, () => rows, size, width));
+    }
+
     /// <summary>A table kept as running sums and counts: row = sum / max(count, 1e-5).</summary>
     public static Codebook Averaged(Scope scope, long size, long width, string sums, string counts)
     {
