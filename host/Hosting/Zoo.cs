@@ -73,6 +73,7 @@ internal static class Zoo
         .AddSingleton<IDemoStep>(provider => new CodecDemo(provider.GetRequiredService<ModelVerbs>(), provider.GetRequiredService<MediaFiles>(), provider.GetRequiredService<PluginCatalog>(), "speech/encodec.8khz", "samples/encodec-8khz/recordings"))
         .AddSingleton<IDemoStep>(provider => new PictureDemo(provider.GetRequiredService<ModelVerbs>(), provider.GetRequiredService<MediaFiles>(), "image-tokenizers/titok.emoji", "samples/titok-emoji/pictures"))
         .AddSingleton<IDemoStep>(provider => new TrajectoryDemo(provider.GetRequiredService<ModelVerbs>(), "diffusion-transformers/dit.digits", ["0", "1", "2", "3", "4", "5", "6", "7", "8", "9"]))
+        .AddSingleton<IDemoStep>(provider => new MotionDemo(provider.GetRequiredService<ModelVerbs>(), "motion/mmm.synthetic", ["a man waves with the right hand", "a person walks in a circle", "a man squats", "a man walks forward | a man kicks with the left leg | a person bows"]))
         .AddSingleton<IDemoStep>(provider => new RecommendationDemo(provider.GetRequiredService<ModelVerbs>(), "recommenders/letter-tiger.instruments", "samples/letter-instruments/histories.inter.json"))
         .AddSingleton(new ParityLedger(Path.Combine(StateFolder, "parity.json")));
 

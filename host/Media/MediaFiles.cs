@@ -2,6 +2,7 @@ using System.Text;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using ModelZoo.Contracts;
+using ModelZoo.Host.Media.Motions;
 using ModelZoo.Inference;
 using ModelZoo.Networks.Parity;
 
@@ -57,7 +58,7 @@ internal sealed class MediaFiles : IMediaReader
         _ => throw new MediaException(ErrorCodes.MediaUnsupported, "Files of this kind are not read.") { Where = where, Expected = ".wav, .png, .txt, .npy, .obj, .json, .safetensors, or what ffmpeg reads" },
     };
 
-    /// <summary>Writes media in the format of the extension.</summary>
+    /// <summary>Writes media in the format of the extension; motions also as a page that plays them (.html), a hierarchy for animation programs (.bvh) and positions (.joints.npy).</summary>
     /// <exception cref="MediaException">That kind of media is not written in that format.</exception>
     public static void Write(Stream output, Contracts.Media media, string path)
     {
@@ -72,8 +73,17 @@ internal sealed class MediaFiles : IMediaReader
             case (Text text, ".txt"):
                 output.Write(Encoding.UTF8.GetBytes(text.Value));
                 break;
+            case (Motion motion, ".npy") when path.EndsWith(".joints.npy", StringComparison.OrdinalIgnoreCase):
+                NumpyFile.Write(output, MotionJoints.Of(motion).ToTensor());
+                break;
             case (Motion motion, ".npy"):
                 NumpyFile.Write(output, motion.Features);
+                break;
+            case (Motion motion, ".html"):
+                MotionViewer.Write(output, motion, Path.GetFileNameWithoutExtension(path));
+                break;
+            case (Motion motion, ".bvh"):
+                BvhFile.Write(output, motion);
                 break;
             case (Mesh mesh, ".obj"):
                 ObjFile.Write(output, mesh);
