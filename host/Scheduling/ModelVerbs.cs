@@ -9,7 +9,7 @@ namespace ModelZoo.Host.Scheduling;
 /// <summary>A result, how long it took, and where it comes from.</summary>
 internal sealed record VerbResult<T>(T Value, TimeSpan Elapsed, ModelOptions Options, ModelId Model, Provenance Provenance);
 
-/// <summary>The three verbs on any model: options bound, media checked, provenance added.</summary>
+/// <summary>The verbs on any model: options bound, media checked, provenance added.</summary>
 internal sealed class ModelVerbs(IModelRunner runner, ProvenanceSource provenance)
 {
     /// <summary>Media to tokens.</summary>
@@ -57,6 +57,10 @@ internal sealed class ModelVerbs(IModelRunner runner, ProvenanceSource provenanc
     /// <summary>One of the authors' own calls on raw tensors.</summary>
     public Task<CallResults> CallAsync(ModelRequest model, string call, CallArguments arguments, CancellationToken cancel) =>
         runner.RunAsync(new(model, "call"), (lease, stop) => lease.Model.Get<IReferenceCalls>().CallAsync(call, arguments, stop).AsTask(), cancel);
+
+    /// <summary>A corpus to a model's files.</summary>
+    public async Task<TrainingResult> TrainAsync(ModelRequest model, IReadOnlyList<string> files, string folder, JsonObject options, IProgress<TrainingProgress> progress, CancellationToken cancel) =>
+        (await RunAsync<ITrain, TrainingResult>(model, "train", options, trainer => trainer.TrainOptions, (trainer, bound, stop) => trainer.TrainAsync(files, folder, bound, progress, stop).AsTask(), cancel).ConfigureAwait(false)).Value;
 
     /// <summary>Looks at an open model.</summary>
     public Task<T> InspectAsync<T>(ModelRequest model, Func<ModelLease, CancellationToken, Task<T>> look, CancellationToken cancel) => runner.RunAsync(new(model, "info"), look, cancel);

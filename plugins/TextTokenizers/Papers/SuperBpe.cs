@@ -20,10 +20,10 @@ public sealed record SuperBpeOptions
     public required int VocabSize { get; init; }
 
     /// <summary>Cuts text into words, for the first stage.</summary>
-    public required string Stage1Pattern { get; init; }
+    public string Stage1Pattern { get; init; } = @"\p{N}| ?[^\s\p{L}\p{N}]+[\r\n/]*|\s*[\r\n]+| ?\p{L}+|\s+(?!\S)|\s+";
 
     /// <summary>Cuts text where even superwords must not cross, for the second stage.</summary>
-    public required string Stage2Pattern { get; init; }
+    public string Stage2Pattern { get; init; } = @"\p{N}{1,3}| ?[^\s\p{L}\p{N}]{2,}[\r\n/]*| +(?!\S)";
 }
 
 /// <summary>SuperBPE: a curriculum of two stages. The first learns subwords as BPE does, within words; the second goes on from its merges over text that is no longer cut at white space, and learns superwords.</summary>
@@ -50,19 +50,23 @@ public static class SuperBpe
             var calls = TokenizerJsonModel.Calls(tokenizer).AddWhole("train", (arguments, cancel) =>
             {
                 var lines = arguments.Lines("lines").Select(line => line.GetProperty("text").GetString()!).ToArray();
-                var trained = Train(lines, ReadOptions(Path.Combine(folder, "config.json")), cancel);
+                var trained = Train(lines, ReadOptions(Path.Combine(folder, "config.json")), cancel: cancel);
                 return new CallResults().Add("merges", [.. trained.Merges.Select(merge => LineCalls.ToElement(LineCalls.ToArray((string?[])[merge.Left, merge.Right])))]);
             });
             return ValueTask.FromResult<IModel>(new TextTokenizerModel(source, tokenizer, calls));
         });
 
     /// <summary>Learns a vocabulary from lines of text.</summary>
-    public static TrainedVocabulary Train(IReadOnlyList<string> lines, SuperBpeOptions options, CancellationToken cancel = default)
+    /// <param name="lines">The corpus.</param>
+    /// <param name="options">Settings.</param>
+    /// <param name="progress">Told the number of tokens from time to time.</param>
+    /// <param name="cancel">Stops between two merges.</param>
+    public static TrainedVocabulary Train(IReadOnlyList<string> lines, SuperBpeOptions options, IProgress<int>? progress = null, CancellationToken cancel = default)
     {
         var subwords = BpeTrainer.Train(
             Words(options.Stage1Pattern, lines, cancel),
             new() { VocabSize = options.TransitionSize, InitialAlphabet = [.. Enumerable.Range(0, 256).Select(b => ByteAlphabet.ToCharacter((byte)b).ToString())] },
-            cancel: cancel);
+            progress, cancel);
         var tokens = subwords.Tokens.ToList();
         var ids = tokens.Select((token, id) => (token, id)).ToDictionary(pair => pair.token, pair => pair.id, StringComparer.Ordinal);
         var merges = subwords.Merges.ToList();
@@ -80,6 +84,7 @@ public static class SuperBpe
             }
 
             merger.Merge(id);
+            if (merges.Count % 256 == 0) progress?.Report(tokens.Count);
         }
 
         return new(tokens, merges);

@@ -13,6 +13,8 @@ internal static class TrainersModel
             ["Rico Sennrich", "Barry Haddow", "Alexandra Birch"], "huggingface/tokenizers") with { Layouts = ["config.json", "config.json + minbpe.model"] },
         source =>
         {
+            // Without a folder there is nothing to reproduce: it learns from files.
+            if (source.Folder is null) return new PaperModel(source).With(new TokenizerTraining());
             var config = source.Json("config.json");
             return config.Member("trainer").ValueKind == JsonValueKind.String ? OpenMinBpe(source, config) : OpenLibrary(source, config);
         });

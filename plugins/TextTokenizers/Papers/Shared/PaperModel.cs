@@ -9,6 +9,7 @@ internal sealed class PaperModel(ModelSource source) : IModel, IReferenceCalls
 {
     private readonly Dictionary<string, Func<CallArguments, CancellationToken, CallResults>> _calls = [];
     private readonly List<IDisposable> _owned = [];
+    private readonly List<object> _capabilities = [];
     private TextVerbs? _verbs;
 
     public ModelFacts Facts { get; init; } = new();
@@ -34,6 +35,13 @@ internal sealed class PaperModel(ModelSource source) : IModel, IReferenceCalls
         return this;
     }
 
+    /// <summary>Gives the model a capability of its own.</summary>
+    public PaperModel With(object capability)
+    {
+        _capabilities.Add(capability);
+        return this;
+    }
+
     /// <summary>Hands over what goes when the model goes.</summary>
     public PaperModel Owns(params ReadOnlySpan<IDisposable> parts)
     {
@@ -41,7 +49,7 @@ internal sealed class PaperModel(ModelSource source) : IModel, IReferenceCalls
         return this;
     }
 
-    public object? GetCapability(Type type) => type.IsInstanceOfType(this) ? this : type.IsInstanceOfType(_verbs) ? _verbs : null;
+    public object? GetCapability(Type type) => type.IsInstanceOfType(this) ? this : type.IsInstanceOfType(_verbs) ? _verbs : _capabilities.Find(type.IsInstanceOfType);
 
     public ValueTask<CallResults> CallAsync(string call, CallArguments arguments, CancellationToken cancel = default)
     {
