@@ -5,6 +5,7 @@ using ModelZoo.Host.Hosting;
 using ModelZoo.Host.Loading;
 using ModelZoo.Host.Manifest;
 using ModelZoo.Host.Serving.Http;
+using ModelZoo.Host.Serving.OpenAi;
 using ModelZoo.Host.Serving.OpenInference;
 using ModelZoo.Host.Serving.Routes;
 
@@ -57,6 +58,7 @@ internal static class Server
         OperationRoutes.Map(app);
         OpenInferenceRoutes.Map(app);
         GrpcRoutes.Map(app);
+        OpenAiRoutes.Map(app);
         app.MapOpenApi("/openapi/{documentName}.json").WithMetadata(new Doorkeeper.Open());
         var page = new ManifestEmbeddedFileProvider(typeof(Server).Assembly, "web");
         app.UseStaticFiles(new StaticFileOptions { FileProvider = page });

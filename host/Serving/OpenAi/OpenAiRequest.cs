@@ -1,0 +1,82 @@
+using System.Text.Json;
+using System.Text.Json.Nodes;
+using ModelZoo.Contracts;
+using ModelZoo.Host.Models;
+
+namespace ModelZoo.Host.Serving.OpenAi;
+
+/// <summary>The body of a request in OpenAI's form. Every field is taken once: as the route's own, as an option of the model, or as one that changes no result; what is left is refused by name.</summary>
+internal sealed class OpenAiRequest
+{
+    // What clients send for their own books, or as hints that no local model has a use for.
+    private static readonly string[] WithoutEffect =
+        ["user", "metadata", "store", "service_tier", "quality", "style", "background", "moderation", "safety_identifier", "prompt_cache_key", "output_compression", "voice", "instructions", "parallel_tool_calls"];
+
+    // OpenAI's names and those that models use.
+    private static readonly Dictionary<string, string[]> Synonyms = new()
+    {
+        ["max_tokens"] = ["max_tokens", "max_new_tokens"], ["max_completion_tokens"] = ["max_tokens", "max_new_tokens"],
+    };
+
+    private readonly JsonObject _fields;
+
+    private OpenAiRequest(JsonObject fields) => _fields = fields;
+
+    /// <summary>Reads a body.</summary>
+    /// <exception cref="ModelZooException">It is no JSON object.</exception>
+    public static async Task<OpenAiRequest> ReadAsync(HttpContext context)
+    {
+        try
+        {
+            return new(await JsonNode.ParseAsync(context.Request.Body, cancellationToken: context.RequestAborted).ConfigureAwait(false) as JsonObject ?? throw new JsonException("a JSON object is expected"));
+        }
+        catch (JsonException error)
+        {
+            throw new ModelZooException("request.malformed", $"The body is not the JSON that was expected: {error.Message}", error);
+        }
+    }
+
+    /// <summary>The model.</summary>
+    public ModelRequest Model => new(ModelId.Parse(Take<string>("model") ?? throw Missing("model")));
+
+    /// <summary>The seed; 0 when none is given.</summary>
+    public ulong Seed => Take<ulong?>("seed") ?? 0;
+
+    /// <summary>A field, once.</summary>
+    /// <exception cref="ModelZooException">It is of another type.</exception>
+    public T? Take<T>(string name)
+    {
+        if (!_fields.Remove(name, out var value) || value is null) return default;
+        try
+        {
+            return value.Deserialize<T>();
+        }
+        catch (Exception error) when (error is JsonException or InvalidOperationException or FormatException)
+        {
+            throw new ModelZooException("request.malformed", $"The field '{name}' is of another type.", error) { Where = name, Found = value.ToJsonString() };
+        }
+    }
+
+    /// <summary>A field that must be there.</summary>
+    /// <exception cref="ModelZooException">It is not there, or of another type.</exception>
+    public T Require<T>(string name) where T : class => Take<T>(name) ?? throw Missing(name);
+
+    /// <summary>What is left, as options of the model.</summary>
+    /// <exception cref="OptionsException">The model has no such option.</exception>
+    public JsonObject Options(OptionsSchema schema)
+    {
+        foreach (var name in WithoutEffect) _fields.Remove(name);
+        var options = new JsonObject();
+        foreach (var (name, value) in _fields.ToList())
+        {
+            if (value is null) continue;
+            var own = Synonyms.GetValueOrDefault(name, [name]).FirstOrDefault(candidate => schema.Options.Any(option => option.Name == candidate)) ?? throw new OptionsException(ErrorCodes.OptionUnknown, $"This model has no option '{name}'.")
+            { Where = name, Expected = schema.Options.Count == 0 ? "no options" : string.Join(", ", schema.Options.Select(option => option.Name)) };
+            options[own] = value.DeepClone();
+        }
+
+        return options;
+    }
+
+    public static ModelZooException Missing(string name) => new("request.malformed", $"The field '{name}' is missing.") { Where = name };
+}
