@@ -124,7 +124,7 @@ public sealed class DArModel : ImageGenerator<DArOptions>
     private readonly DArConfig _config;
     private readonly Network _forward, _start, _next, _step;
 
-    private DArModel(ModelSource source, Checkpoint checkpoint, DArConfig config) : base(source, checkpoint, new(TokenLayout.CoarseToFine, [config.VocabSize]), decoder: null)
+    private DArModel(ModelSource source, Checkpoint checkpoint, DArConfig config) : base(source, checkpoint, new(TokenLayout.CoarseToFine, [config.VocabSize]), DArPictures.Find(source))
     {
         _config = config;
         var context = NetworkContext.Of(source, checkpoint);
@@ -146,8 +146,8 @@ public sealed class DArModel : ImageGenerator<DArOptions>
             Repository = "showlab/D-AR",
             CodeLicense = "MIT",
             Inputs = [Modality.Text],
-            Outputs = [Modality.Tokens],
-            Layouts = ["authors: D-AR-*.pt + config.json"],
+            Outputs = [Modality.Tokens, Modality.Image],
+            Layouts = ["authors: D-AR-*.pt + config.json, tokenizer/*.pt + config.yaml"],
         },
         (source, _) => Generators.Open(source, checkpoint => new DArModel(source, checkpoint, PublishedConfig.Read<DArConfig>(source.RequireFolder()).Value), "model"));
 
