@@ -156,7 +156,7 @@ internal static class PluginsCommand
     {
         var quarantine = Zoo.Quarantine(TimeProvider.System);
         using var marks = Zoo.Marks(quarantine);
-        var catalog = new PluginCatalog(new PluginLoader(), new(Path.Combine(Zoo.CacheFolder, "plugins")), quarantine, marks);
+        var catalog = new PluginCatalog(Zoo.Loader(), new(Path.Combine(Zoo.CacheFolder, "plugins")), quarantine, marks);
         return await catalog.LoadAsync(new(path, "command line"), path, cancel).ConfigureAwait(false);
     }
 

@@ -43,7 +43,7 @@ internal static class Zoo
         .AddSingleton(options)
         .AddSingleton(_ => ReadManifest(options))
         .AddSingleton(new PluginLoadSettings(Path.Combine(CacheFolder, "plugins"), options.ShadowCopy))
-        .AddSingleton<IPluginLoader, PluginLoader>()
+        .AddSingleton(_ => Loader())
         .AddSingleton(provider => Quarantine(provider.GetRequiredService<TimeProvider>()))
         .AddSingleton(provider => Marks(provider.GetRequiredService<PluginQuarantine>()))
         .AddSingleton<PluginFaults>()
@@ -86,6 +86,14 @@ internal static class Zoo
 
     /// <summary>Where the host remembers what it saw.</summary>
     public static string StateFolder => Environment.GetEnvironmentVariable("MODELZOO_STATE") ?? CacheFolder;
+
+    /// <summary>What loads plugins: this host's own loader, or the one that it was built with.</summary>
+    public static IPluginLoader Loader() =>
+#if MCMASTER
+        new McMasterPluginLoader();
+#else
+        new PluginLoader();
+#endif
 
     /// <summary>The plugins in quarantine.</summary>
     public static PluginQuarantine Quarantine(TimeProvider clock) => new(Path.Combine(StateFolder, "quarantine"), clock);

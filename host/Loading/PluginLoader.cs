@@ -1,4 +1,5 @@
 using System.Reflection;
+using System.Runtime.Loader;
 using ModelZoo.Contracts;
 
 namespace ModelZoo.Host.Loading;
@@ -15,14 +16,15 @@ internal interface IPluginLoader
 }
 
 /// <summary>The loader of this host: one collectible context a plugin.</summary>
-internal sealed class PluginLoader : IPluginLoader
+internal class PluginLoader : IPluginLoader
 {
     public LoadedPlugin Load(PluginFile file, string path, Lazy<string> digest)
     {
-        var context = new PluginLoadContext(file.Assembly);
+        AssemblyLoadContext? context = null;
         try
         {
-            var assembly = context.LoadFromAssemblyPath(file.Assembly);
+            var assembly = Open(file);
+            context = AssemblyLoadContext.GetLoadContext(assembly)!;
             var type = assembly.GetCustomAttribute<ModelPluginAttribute>()?.Plugin ?? throw Failed("The assembly names no plugin.", file.Assembly);
             if (!typeof(IModelPlugin).IsAssignableFrom(type)) throw Failed($"{type.FullName} does not implement IModelPlugin.", file.Assembly);
             if (type.GetConstructor(Type.EmptyTypes) is null) throw Failed($"{type.FullName} has no public constructor without parameters.", file.Assembly);
@@ -32,8 +34,23 @@ internal sealed class PluginLoader : IPluginLoader
         }
         catch (Exception error)
         {
-            context.Unload();
+            context?.Unload();
             throw Explain(error, file);
+        }
+    }
+
+    /// <summary>Loads the main assembly into a collectible context of its own.</summary>
+    protected virtual Assembly Open(PluginFile file)
+    {
+        var context = new PluginLoadContext(file.Assembly);
+        try
+        {
+            return context.LoadFromAssemblyPath(file.Assembly);
+        }
+        catch
+        {
+            context.Unload();
+            throw;
         }
     }
 

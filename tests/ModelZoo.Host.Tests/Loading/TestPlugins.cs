@@ -63,6 +63,14 @@ internal static class TestPlugins
         return Compile("ModelZoo.Contracts", sources, folder, References.Value.Where(reference => !reference.Display!.Contains("ModelZoo.", StringComparison.Ordinal)), Platform.AnyCpu);
     }
 
+    /// <summary>Compiles sources for other projects to reference: against .NET's reference assemblies, as the SDK does.</summary>
+    public static byte[] Library(string name, params IEnumerable<string> sources)
+    {
+        var packs = Path.Combine(Path.GetDirectoryName(typeof(object).Assembly.Location)!, "..", "..", "..", "packs", "Microsoft.NETCore.App.Ref");
+        var references = Directory.GetDirectories(packs, "10.*").Order(StringComparer.Ordinal).Last();
+        return Emit(name, sources, Directory.GetFiles(Path.Combine(references, "ref", "net10.0"), "*.dll").Select(path => MetadataReference.CreateFromFile(path)), Platform.AnyCpu, null);
+    }
+
     private static readonly ConcurrentDictionary<string, byte[]> Compiled = new();
 
     private static string Compile(string name, IEnumerable<string> sources, string folder, IEnumerable<MetadataReference> references, Platform platform, IReadOnlyDictionary<string, byte[]>? resources = null)
