@@ -21,6 +21,7 @@ using ModelZoo.Plugins.DiffusionTransformers.LiDiT;
 using ModelZoo.Plugins.DiffusionTransformers.LightningDiT;
 using ModelZoo.Plugins.DiffusionTransformers.PixArt;
 using ModelZoo.Plugins.DiffusionTransformers.ProMoE;
+using ModelZoo.Plugins.DiffusionTransformers.PtDiT;
 using ModelZoo.Plugins.DiffusionTransformers.Rae;
 using ModelZoo.Plugins.DiffusionTransformers.Rin;
 using ModelZoo.Plugins.DiffusionTransformers.Sana;
@@ -50,7 +51,7 @@ public sealed class DiffusionTransformersPlugin : IModelPlugin
         FlexDiTModel.Architecture, DyDiTModel.Architecture, HasteModel.Architecture, ProMoEModel.Architecture,
         UNetModel.Architecture, RaeModel.Architecture, RinModel.Architecture, DiT4SRModel.Architecture, ClearModel.Architecture, InContextLoraModel.Architecture, TokenVerseModel.Architecture, DeltaDiTModel.Architecture,
         ConceptSteerersModel.Architecture, CoCoInsModel.Architecture, LiDiTModel.Architecture, FlowTokModel.Architecture, KaleidoModel.Architecture, ZipIRModel.Architecture,
-        TokenMergingModel.Architecture, DatEncoderModel.Architecture, LatexBlendModel.Architecture, TokenComposeModel.Architecture, Svg2Model.Architecture, LayerTracerModel.Architecture,
+        TokenMergingModel.Architecture, DatEncoderModel.Architecture, LatexBlendModel.Architecture, TokenComposeModel.Architecture, Svg2Model.Architecture, LayerTracerModel.Architecture, PtDiTModel.Architecture,
     ];
 
     /// <inheritdoc/>
