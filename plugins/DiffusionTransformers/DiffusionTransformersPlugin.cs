@@ -1,5 +1,6 @@
 using ModelZoo.Contracts;
 using ModelZoo.Plugins.DiffusionTransformers;
+using ModelZoo.Plugins.DiffusionTransformers.CatPruning;
 using ModelZoo.Plugins.DiffusionTransformers.Clear;
 using ModelZoo.Plugins.DiffusionTransformers.CoCoIns;
 using ModelZoo.Plugins.DiffusionTransformers.ConceptSteerers;
@@ -51,7 +52,7 @@ public sealed class DiffusionTransformersPlugin : IModelPlugin
         FlexDiTModel.Architecture, DyDiTModel.Architecture, HasteModel.Architecture, ProMoEModel.Architecture,
         UNetModel.Architecture, RaeModel.Architecture, RinModel.Architecture, DiT4SRModel.Architecture, ClearModel.Architecture, InContextLoraModel.Architecture, TokenVerseModel.Architecture, DeltaDiTModel.Architecture,
         ConceptSteerersModel.Architecture, CoCoInsModel.Architecture, LiDiTModel.Architecture, FlowTokModel.Architecture, KaleidoModel.Architecture, ZipIRModel.Architecture,
-        TokenMergingModel.Architecture, DatEncoderModel.Architecture, LatexBlendModel.Architecture, TokenComposeModel.Architecture, Svg2Model.Architecture, LayerTracerModel.Architecture, PtDiTModel.Architecture,
+        TokenMergingModel.Architecture, DatEncoderModel.Architecture, LatexBlendModel.Architecture, TokenComposeModel.Architecture, Svg2Model.Architecture, LayerTracerModel.Architecture, PtDiTModel.Architecture, CatPruningModel.Architecture,
     ];
 
     /// <inheritdoc/>

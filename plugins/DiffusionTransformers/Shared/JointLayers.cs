@@ -55,7 +55,8 @@ internal static class JointLayers
     private static Value Attend(this Scope attn, Value q, Value k, Value v, Options options) =>
         options.Attend is { } other ? other(attn, q, k, v) : AttentionLayers.Attention(q, k, v, new() { Heads = options.Heads });
 
-    private static (Value Q, Value K, Value V) Projections(this Scope attn, Value x, string[] maps, string[] norms, Options options)
+    /// <summary>Queries, keys and values of a stream, queries and keys normalised head by head where they are.</summary>
+    public static (Value Q, Value K, Value V) Projections(this Scope attn, Value x, string[] maps, string[] norms, Options options)
     {
         var width = x.Shape[-1].Size;
         var (q, k, v) = (attn[maps[0]].Linear(x, width), attn[maps[1]].Linear(x, width), attn[maps[2]].Linear(x, width));
