@@ -15,6 +15,7 @@ using ModelZoo.Plugins.DiffusionTransformers.FlowTok;
 using ModelZoo.Plugins.DiffusionTransformers.Flux;
 using ModelZoo.Plugins.DiffusionTransformers.Haste;
 using ModelZoo.Plugins.DiffusionTransformers.InContextLora;
+using ModelZoo.Plugins.DiffusionTransformers.InterpretDiffusion;
 using ModelZoo.Plugins.DiffusionTransformers.Kaleido;
 using ModelZoo.Plugins.DiffusionTransformers.LatexBlend;
 using ModelZoo.Plugins.DiffusionTransformers.LayerTracer;
@@ -52,7 +53,7 @@ public sealed class DiffusionTransformersPlugin : IModelPlugin
         FlexDiTModel.Architecture, DyDiTModel.Architecture, HasteModel.Architecture, ProMoEModel.Architecture,
         UNetModel.Architecture, RaeModel.Architecture, RinModel.Architecture, DiT4SRModel.Architecture, ClearModel.Architecture, InContextLoraModel.Architecture, TokenVerseModel.Architecture, DeltaDiTModel.Architecture,
         ConceptSteerersModel.Architecture, CoCoInsModel.Architecture, LiDiTModel.Architecture, FlowTokModel.Architecture, KaleidoModel.Architecture, ZipIRModel.Architecture,
-        TokenMergingModel.Architecture, DatEncoderModel.Architecture, LatexBlendModel.Architecture, TokenComposeModel.Architecture, Svg2Model.Architecture, LayerTracerModel.Architecture, PtDiTModel.Architecture, CatPruningModel.Architecture,
+        TokenMergingModel.Architecture, DatEncoderModel.Architecture, InterpretDiffusionModel.Architecture, LatexBlendModel.Architecture, TokenComposeModel.Architecture, Svg2Model.Architecture, LayerTracerModel.Architecture, PtDiTModel.Architecture, CatPruningModel.Architecture,
     ];
 
     /// <inheritdoc/>

@@ -16,6 +16,7 @@ public sealed class Graph
     private readonly Dictionary<string, int> _names = [];
     private readonly Dictionary<nint, (string Name, WeightData Data)> _initializers = [];
     private readonly HashSet<string> _outputs = [];
+    private readonly Dictionary<string, Value> _values = [];
     private readonly bool _stages;
 
     /// <summary>An empty graph.</summary>
@@ -38,7 +39,7 @@ public sealed class Graph
     /// <summary>An input. Symbols that first appear here are read off its shape at run time.</summary>
     public Value Input(string name, ElementType type, Shape shape)
     {
-        var value = new Value(this, name, type, shape, name);
+        var value = Known(new(this, name, type, shape, name));
         _definition.Inputs.Add(new(name, type, [.. shape.Select(Port)]));
         for (var axis = 0; axis < shape.Rank; axis++)
         {
@@ -86,7 +87,7 @@ public sealed class Graph
         var names = new string[inputs.Length];
         for (var i = 0; i < inputs.Length; i++) names[i] = inputs[i]?.Name ?? "";
         var values = new Value[outputs.Length];
-        for (var i = 0; i < values.Length; i++) values[i] = new(this, values.Length == 1 ? name : $"{name}:{i}", outputs[i].Type, outputs[i].Shape, path);
+        for (var i = 0; i < values.Length; i++) values[i] = Known(new(this, values.Length == 1 ? name : $"{name}:{i}", outputs[i].Type, outputs[i].Shape, path));
         _definition.Nodes.Add(new(kind, domain, name, names, [.. values.Select(value => value.Name)], Attributes.Of(attributes)));
         return values;
     }
@@ -103,7 +104,7 @@ public sealed class Graph
         var unique = Unique(name);
         _definition.Initializers.Add(new(unique, data));
         _initializers[data.Address] = (unique, data);
-        return new(this, unique, data.Type, Shape.Of(data.Shape), path);
+        return Known(new(this, unique, data.Type, Shape.Of(data.Shape), path));
     }
 
     /// <summary>A constant tensor; equal ones are shared.</summary>
@@ -115,7 +116,7 @@ public sealed class Graph
         if (_constants.TryGetValue(key, out var constant)) return constant;
         var name = Unique(bytes.Length <= 8 && values.Length == 1 ? $"constant/{values[0]}" : "constant");
         _definition.Initializers.Add(new(name, data));
-        return _constants[key] = new(this, name, data.Type, Shape.Of(shape), "constant");
+        return _constants[key] = Known(new(this, name, data.Type, Shape.Of(shape), "constant"));
     }
 
     /// <summary>A constant tensor from managed memory.</summary>
@@ -170,6 +171,16 @@ public sealed class Graph
     /// <summary>The finished graph.</summary>
     public GraphDefinition Finish() => _definition;
 
+    /// <summary>The nodes so far, each after those that it reads.</summary>
+    internal IReadOnlyList<GraphNode> NodesSoFar => _definition.Nodes;
+
+    /// <summary>A value by its name; null for an input that is left out.</summary>
+    internal Value? Find(string name) => _values.GetValueOrDefault(name);
+
+    /// <summary>The numbers of a constant.</summary>
+    internal long[] ConstantOf(string name) => _definition.Initializers.Find(initializer => initializer.Name == name)?.Data.Span<long>().ToArray()
+        ?? throw new GraphException("The value is not a constant.") { Where = $"{Name}: {name}" };
+
     internal Value Elementwise(string op, Value a, Value b, ElementType? result = null)
     {
         if (a.Type != b.Type) throw new GraphException($"{op} takes two tensors of one type.") { Where = a.Path, Expected = a.ToString(), Found = b.ToString() };
@@ -189,6 +200,8 @@ public sealed class Graph
         if (offset != 0) extent -= offset;
         return _extents[key] = factor == 1 ? extent : extent.FloorDivide(factor);
     }
+
+    private Value Known(Value value) => _values[value.Name] = value;
 
     private static GraphDimension Port(Dim dim) => dim.IsKnown ? new(dim.Size) : new(-1, dim.ToString());
 

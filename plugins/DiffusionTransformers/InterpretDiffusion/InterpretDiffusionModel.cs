@@ -69,6 +69,7 @@ public static class InterpretDiffusionModel
 internal sealed class InterpretDiffusionCalls : IDisposable
 {
     private readonly UNet.UNet _unet;
+    private readonly SizedNetworks _losses;
     private readonly ConceptVectors _concepts;
     private readonly ISchedulerConfig _scheduler;
 
@@ -77,6 +78,7 @@ internal sealed class InterpretDiffusionCalls : IDisposable
     {
         (_concepts, _scheduler) = (concepts, scheduler);
         _unet = new(context, config, Steer);
+        _losses = new(size => Network.Build(context with { Stages = false }, "concept loss", scope => DeclareLoss(scope, config, size.Height, size.Width)));
     }
 
     /// <summary>Runs a call.</summary>
@@ -84,11 +86,16 @@ internal sealed class InterpretDiffusionCalls : IDisposable
     {
         "forward" => ForwardAsync(arguments, cancel),
         "sample" => SampleAsync(arguments, cancel),
+        "loss_gradient" => LossGradientAsync(arguments, cancel),
         _ => throw Calls.Unknown(call, "forward, sample, loss_gradient"),
     };
 
     /// <inheritdoc/>
-    public void Dispose() => _unet.Dispose();
+    public void Dispose()
+    {
+        _unet.Dispose();
+        _losses.Dispose();
+    }
 
     private static UNetHooks Steer(Scope scope, int height, int width) => new() { Middle = h => scope.Stage("h_space", h + scope.Graph.Input(InterpretDiffusionModel.Vector, h.Shape)) };
 
@@ -112,6 +119,29 @@ internal sealed class InterpretDiffusionCalls : IDisposable
 
         async Task<Tensor<float>> PredictAsync(Tensor<float> sample, float timestep) =>
             (await _unet.RunAsync(sample, Batch.Filled(1, timestep), text, null, cancel, (InterpretDiffusionModel.Vector, vectors)).ConfigureAwait(false))["noise"];
+    }
+
+    // How a step of training changes the concepts: the loss of the noise, and its gradient with respect to the vectors of all concepts.
+    private async Task<CallResults> LossGradientAsync(CallArguments arguments, CancellationToken cancel)
+    {
+        var (sample, weights) = (arguments.Tensor<float>("sample"), arguments.Tensor<float>("concept"));
+        var outputs = await _losses.RunAsync(sample.Shape[2], sample.Shape[3], cancel, ("sample", sample), ("timestep", ClassNetwork.Times(arguments.Tensor("timestep"))),
+            ("encoder_hidden_states", arguments.Tensor<float>("encoder_hidden_states")), ("target_noise", arguments.Tensor<float>("target_noise")), (InterpretDiffusionModel.Vector, Vector(arguments))).ConfigureAwait(false);
+        var (ofVector, gradient) = (outputs["gradient"], Tensor.Zeros<float>(_concepts.Length, _concepts.Count));
+        for (var i = 0; i < gradient.Length; i++) gradient.Span[i] = ofVector.Span[i / _concepts.Count] * weights.Span[i % _concepts.Count];
+        return new CallResults().Add("loss", outputs["loss"]).Add("gradient", gradient);
+    }
+
+    private static void DeclareLoss(Scope scope, UNetConfig config, long height, long width)
+    {
+        var (g, batch) = (scope.Graph, Dim.Symbol("batch"));
+        var (sample, target) = (g.Input("sample", [batch, config.InChannels, height, width]), g.Input("target_noise", [batch, config.OutChannels, height, width]));
+        var (t, text) = (g.Input("timestep", [batch]), g.Input("encoder_hidden_states", [batch, Dim.Symbol("tokens"), config.TextWidth]));
+        Value? vector = null;
+        var noise = UNetNetwork.Build(scope, sample, t, text, config, hooks: new() { Middle = h => h + (vector = g.Input(InterpretDiffusionModel.Vector, h.Shape.With(0, 1))) });
+        var loss = (noise - target).Square().Reduce("ReduceMean", [0, 1, 2, 3], keep: false);
+        g.Output("loss", loss.Reshape(1));
+        g.Output("gradient", Gradients.Of(loss, vector!)[0]);
     }
 
     private Tensor<float> Vector(CallArguments arguments)
