@@ -33,7 +33,7 @@ internal sealed class MotionDemo(ModelVerbs verbs, string model, IReadOnlyList<s
         }
 
         var summary = $"{captions.Count} motions, {frames} frames in {Html.Number(elapsed.TotalSeconds, "0.0")} s, seed {Seed}";
-        return new(Title, summary, $"<style>{MotionViewer.Style}\n.motions {{ display: grid; grid-template-columns: repeat(auto-fill, minmax(320px, 1fr)); gap: 1.2rem; }}</style><p>{Html.Text(summary)}. Left is blue, right is red; space plays, arrow keys turn.</p><div class=\"motions\">{figures}</div>{MotionViewer.Script}");
+        return new(Title, summary, $"<style>{MotionViewer.Style}\n.motions {{ display: grid; grid-template-columns: repeat(auto-fill, minmax(min(100%, 400px), 1fr)); gap: 1.2rem; }}</style><p>{Html.Text(summary)}. Left is blue, right is red; space plays, arrow keys turn.</p><div class=\"motions\">{figures}</div>{MotionViewer.Script}");
     }
 
     // The first bytes of the features' digest: the same seed gives the same motion.

@@ -12,5 +12,5 @@ public sealed class RecommendersPlugin : IModelPlugin
     public IReadOnlyList<ModelArchitecture> Architectures => [LetterModel.Architecture, LetterTigerModel.Architecture, LetterLcRecModel.Architecture, SetRecT5Model.Architecture, SetRecQwenModel.Architecture, UniGRecModel.Architecture, RecGptModel.Architecture];
 
     /// <inheritdoc/>
-    public IReadOnlyList<IDatasetReader> DatasetReaders => [new InteractionReader()];
+    public IReadOnlyList<IDatasetReader> DatasetReaders => [new InteractionReader(), new HistoryReader()];
 }

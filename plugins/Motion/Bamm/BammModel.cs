@@ -69,12 +69,8 @@ public sealed class BammModel : ResidualMotionModel, IGenerate<Contracts.Motion,
 
     private int Pad => End + 1;
 
-    /// <summary>The networks without a checkpoint, for the approved inventory.</summary>
-    internal static void Build(Scope scope, ResidualMotionConfig config)
-    {
-        BuildShared(scope, config);
-        Transformer(scope, config);
-    }
+    /// <summary>The tensors of a size, for the approved inventory.</summary>
+    internal static IReadOnlyList<string> Inventory(ResidualMotionConfig config) => Inventory(config, Transformer);
 
     /// <inheritdoc/>
     public async IAsyncEnumerable<Generation<Contracts.Motion>> GenerateAsync(Prompt prompt, BammOptions options, ulong seed, [EnumeratorCancellation] CancellationToken cancel = default)

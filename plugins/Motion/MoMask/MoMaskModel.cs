@@ -80,12 +80,8 @@ public sealed class MoMaskModel : ResidualMotionModel, IGenerate<Contracts.Motio
     /// <inheritdoc/>
     protected override Network Base => _transformer;
 
-    /// <summary>The networks without a checkpoint, for the approved inventory.</summary>
-    internal static void Build(Scope scope, ResidualMotionConfig config)
-    {
-        BuildShared(scope, config);
-        Transformer(scope, config);
-    }
+    /// <summary>The tensors of a size, for the approved inventory.</summary>
+    internal static IReadOnlyList<string> Inventory(ResidualMotionConfig config) => Inventory(config, Transformer);
 
     /// <inheritdoc/>
     public async IAsyncEnumerable<Generation<Contracts.Motion>> GenerateAsync(Prompt prompt, MoMaskOptions options, ulong seed, [EnumeratorCancellation] CancellationToken cancel = default)

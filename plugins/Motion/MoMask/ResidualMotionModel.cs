@@ -27,14 +27,11 @@ public abstract class ResidualMotionModel : MotionModel
     /// <inheritdoc/>
     protected override IEnumerable<Network> Networks => [_encoder, _decoder, _residual, _embedding, Base];
 
-    /// <summary>The networks that both papers have, for the approved inventory.</summary>
-    private protected static void BuildShared(Scope scope, ResidualMotionConfig config)
-    {
-        Encoder(scope, config);
-        Decoder(scope, config);
-        Residual(scope, config);
-        Embedding(scope, config);
-    }
+    /// <summary>The tensors of all networks, for the approved inventory.</summary>
+    private protected static IReadOnlyList<string> Inventory(ResidualMotionConfig config, Action<Scope, ResidualMotionConfig> transformer) =>
+    [
+        .. new[] { transformer, Encoder, Decoder, Residual, Embedding }.SelectMany(build => Network.Inventory(scope => build(scope, config))).Distinct().Order(StringComparer.Ordinal),
+    ];
 
     /// <inheritdoc/>
     protected override async Task<Tensor<int>> EncodeAsync(Tensor<float> motion, CancellationToken cancel)

@@ -64,13 +64,15 @@ public sealed class MotoModel : IModel, ITokenize<Video, NoOptions>, IGenerate<N
 
     private int Patches => _vision.ImageSize / _vision.PatchSize * (_vision.ImageSize / _vision.PatchSize);
 
-    /// <summary>The networks that published weights are needed for, for the approved inventory.</summary>
-    internal static void Build(Scope scope, MotoTokenizerConfig tokens, MotoGptConfig gpt)
+    /// <summary>The two published files' networks, for the approved inventory.</summary>
+    internal static void Build(Scope scope, MotoTokenizerConfig tokens, MotoGptConfig gpt, int features, int words)
     {
-        var configs = new Configs(tokens, gpt, new(), new());
-        Tokenize(scope["0"], configs);
-        MotoTokenizerNetwork.Decode(scope["0"]["tokenizer"], Picture(scope.Graph, "picture", tokens.Decoder.Config), scope.Graph.Input("codes", ElementType.Int64, [1, tokens.Decoder.Config.QueryNum]), tokens);
-        Steps(scope["0"]["gpt"], gpt);
+        var (g, vit) = (scope.Graph, tokens.Decoder.Config);
+        Value Seen(string name) => g.Input(name, [1, tokens.MFormer.Config.NumPatches, features]);
+        MotoTokenizerNetwork.Tokenize(scope["tokenizer"], Seen("before"), Seen("after"), tokens);
+        MotoTokenizerNetwork.Decode(scope["tokenizer"], Picture(g, "cond_image", vit), g.Input("tokens", ElementType.Int64, [Dim.Symbol("batch"), vit.QueryNum]), tokens);
+        MotoGptNetwork.Conditions(scope["gpt"], g.Input("words", [1, 1, words]), Seen("picture"), gpt);
+        Steps(scope["gpt"], gpt);
     }
 
     /// <inheritdoc/>
@@ -119,7 +121,7 @@ public sealed class MotoModel : IModel, ITokenize<Video, NoOptions>, IGenerate<N
             var run = new Run(seen, visible, probability);
             var (made, outputs) = await ImagineAsync(run, ids, step - 1, options.Beams, cancel).ConfigureAwait(false);
             made.Span.CopyTo(ids.Slice(0).Slice(step - 1).Span);
-            foreach (var name in (string[])["arm_actions", "gripper_actions"]) result[name] = outputs[name];
+            foreach (var name in _gpt.ActPred ? (string[])["arm_actions", "gripper_actions"] : []) result[name] = outputs[name];
             yield return Generation<NamedTensors>.Progress(step, _gpt.SequenceLength);
         }
 

@@ -1,0 +1,82 @@
+using ModelZoo.Conformance;
+using ModelZoo.Contracts;
+using ModelZoo.Networks;
+using ModelZoo.Networks.Encoders;
+
+namespace ModelZoo.Plugins.Recommenders.Tests;
+
+/// <summary>Every tensor that a published size needs, compared with approved text: <c>name [shape]</c> a line. A size without text writes it, to be read and approved.</summary>
+public sealed class InventoryTests
+{
+    private static readonly string Folder = Repository.Path("tests", "ModelZoo.Plugins.Recommenders.Tests", "Inventories");
+
+    [Theory]
+    [InlineData("letter", null)]
+    [InlineData("letter-tiger", null)]
+    [InlineData("letter-lcrec.llama-7b", 6_738_415_616)]       // LLaMA's own count
+    [InlineData("recgpt-fsq", null)]
+    [InlineData("setrec.t5-small", 60_506_624 + 5 * 512)]      // T5-small's own count, and five queries
+    [InlineData("setrec-qwen.1.5b", 1_543_714_304 + 5 * 1536)] // Qwen2 1.5B's own count, and five queries
+    [InlineData("unigrec", null)]
+    public void Inventory_PublishedSize_IsApproved(string size, object? elements)
+    {
+        var lines = Network.Inventory(scope => Build(scope, size));
+        if (elements is not null) Assert.Equal(Convert.ToInt64(elements, null), lines.Sum(Elements));
+        var file = Path.Combine(Folder, size + ".txt");
+        if (!File.Exists(file))
+        {
+            Directory.CreateDirectory(Folder);
+            File.WriteAllLines(file, lines);
+            Assert.Fail($"{file} was not there: {lines.Sum(Elements)} numbers in {lines.Count} tensors are written.");
+        }
+
+        Assert.Equal(File.ReadAllLines(file), lines);
+    }
+
+    private static void Build(Scope scope, string size)
+    {
+        var g = scope.Graph;
+        switch (size)
+        {
+            case "letter":
+                LetterNetwork.Encode(scope, g.Input("x", [1, 768]), new());
+                LetterNetwork.Decode(scope, g.Input("z", [1, 32]), new());
+                break;
+            case "letter-tiger":
+                T5(scope, new() { DModel = 128, DKv = 64, DFf = 1024, NumLayers = 4, NumDecoderLayers = 4, NumHeads = 6, VocabSize = 32128 });
+                break;
+            case "letter-lcrec.llama-7b":
+                LcRecNetwork.Prompt(scope, new(), keep: true);
+                break;
+            case "recgpt-fsq":
+                RecGptTokenizer.Encode(scope, new());
+                RecGptTokenizer.Decode(scope["decoder"], g.Input("quantized", [1, 4, 192]), new());
+                RecGptNetwork.Build(scope, new());
+                break;
+            case "setrec.t5-small":
+                SetRecT5Network.Build(scope, new(), new() { NQuery = 5, NSem = 4 });
+                break;
+            case "setrec-qwen.1.5b":
+                var qwen = new LlamaConfig { ModelType = "qwen2", VocabSize = 151936, HiddenSize = 1536, IntermediateSize = 8960, NumHiddenLayers = 28, NumAttentionHeads = 12, NumKeyValueHeads = 2, TieWordEmbeddings = true };
+                SetRecQwenNetwork.Build(scope, qwen, new() { NQuery = 5, NSem = 4 });
+                break;
+            default:
+                // run_train_rqvae.sh and run_train_unigrec.sh: levels with ids of their own, 101 of collisions.
+                var tokenizer = new UniGRecTokenizerConfig();
+                UniGRecNetwork.Encode(scope["rqvae"], g.Input("x", [1, 768]), tokenizer);
+                UniGRecNetwork.Mix(scope["rqvae"], g.Input("z", [1, 32]), g.Input("tau", []), tokenizer);
+                UniGRecNetwork.Decode(scope["rqvae"], g.Input("quantized", [1, 32]), tokenizer);
+                T5(scope["t5.t5"], new() { DModel = 128, DKv = 64, DFf = 512, NumLayers = 6, NumDecoderLayers = 6, NumHeads = 4, VocabSize = 870 });
+                break;
+        }
+    }
+
+    private static void T5(Scope t5, T5Config config)
+    {
+        var (g, ids) = (t5.Graph, t5.Graph.Input("ids", ElementType.Int64, [1, 4]));
+        var states = T5Encoder.Encode(t5, ids, config).LastHiddenState;
+        T5Decoder.Logits(t5, ids, states, g.Input("mask", ElementType.Int64, [1, 4]), config);
+    }
+
+    private static long Elements(string line) => line[(line.IndexOf('[') + 1)..^1].Split(", ", StringSplitOptions.RemoveEmptyEntries).Aggregate(1L, (product, extent) => product * long.Parse(extent));
+}
