@@ -17,6 +17,6 @@ public sealed class ImageTokenizersPlugin : IModelPlugin
         GigaTokModel.Architecture, ReTokModel.Architecture, AutoencoderTinyModel.Architecture, MingTokModel.Architecture, UniWeTokModel.Architecture, TokenFlowModel.Architecture,
         DualTokenModel.Architecture, UniFlowModel.Architecture, InstellaModel.Architecture, CatAdaptiveModel.Architecture, DArModel.Architecture, SeedModel.Architecture,
         HitaModel.Architecture, TokenBridgeModel.Architecture, SelftokModel.Architecture, DigitModel.Architecture, BpeImageTokenizerModel.Architecture, EpsilonVaeModel.Architecture,
-        LaytonModel.Architecture, EttModel.Architecture,
+        LaytonModel.Architecture, EttModel.Architecture, IllumePlusModel.Architecture,
     ];
 }
