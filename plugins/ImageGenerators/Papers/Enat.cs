@@ -16,9 +16,9 @@ public sealed record EnatConfig
     /// <summary>Codes along each side.</summary>
     [Range(1, 1024)] public int InputSize { get; init; } = 16;
     /// <summary>Width.</summary>
-    [Range(1, 1 << 16)] public int HiddenSize { get; init; } = 768;
+    [Range(1, 1 << 16)] public int HiddenSize { get; init; } = 1024;
     /// <summary>Heads.</summary>
-    [Range(1, 1024)] public int NumHeads { get; init; } = 12;
+    [Range(1, 1024)] public int NumHeads { get; init; } = 16;
     /// <summary>Hidden width of the perceptrons over the width.</summary>
     public double MlpRatio { get; init; } = 4;
     /// <summary>Classes; the dropped class follows them.</summary>
@@ -33,17 +33,17 @@ public sealed record EnatConfig
     internal int Tokens => InputSize * InputSize;
 }
 
-/// <summary>Options of ENAT; defaults are the authors' for 8 steps.</summary>
+/// <summary>Options of ENAT; defaults are the authors' for 256 pixels.</summary>
 public sealed record EnatOptions : PictureOptions
 {
     /// <summary>Number of steps.</summary>
     [Description("Steps."), Range(1, 1000)] public int Steps { get; init; } = 8;
     /// <summary>Scale of guidance.</summary>
-    [Description("Classifier-free guidance at the end; it grows from none at the first step."), Range(0.0, 100.0)] public double Guidance { get; init; } = 3.5;
+    [Description("Classifier-free guidance at the end; it grows from none at the first step."), Range(0.0, 100.0)] public double Guidance { get; init; } = 2.5;
     /// <summary>Weight of the noise on confidences.</summary>
     [Description("Weight of the noise on confidences at the start."), Range(0.0, 1000.0)] public double MaskTemperature { get; init; } = 1.5;
     /// <summary>Temperature of the codes.</summary>
-    [Description("Temperature of the codes at the start."), Range(0.0, 1000.0)] public double SamplingTemperature { get; init; } = 4;
+    [Description("Temperature of the codes at the start."), Range(0.0, 1000.0)] public double SamplingTemperature { get; init; } = 6;
 }
 
 /// <summary>Which tokens a pass has: each kind changes the graph.</summary>

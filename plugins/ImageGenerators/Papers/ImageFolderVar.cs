@@ -15,9 +15,9 @@ namespace ModelZoo.Plugins.ImageGenerators;
 public sealed record ImageFolderVarOptions : PictureOptions
 {
     /// <summary>Guidance of the last scale.</summary>
-    [Description("Classifier-free guidance at the last scale; it grows from none at the first."), Range(0.0, 100.0)] public double Guidance { get; init; } = 3.25;
+    [Description("Classifier-free guidance at the last scale; it grows from none at the first."), Range(0.0, 100.0)] public double Guidance { get; init; } = 3.5;
     /// <summary>Ids that a place may take.</summary>
-    [Description("Keep the k most probable ids of each branch; 0 for all."), Range(0, 1 << 24)] public int TopK { get; init; } = 750;
+    [Description("Keep the k most probable ids of each branch; 0 for all."), Range(0, 1 << 24)] public int TopK { get; init; } = 900;
     /// <summary>Mass of the ids that a place may take.</summary>
     [Description("Keep the most probable ids of each branch up to this mass; 0 for all."), Range(0.0, 1.0)] public double TopP { get; init; } = 0.95;
     /// <summary>Whether the branches are drawn together.</summary>
