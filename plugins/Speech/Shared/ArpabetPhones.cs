@@ -5,11 +5,16 @@ namespace ModelZoo.Plugins.Speech;
 /// <summary>The phones of the CMU dictionary as Tacotron's text front end numbers them: vowels without and with the stresses 0, 1, 2.</summary>
 internal static class ArpabetPhones
 {
-    private static readonly string[] Names =
+    /// <summary>The phones in order.</summary>
+    public static readonly IReadOnlyList<string> Dictionary =
     [
         .. "AA AE AH AO AW AY B CH D DH EH ER EY F G HH IH IY JH K L M N NG OW OY P R S SH T TH UH UW V W Y Z ZH".Split(' ')
             .SelectMany(phone => "AEIOU".Contains(phone[0]) ? (string[])[phone, phone + "0", phone + "1", phone + "2"] : [phone]),
-        "sp", "spn", "sil", "<s>", "</s>",
+    ];
+
+    private static readonly string[] Names =
+    [
+        .. Dictionary, "sp", "spn", "sil", "<s>", "</s>",
     ];
 
     /// <summary>Ids of phones between blanks; braces are ignored, and numbers stand for themselves.</summary>
