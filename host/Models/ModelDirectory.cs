@@ -41,6 +41,8 @@ internal sealed class ModelDirectory(PluginCatalog catalog, ModelResolver resolv
         var (plugin, architecture) = found!.Value;
         var record = catalog.Plugins.First(record => record.Loaded == plugin);
         var json = Card(architecture.Card);
+        json["id"] = request.Id.ToString();
+        json["architecture"] = architecture.Card.Id;
         json["object"] = "model";
         json["plugin"] = $"{record.Name} {record.Inspection!.Version.ToString(3)}";
         json["parity"] = Parity(ledger.Read().GetValueOrDefault(architecture.Card.Id), () => plugin.Digest.Value);

@@ -1,6 +1,5 @@
 using System.Net;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
-using Microsoft.Extensions.FileProviders;
 using ModelZoo.Host.Hosting;
 using ModelZoo.Host.Loading;
 using ModelZoo.Host.Manifest;
@@ -60,9 +59,7 @@ internal static class Server
         GrpcRoutes.Map(app);
         OpenAiRoutes.Map(app);
         app.MapOpenApi("/openapi/{documentName}.json").WithMetadata(new Doorkeeper.Open());
-        var page = new ManifestEmbeddedFileProvider(typeof(Server).Assembly, "web");
-        app.UseStaticFiles(new StaticFileOptions { FileProvider = page });
-        app.MapGet("/", () => TypedResults.Stream(page.GetFileInfo("index.html").CreateReadStream(), "text/html; charset=utf-8")).WithMetadata(new Doorkeeper.Open()).ExcludeFromDescription();
+        GalleryRoutes.Map(app);
     }
 
     private static void Listen(KestrelServerOptions kestrel, ServerSettings settings)

@@ -1,0 +1,83 @@
+// Media to look at and listen to.
+import { el, bytesOf } from './dom.js';
+import { ask } from './api.js';
+
+const url = media => URL.createObjectURL(new Blob([bytesOf(media.data)], { type: media.type }));
+const download = (href, name) => el('p', {}, el('a', { href, download: name }, `Download ${name}`));
+
+// Any media as an element.
+export async function show(media, words = '') {
+  if (typeof media === 'string') return el('div', {}, el('pre', {}, media));
+  if (media?.format === 'modelzoo.tokens/1') return tokens(media, words);
+  if (media?.ids) return items(media);
+  if (media?.type === 'image/png') return picture(media);
+  if (media?.type === 'audio/wav') return sound(media);
+  if (media?.type === 'application/x-npy') return motion(media);
+  if (media?.type === 'model/obj') return mesh(media);
+  return media?.data ? download(url(media), 'result.safetensors') : el('pre', {}, JSON.stringify(media, null, 2));
+}
+
+export function picture(media, alt = 'The result') {
+  const src = url(media), image = el('img', { class: 'picture', src, alt, onload: () => { if (image.naturalWidth < 256) image.classList.add('tiny'); } });
+  return el('div', {}, image, download(src, 'result.png'));
+}
+
+async function sound(media) {
+  const src = url(media), canvas = el('canvas', { class: 'wave', width: 1000, height: 80, role: 'img', 'aria-label': 'Waveform' });
+  const data = await new OfflineAudioContext(1, 1, 44100).decodeAudioData(bytesOf(media.data).buffer), samples = data.getChannelData(0), context = canvas.getContext('2d');
+  context.fillStyle = getComputedStyle(document.documentElement).getPropertyValue('--accent');
+  for (let x = 0; x < 1000; x++) {
+    let low = 0, high = 0;
+    for (let i = Math.floor(x * samples.length / 1000); i < (x + 1) * samples.length / 1000; i++) { low = Math.min(low, samples[i]); high = Math.max(high, samples[i]); }
+    context.fillRect(x, 40 - high * 40, 1, Math.max(1, (high - low) * 40));
+  }
+  return el('div', {}, canvas, el('audio', { controls: true, src }), download(src, 'result.wav'));
+}
+
+// The server knows the skeleton; its figure is played by its own script.
+async function motion(media) {
+  const box = el('div', {});
+  box.innerHTML = await (await ask('/v1/figure', { method: 'POST', body: bytesOf(media.data), headers: { 'Content-Type': media.type } })).text();
+  setTimeout(() => document.body.append(el('script', { src: '/motion.js' })));
+  box.append(download(url(media), 'result.npy'));
+  return box;
+}
+
+// Ids: a row a codebook, a column a frame, a colour an id; text tokens in their places.
+function tokens(media, words) {
+  const flat = media.ids.flat(Infinity), rows = media.shape.length > 1 ? media.shape[media.shape.length - 2] * (media.shape.length > 2 ? media.shape[0] : 1) : 1, columns = Math.max(1, flat.length / rows);
+  const parts = [el('p', {}, `${flat.length} tokens, ${media.layout}, shape ${media.shape.join(' x ')}, vocabulary ${media.vocabulary_sizes.join(', ')}`)];
+  if (media.spans && words) {
+    parts.push(el('p', { class: 'tokens' }, media.spans.map(([start, end], i) => el('span', { class: 'token', title: `id ${flat[i]}` }, words.slice(start, end)))));
+  } else {
+    const canvas = el('canvas', { class: 'ids', width: columns, height: rows, role: 'img', 'aria-label': `${rows} x ${columns} tokens, a colour an id` }), context = canvas.getContext('2d');
+    flat.forEach((id, i) => { context.fillStyle = `hsl(${(id * 137.5) % 360} 65% 55%)`; context.fillRect(i % columns, Math.floor(i / columns), 1, 1); });
+    canvas.style.setProperty('height', `${Math.max(24, Math.min(320, rows * 16))}px`);
+    parts.push(canvas);
+  }
+  return el('div', {}, parts, el('details', {}, el('summary', {}, 'Ids'), el('pre', {}, JSON.stringify(media.ids))));
+}
+
+const items = media => el('table', {}, el('caption', {}, 'Items, best first'), el('tr', {}, el('th', { scope: 'col' }, 'rank'), el('th', { scope: 'col' }, 'item'), media.scores ? el('th', { scope: 'col' }, 'score') : null),
+  media.ids.map((id, i) => el('tr', {}, el('td', {}, String(i + 1)), el('td', {}, id), media.scores ? el('td', {}, media.scores[i].toFixed(4)) : null)));
+
+// A turning wire frame; arrow keys turn it too.
+function mesh(media) {
+  const lines = new TextDecoder().decode(bytesOf(media.data)).split('\n').map(line => line.trim().split(/\s+/)), points = lines.filter(l => l[0] === 'v').map(l => l.slice(1, 4).map(Number)), faces = lines.filter(l => l[0] === 'f').map(l => l.slice(1).map(i => parseInt(i, 10) - 1));
+  const middle = [0, 1, 2].map(a => points.reduce((sum, p) => sum + p[a], 0) / points.length), reach = Math.max(...points.map(p => Math.hypot(...p.map((v, a) => v - middle[a])))) || 1;
+  const canvas = el('canvas', { width: 640, height: 480, tabindex: 0, class: 'picture', role: 'img', 'aria-label': `Mesh of ${points.length} points and ${faces.length} faces; arrow keys turn it` }), context = canvas.getContext('2d');
+  let turn = 0.5, tilt = 0.3;
+  const draw = () => {
+    context.clearRect(0, 0, 640, 480);
+    context.strokeStyle = context.fillStyle = getComputedStyle(document.documentElement).getPropertyValue('--accent');
+    const flat = points.map(p => { const [x, y, z] = p.map((v, a) => (v - middle[a]) / reach), x1 = x * Math.cos(turn) - z * Math.sin(turn), z1 = x * Math.sin(turn) + z * Math.cos(turn); return [320 + 220 * x1, 240 - 220 * (y * Math.cos(tilt) - z1 * Math.sin(tilt))]; });
+    if (faces.length === 0) flat.forEach(([x, y]) => context.fillRect(x - 1, y - 1, 2, 2));
+    context.beginPath();
+    for (const face of faces) face.forEach((index, i) => context[i ? 'lineTo' : 'moveTo'](...flat[index]));
+    context.stroke();
+  };
+  canvas.onkeydown = e => { const [a, b] = { ArrowLeft: [-0.1, 0], ArrowRight: [0.1, 0], ArrowUp: [0, 0.1], ArrowDown: [0, -0.1] }[e.key] ?? [0, 0]; if (a || b) { e.preventDefault(); turn += a; tilt += b; draw(); } };
+  canvas.onpointermove = e => { if (e.buttons) { turn += e.movementX * 0.01; tilt += e.movementY * 0.01; draw(); } };
+  draw();
+  return el('div', {}, canvas, download(url(media), 'result.obj'));
+}
