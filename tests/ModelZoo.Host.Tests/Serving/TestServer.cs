@@ -32,14 +32,14 @@ internal sealed class TestServer : IAsyncDisposable
 
     public IServiceProvider Services => _app.Services;
 
-    public static async Task<TestServer> StartAsync(Func<ServerSettings, ServerSettings>? settings = null, QueueSettings? queue = null, string? folder = null, bool plugin = true)
+    public static async Task<TestServer> StartAsync(Func<ServerSettings, ServerSettings>? settings = null, QueueSettings? queue = null, string? folder = null, HostManifest? manifest = null)
     {
         folder ??= Directory.CreateTempSubdirectory("server-").FullName;
         Directory.CreateDirectory(Path.Combine(folder, "data"));
-        var entries = plugin ? new[] { new PluginEntry(TestPlugins.Build("Good", Path.Combine(folder, "plugins")), "test") } : [];
+        manifest ??= new HostManifest { Plugins = [new(TestPlugins.Build("Good", Path.Combine(folder, "plugins")), "test")], Queue = queue ?? new() { Concurrency = 8, Limit = 1000 } };
         var changed = (settings ?? (static s => s))(new ServerSettings { Port = 0, DataFolder = Path.Combine(folder, "data"), JobFolder = Path.Combine(folder, "jobs"), DrainTime = TimeSpan.FromSeconds(10) });
         var app = await Server.StartAsync(new(), changed, services => services
-            .AddSingleton(new HostManifest { Plugins = entries, Queue = queue ?? new() { Concurrency = 8, Limit = 1000 } })
+            .AddSingleton(manifest)
             .AddSingleton(new PluginLoadSettings(Path.Combine(folder, "cache"), ShadowCopy: true))
             .AddLogging(logging => logging.ClearProviders()), CancellationToken.None);
         return new(app, folder);
