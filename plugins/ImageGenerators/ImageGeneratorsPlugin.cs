@@ -14,6 +14,8 @@ public sealed class ImageGeneratorsPlugin : IModelPlugin
         DeTokMarModel.Architecture,
         EnatModel.Architecture,
         FqGanFarModel.Architecture,
+        GigaTokArModel.Architecture,
+        HiMarModel.Architecture,
         ImageFolderVarModel.Architecture,
         InstellaArModel.Architecture,
         InstellaDiffusionModel.Architecture,
@@ -23,6 +25,7 @@ public sealed class ImageGeneratorsPlugin : IModelPlugin
         MaskBitModel.Architecture,
         MaskGenKlModel.Architecture,
         MaskGenVqModel.Architecture,
+        OpenMagvit2Model.Architecture,
         RarModel.Architecture,
         SemanticistArModel.Architecture,
         TamingTransformerModel.Architecture,
@@ -30,5 +33,6 @@ public sealed class ImageGeneratorsPlugin : IModelPlugin
         TiTokMaskGitModel.Architecture,
         TokenShuffleModel.Architecture,
         VarModel.Architecture,
+        XarModel.Architecture,
     ];
 }

@@ -1,5 +1,5 @@
 // Democratizing Text-to-Image Masked Generative Models with Compact Text-Aware One-Dimensional Tokens. Kim, He, Yu, Yang, Shen, Kwak, Chen. arXiv:2501.07730. github.com/bytedance/1d-tokenizer
-// Published layouts: config.json + model.safetensors (turkeyju/generator_maskgen_kl_*); for use, clip/ (transformers' layout) beside them. Deviations: none.
+// Published layouts: config.json + model.safetensors (turkeyju/generator_maskgen_kl_*); for use, clip/ (transformers' layout), and for pictures tokenizer/ (TA-TiTok) beside them. Deviations: none.
 using System.ComponentModel;
 using System.ComponentModel.DataAnnotations;
 using System.Runtime.CompilerServices;
@@ -81,7 +81,7 @@ public sealed class MaskGenKlModel : ImageGenerator<MaskGenKlOptions>
     private readonly DiffusionHead _head;
     private readonly Lazy<CaptionEncoder> _captions;
 
-    private MaskGenKlModel(ModelSource source, Checkpoint checkpoint, MaskGenConfig config, MaskGenTokenizerConfig tokenizer, MaskGenHeadConfig head) : base(source, checkpoint, SampleSpace.Latents, decoder: null)
+    private MaskGenKlModel(ModelSource source, Checkpoint checkpoint, MaskGenConfig config, MaskGenTokenizerConfig tokenizer, MaskGenHeadConfig head) : base(source, checkpoint, SampleSpace.Latents, TiTokPictures.Find(source, readsWords: true))
     {
         (_config, _tokenizer, _diffusion) = (config, tokenizer, RespacedDiffusion.Cosine(head.NumSamplingSteps));
         var context = NetworkContext.Of(source, checkpoint);
@@ -146,6 +146,13 @@ public sealed class MaskGenKlModel : ImageGenerator<MaskGenKlOptions>
         var step = 0;
         await foreach (var tokens in SampleAsync(caption, nothing, orders, options, TokenNoises.Seeded(seed), cancel).ConfigureAwait(false))
             yield return new(++step, options.Steps, step == options.Steps ? Latent(tokens) : null);
+    }
+
+    // The tokenizer reads the caption too.
+    private protected override async Task<Tensor<float>> PaintAsync(IPictureDecoder decoder, Tensor samples, Prompt prompt, CancellationToken cancel)
+    {
+        var caption = (await _captions.Value.EncodeAsync(prompt.RequireText(), cancel).ConfigureAwait(false)).Repeated((int)samples.Shape[0]);
+        return await ((TiTokPictures)decoder).DecodeAsync(samples, caption.Guidance, cancel).ConfigureAwait(false);
     }
 
     private static ValueTask<IModel> OpenAsync(ModelSource source, CancellationToken cancel) => Generators.Open(source, checkpoint =>

@@ -1,5 +1,5 @@
 // Democratizing Text-to-Image Masked Generative Models with Compact Text-Aware One-Dimensional Tokens. Kim, He, Yu, Yang, Shen, Kwak, Chen. arXiv:2501.07730. github.com/bytedance/1d-tokenizer
-// Published layouts: config.json + model.safetensors (turkeyju/generator_maskgen_vq_*); for use, clip/ (transformers' layout) beside them. Deviations: none.
+// Published layouts: config.json + model.safetensors (turkeyju/generator_maskgen_vq_*); for use, clip/ (transformers' layout), and for pictures tokenizer/ (TA-TiTok) beside them. Deviations: none.
 using System.ComponentModel;
 using System.ComponentModel.DataAnnotations;
 using System.Runtime.CompilerServices;
@@ -103,7 +103,7 @@ public sealed class MaskGenVqModel : ImageGenerator<MaskGenVqOptions>
     private readonly Lazy<CaptionEncoder> _captions;
 
     private MaskGenVqModel(ModelSource source, Checkpoint checkpoint, MaskGenConfig config, MaskGenTokenizerConfig tokenizer)
-        : base(source, checkpoint, new(TokenLayout.Flat, [tokenizer.CodebookSize]), decoder: null)
+        : base(source, checkpoint, new(TokenLayout.Flat, [tokenizer.CodebookSize]), TiTokPictures.Find(source, readsWords: true))
     {
         (_config, _tokenizer) = (config, tokenizer);
         _network = Network.Build(NetworkContext.Of(source, checkpoint), "maskgen", scope => MaskGenVqNetwork.Logits(scope, config, tokenizer));
@@ -169,6 +169,13 @@ public sealed class MaskGenVqModel : ImageGenerator<MaskGenVqOptions>
         var step = 0;
         await foreach (var ids in SampleAsync(caption, nothing, options, Draws.Uniform(seed, options.Count), Draws.Uniform(seed, options.Count, series: 1), cancel).ConfigureAwait(false))
             yield return new(++step, options.Steps, step == options.Steps ? ids : null);
+    }
+
+    // The tokenizer reads the caption too.
+    private protected override async Task<Tensor<float>> PaintAsync(IPictureDecoder decoder, Tensor samples, Prompt prompt, CancellationToken cancel)
+    {
+        var caption = (await _captions.Value.EncodeAsync(prompt.RequireText(), cancel).ConfigureAwait(false)).Repeated((int)samples.Shape[0]);
+        return await ((TiTokPictures)decoder).DecodeAsync(samples, caption.Guidance, cancel).ConfigureAwait(false);
     }
 
     private static ValueTask<IModel> OpenAsync(ModelSource source, CancellationToken cancel) => Generators.Open(source, checkpoint =>

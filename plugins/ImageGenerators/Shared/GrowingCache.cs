@@ -16,6 +16,9 @@ internal sealed class GrowingCache
     public GrowingCache(Graph graph, Dim rows, int layers, long width) =>
         _past = [.. Enumerable.Range(0, layers).Select(i => (graph.Input($"past_key_{i}", [rows, Past, width]), graph.Input($"past_value_{i}", [rows, Past, width])))];
 
+    /// <summary>New positions at the end that are forgotten after the step.</summary>
+    public long Forgotten { get; init; }
+
     /// <summary>Number of positions that came before.</summary>
     public static Dim Past { get; } = Dim.Symbol("past");
 
@@ -23,8 +26,8 @@ internal sealed class GrowingCache
     public Value Attention(int layer, Value q, Value k, Value v, AttentionOptions options)
     {
         (k, v) = (ValueShape.Concat(1, _past[layer].Key, k), ValueShape.Concat(1, _past[layer].Value, v));
-        q.Graph.Output($"present_key_{layer}", k);
-        q.Graph.Output($"present_value_{layer}", v);
+        q.Graph.Output($"present_key_{layer}", k.Take(1, k.Shape[1] - Forgotten));
+        q.Graph.Output($"present_value_{layer}", v.Take(1, v.Shape[1] - Forgotten));
         return AttentionLayers.Attention(q, k, v, options);
     }
 }

@@ -65,7 +65,7 @@ public abstract class ImageGenerator<TOptions> : IModel, IGenerate, IReferenceCa
         await foreach (var step in SampleAsync(prompt, options.Expect<TOptions>(), seed, cancel).ConfigureAwait(false))
         {
             if (step.Samples is null) yield return Generation<Image>.Progress(step.Step, step.Steps);
-            else yield return await FinalAsync(step.Samples, step.Steps, cancel).ConfigureAwait(false);
+            else yield return await FinalAsync(step.Samples, prompt, step.Steps, cancel).ConfigureAwait(false);
         }
     }
 
@@ -84,13 +84,16 @@ public abstract class ImageGenerator<TOptions> : IModel, IGenerate, IReferenceCa
         return ValueTask.CompletedTask;
     }
 
+    /// <summary>Samples to pixels (B, 3, H, W) in 0..1; for tokenizers that look at the prompt too.</summary>
+    private protected virtual Task<Tensor<float>> PaintAsync(IPictureDecoder decoder, Tensor samples, Prompt prompt, CancellationToken cancel) => decoder.DecodeAsync(samples, cancel);
+
     /// <summary>What a model says to a call that it does not have.</summary>
     private protected static ModelZooException Unsupported(string call, params string[] calls) =>
         new(ErrorCodes.VerbUnsupported, $"The authors' code has no call '{call}', or it is not here.") { Expected = string.Join(", ", calls) };
 
-    private async Task<Generation> FinalAsync(Tensor samples, int steps, CancellationToken cancel)
+    private async Task<Generation> FinalAsync(Tensor samples, Prompt prompt, int steps, CancellationToken cancel)
     {
-        if (_decoder is not null) return Generation<Image>.Final(PictureGrid.Of(await _decoder.DecodeAsync(samples, cancel).ConfigureAwait(false)), steps);
+        if (_decoder is not null) return Generation<Image>.Final(PictureGrid.Of(await PaintAsync(_decoder, samples, prompt, cancel).ConfigureAwait(false)), steps);
         if (samples is not Tensor<long> codes || codes.Shape[0] != 1)
             return Generation<NamedTensors>.Final(new(new Dictionary<string, Tensor> { [samples is Tensor<long> ? "codes" : "latents"] = samples }), steps);
         var ids = Tensor.Create(Array.ConvertAll(codes.Span.ToArray(), id => checked((int)id)), codes.Shape[1..]);

@@ -14,6 +14,9 @@ internal sealed record LlamaSizes(long Width, long Heads, long Hidden)
     /// <summary>Epsilon of the norms.</summary>
     public double Epsilon { get; init; } = 1e-5;
 
+    /// <summary>Whether queries and keys are normalised, head by head (<c>attention.q_norm</c>, <c>attention.k_norm</c>).</summary>
+    public bool QkNorm { get; init; }
+
     /// <summary>Width of keys and values.</summary>
     public long KeyValueWidth => (KeyValueHeads ?? Heads) * (Width / Heads);
 
@@ -35,15 +38,21 @@ internal static class LlamaLayers
     /// <param name="sizes">Its sizes.</param>
     /// <param name="rotary">Cosines and sines of the positions.</param>
     /// <param name="attention">Looks at the keys: plain, or over a cache.</param>
-    public static Value LlamaBlock(this Scope layer, Value x, LlamaSizes sizes, (Value Cos, Value Sin)? rotary, Func<Value, Value, Value, AttentionOptions, Value> attention)
+    /// <param name="modulation">Shift, scale and gate of both branches, (B, 1 or N, 6 D); null for none.</param>
+    public static Value LlamaBlock(this Scope layer, Value x, LlamaSizes sizes, (Value Cos, Value Sin)? rotary, Func<Value, Value, Value, AttentionOptions, Value> attention, Value? modulation = null)
     {
+        var parts = modulation?.Chunk(6, -1);
+        Value Modulated(Value y, int shift) => parts is null ? y : y * (parts[shift + 1] + 1) + parts[shift];
+        Value Gated(Value y, int gate) => parts is null ? y : parts[gate] * y;
         var (width, shared, total) = (sizes.Width, sizes.KeyValueWidth, sizes.Width + 2 * sizes.KeyValueWidth);
-        var h = layer["attention_norm"].RmsNorm(x, sizes.Epsilon);
+        var h = Modulated(layer["attention_norm"].RmsNorm(x, sizes.Epsilon), 0);
         var wqkv = layer["attention.wqkv"];
         var (q, k, v) = (wqkv.LinearRows(h, total, 0, width, bias: false), wqkv.LinearRows(h, total, width, shared, bias: false), wqkv.LinearRows(h, total, width + shared, shared, bias: false));
+        if (sizes.QkNorm) (q, k) = (PerHead(layer["attention.q_norm"], q, sizes.Heads, sizes), PerHead(layer["attention.k_norm"], k, sizes.KeyValueHeads ?? sizes.Heads, sizes));
         if (rotary is var (cos, sin)) (q, k) = (q.Rotary(sizes.Heads, cos, sin, interleaved: true), k.Rotary(sizes.KeyValueHeads ?? sizes.Heads, cos, sin, interleaved: true));
-        x += layer["attention.wo"].Linear(attention(q, k, v, new() { Heads = sizes.Heads, KeyValueHeads = sizes.KeyValueHeads, Causal = true }), width, bias: false);
-        return x + layer["feed_forward"].GatedMlp(layer["ffn_norm"].RmsNorm(x, sizes.Epsilon), sizes.Hidden, value => value.Silu(), "w1", "w3", "w2");
+        x += Gated(layer["attention.wo"].Linear(attention(q, k, v, new() { Heads = sizes.Heads, KeyValueHeads = sizes.KeyValueHeads, Causal = true }), width, bias: false), 2);
+        h = Modulated(layer["ffn_norm"].RmsNorm(x, sizes.Epsilon), 3);
+        return x + Gated(layer["feed_forward"].GatedMlp(h, sizes.Hidden, value => value.Silu(), "w1", "w3", "w2"), 5);
     }
 
     /// <summary>Tables of positions on a square grid, after those of <paramref name="conditions"/> positions that are zero, so that their queries and keys vanish: (conditions + side side, W / 2).</summary>
@@ -55,4 +64,6 @@ internal static class LlamaLayers
 
     /// <summary>Rows of both tables.</summary>
     public static (Value Cos, Value Sin) Rows(this (Value Cos, Value Sin) tables, Dim start, Dim end) => (tables.Cos.Slice(0, start, end), tables.Sin.Slice(0, start, end));
+
+    private static Value PerHead(Scope norm, Value x, long heads, LlamaSizes sizes) => norm.LayerNorm(x.Reshape(x.Shape[0], x.Shape[1], heads, sizes.Width / sizes.Heads), sizes.Epsilon).Flatten(2);
 }

@@ -1,0 +1,65 @@
+using ModelZoo.Conformance;
+using ModelZoo.Networks;
+
+namespace ModelZoo.Plugins.ImageGenerators.Tests;
+
+/// <summary>Every tensor that a published size needs, compared with approved text: <c>name [shape]</c> a line. A size without text writes it, to be read and approved.</summary>
+public sealed class InventoryTests
+{
+    private static readonly string Folder = Repository.Path("tests", "ModelZoo.Plugins.ImageGenerators.Tests", "Inventories");
+
+    [Theory]
+    [InlineData("titok-maskgit.l-32", 0L)]
+    [InlineData("maskgen-vq.l", 0L)]
+    [InlineData("maskgen-kl.l", 0L)]
+    [InlineData("maskbit.14bit", 0L)]
+    [InlineData("rar.b", 0L)]
+    [InlineData("llamagen.b", 0L)]
+    [InlineData("mar.b", 0L)]
+    public void Inventory_PublishedSize_IsApproved(string size, long parameters)
+    {
+        var lines = Of(size);
+        var file = Path.Combine(Folder, size + ".txt");
+        if (!File.Exists(file))
+        {
+            Directory.CreateDirectory(Folder);
+            File.WriteAllLines(file, lines);
+            Assert.Fail($"{file} was not there: {lines.Sum(Elements)} parameters in {lines.Count} tensors are written.");
+        }
+
+        Assert.Equal(File.ReadAllLines(file), lines);
+        Assert.Equal(parameters, lines.Sum(Elements));
+    }
+
+    private static IReadOnlyList<string> Of(string size)
+    {
+        switch (size)
+        {
+            case "titok-maskgit.l-32":
+                return Network.Inventory(scope => TiTokMaskGitNetwork.Logits(scope, new(), 4096));
+            case "maskgen-vq.l":
+                return Network.Inventory(scope => MaskGenVqNetwork.Logits(scope, new(), new()));
+            case "maskgen-kl.l":
+                return Network.Inventory(scope =>
+                {
+                    MaskGenKlNetwork.Conditions(scope, new(), new());
+                    DiffusionHead.Declare(scope["diffloss.net"], new(16, 1024, 1024, 8));
+                });
+            case "maskbit.14bit":
+                return Network.Inventory(scope => MaskBitNetwork.Logits(scope, new(), 14));
+            case "rar.b":
+                return Network.Inventory(scope => RarNetwork.Step(scope, new(), 1024));
+            case "llamagen.b":
+                return Network.Inventory(scope => LlamaGenNetwork.Step(scope, new() { Dim = 768, NLayer = 12, NHead = 12 }));
+            default:
+                var mar = new MarConfig { EncoderEmbedDim = 768, EncoderDepth = 12, EncoderNumHeads = 12, DecoderEmbedDim = 768, DecoderDepth = 12, DecoderNumHeads = 12, DifflossD = 6 };
+                return Network.Inventory(scope =>
+                {
+                    MarNetwork.Conditions(scope, mar.Sizes);
+                    DiffusionHead.Declare(scope["diffloss.net"], new(16, 768, mar.DifflossW, mar.DifflossD));
+                });
+        }
+    }
+
+    private static long Elements(string line) => line[(line.IndexOf('[') + 1)..^1].Split(", ", StringSplitOptions.RemoveEmptyEntries).Aggregate(1L, (product, extent) => product * long.Parse(extent));
+}
