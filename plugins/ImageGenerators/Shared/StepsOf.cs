@@ -20,7 +20,12 @@ internal static class StepsOf
         })), CancellationToken.None);
         try
         {
-            await foreach (var report in reports.Reader.ReadAllAsync(cancel).ConfigureAwait(false)) yield return report;
+            await foreach (var report in reports.Reader.ReadAllAsync(cancel).ConfigureAwait(false))
+            {
+                // What was reported before a cancellation is not read after it.
+                cancel.ThrowIfCancellationRequested();
+                yield return report;
+            }
         }
         finally
         {
