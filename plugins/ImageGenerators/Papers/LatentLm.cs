@@ -185,7 +185,7 @@ public sealed class LatentLmModel : ImageGenerator<LatentLmOptions>
     private readonly Network _parallel, _start, _next, _step, _head;
     private readonly (float Scaling, float Bias) _factors;
 
-    private LatentLmModel(ModelSource source, Checkpoint checkpoint, LatentLmConfig config) : base(source, checkpoint, SampleSpace.Latents, decoder: null)
+    private LatentLmModel(ModelSource source, Checkpoint checkpoint, LatentLmConfig config) : base(source, checkpoint, SampleSpace.Latents, config.FlattenInput ? null : TokenizerPictures.Diffusers(source))
     {
         _config = config;
         var context = NetworkContext.Of(source, checkpoint);
@@ -211,8 +211,8 @@ public sealed class LatentLmModel : ImageGenerator<LatentLmOptions>
             Repository = "microsoft/unilm",
             CodeLicense = "MIT",
             Inputs = [Modality.Text],
-            Outputs = [Modality.Tensors],
-            Layouts = ["authors: model.safetensors + other_state.pth + config.json"],
+            Outputs = [Modality.Tensors, Modality.Image],
+            Layouts = ["authors: model.safetensors + other_state.pth + config.json, vae/ in diffusers' layout"],
         },
         OpenAsync);
 

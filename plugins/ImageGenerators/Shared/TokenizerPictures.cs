@@ -48,6 +48,15 @@ internal sealed class TokenizerPictures : IPictureDecoder
         return LdmAutoencoder.Decoder(vae["decoder"], vae["post_quant_conv"].Conv(z, channels, 1), config) / 2 + 0.5;
     });
 
+    /// <summary>An autoencoder in diffusers' layout (<c>vae/config.json</c> and its weights) whose latents come as its decoder takes them, or null when there is none.</summary>
+    public static TokenizerPictures? Diffusers(ModelSource source)
+    {
+        if (Folder(source, "vae") is not { } folder) return null;
+        var config = PublishedConfig.Read<AutoencoderKlConfig>(folder).Value;
+        return new(source, folder, null, weights => weights,
+            vae => AutoencoderKl.Decode(vae, vae.Graph.Input("latents", [Dim.Symbol("batch"), config.LatentChannels, Dim.Symbol("rows"), Dim.Symbol("columns")]), config) / 2 + 0.5);
+    }
+
     /// <inheritdoc/>
     public Task<Tensor<float>> DecodeAsync(Tensor samples, CancellationToken cancel) => _network.DecodeAsync(samples, cancel);
 
