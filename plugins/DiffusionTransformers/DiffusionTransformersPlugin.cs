@@ -6,6 +6,7 @@ using ModelZoo.Plugins.DiffusionTransformers.CoCoIns;
 using ModelZoo.Plugins.DiffusionTransformers.ConceptSteerers;
 using ModelZoo.Plugins.DiffusionTransformers.DatEncoder;
 using ModelZoo.Plugins.DiffusionTransformers.DeltaDiT;
+using ModelZoo.Plugins.DiffusionTransformers.DiscriminativeTokens;
 using ModelZoo.Plugins.DiffusionTransformers.DiT;
 using ModelZoo.Plugins.DiffusionTransformers.DiT4SR;
 using ModelZoo.Plugins.DiffusionTransformers.DiTMoE;
@@ -53,7 +54,7 @@ public sealed class DiffusionTransformersPlugin : IModelPlugin
         FlexDiTModel.Architecture, DyDiTModel.Architecture, HasteModel.Architecture, ProMoEModel.Architecture,
         UNetModel.Architecture, RaeModel.Architecture, RinModel.Architecture, DiT4SRModel.Architecture, ClearModel.Architecture, InContextLoraModel.Architecture, TokenVerseModel.Architecture, DeltaDiTModel.Architecture,
         ConceptSteerersModel.Architecture, CoCoInsModel.Architecture, LiDiTModel.Architecture, FlowTokModel.Architecture, KaleidoModel.Architecture, ZipIRModel.Architecture,
-        TokenMergingModel.Architecture, DatEncoderModel.Architecture, InterpretDiffusionModel.Architecture, LatexBlendModel.Architecture, TokenComposeModel.Architecture, Svg2Model.Architecture, LayerTracerModel.Architecture, PtDiTModel.Architecture, CatPruningModel.Architecture,
+        TokenMergingModel.Architecture, DatEncoderModel.Architecture, InterpretDiffusionModel.Architecture, LatexBlendModel.Architecture, TokenComposeModel.Architecture, Svg2Model.Architecture, LayerTracerModel.Architecture, PtDiTModel.Architecture, CatPruningModel.Architecture, DiscriminativeTokensModel.Architecture,
     ];
 
     /// <inheritdoc/>
