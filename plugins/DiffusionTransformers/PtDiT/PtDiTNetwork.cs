@@ -1,5 +1,4 @@
 using ModelZoo.Networks;
-using ModelZoo.Plugins.DiffusionTransformers.Shared;
 
 namespace ModelZoo.Plugins.DiffusionTransformers.PtDiT;
 
