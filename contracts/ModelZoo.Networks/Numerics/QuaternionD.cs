@@ -68,4 +68,7 @@ public readonly record struct QuaternionD(double W, double X, double Y, double Z
 
     /// <summary>The other quaternion of the same rotation.</summary>
     public static QuaternionD operator -(QuaternionD q) => new(-q.W, -q.X, -q.Y, -q.Z);
+
+    /// <summary>The numbers alone: what a record prints by itself would print its own derived values without end.</summary>
+    public override string ToString() => FormattableString.Invariant($"({W}, {X}, {Y}, {Z})");
 }

@@ -80,4 +80,7 @@ public readonly record struct RotationMatrix(Vector3D C0, Vector3D C1, Vector3D 
 
     /// <summary>First b, then a.</summary>
     public static RotationMatrix operator *(RotationMatrix a, RotationMatrix b) => new(a * b.C0, a * b.C1, a * b.C2);
+
+    /// <summary>The numbers alone: what a record prints by itself would print its own derived values without end.</summary>
+    public override string ToString() => FormattableString.Invariant($"[{C0}, {C1}, {C2}]");
 }

@@ -35,4 +35,7 @@ public readonly record struct Vector3D(double X, double Y, double Z)
 
     /// <summary>Fraction.</summary>
     public static Vector3D operator /(Vector3D a, double s) => new(a.X / s, a.Y / s, a.Z / s);
+
+    /// <summary>The numbers alone: what a record prints by itself would print its own derived values without end.</summary>
+    public override string ToString() => FormattableString.Invariant($"({X}, {Y}, {Z})");
 }

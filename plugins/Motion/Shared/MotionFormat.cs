@@ -1,5 +1,6 @@
 using ModelZoo.Contracts;
 using ModelZoo.Inference;
+using ModelZoo.Networks.Numerics;
 
 namespace ModelZoo.Plugins.Motion;
 
@@ -16,15 +17,39 @@ internal sealed record MotionFormat(int Features, int Unit, IReadOnlyList<int> V
     /// <summary>Name of the representation.</summary>
     public string Representation => $"humanml3d-{Features}";
 
-    /// <summary>The motion's frames, (frames, features), without those at the end that fill no token.</summary>
+    /// <summary>The motion's frames, (frames, features), made from joints where it is given as these, without those at the end that fill no token.</summary>
     /// <exception cref="MediaException">It is of another representation, or too short.</exception>
     public Tensor<float> Frames(Contracts.Motion motion)
     {
+        if (Skeleton is { } skeleton && motion.Representation == $"joints-{skeleton.JointsNum}") motion = FromJoints(motion, skeleton);
         if (motion.Representation != Representation || motion.Features.Rank != 2 || motion.Features.Shape[1] != Features)
             throw new MediaException(ErrorCodes.MediaUnsupported, "The model takes motions of another representation.") { Expected = $"{Representation}, (frames, {Features})", Found = $"{motion.Representation}, {motion.Features}" };
         var frames = (int)motion.Features.Shape[0] / Unit * Unit;
         if (frames == 0) throw new MediaException(ErrorCodes.MediaMalformed, "The motion is too short.") { Expected = $"at least {Unit} frames", Found = $"{motion.Features.Shape[0]}" };
         return new(motion.Features.Memory[..(frames * Features)], [frames, Features]);
+    }
+
+    private HumanMl3dSkeleton? Skeleton => Features switch { 263 => HumanMl3dSkeletons.Human, 251 => HumanMl3dSkeletons.Kit, _ => null };
+
+    // HumanML3D's own processing, on the skeleton of the first pose: one frame fewer than poses.
+    private Contracts.Motion FromJoints(Contracts.Motion motion, HumanMl3dSkeleton skeleton)
+    {
+        var (count, joints) = ((int)motion.Features.Shape[0], skeleton.JointsNum);
+        if (motion.Features.Rank != 2 || motion.Features.Shape[1] != 3 * joints || count < 2)
+            throw new MediaException(ErrorCodes.MediaMalformed, "The positions cannot be taken.") { Expected = $"(at least 2, {3 * joints})", Found = motion.Features.ToString() };
+        var poses = Enumerable.Range(0, count).Select(t => Enumerable.Range(0, joints).Select(joint => Vector3D.Read(motion.Features.Slice(t).Span.Slice(3 * joint, 3))).ToArray()).ToArray();
+        var offsets = new Vector3D[joints];
+        foreach (var chain in skeleton.KinematicChain)
+        {
+            for (var i = 1; i < chain.Length; i++)
+            {
+                var rest = skeleton.RawOffsets[chain[i]];
+                offsets[chain[i]] = (poses[0][chain[i]] - poses[0][chain[i - 1]]).Length * new Vector3D(rest[0], rest[1], rest[2]);
+            }
+        }
+
+        var rows = new HumanMl3dFeatures(skeleton).Process(poses, offsets).Features;
+        return motion with { Features = Tensor.Create([.. rows.SelectMany(row => row)], rows.Length, Features), Representation = Representation };
     }
 }
 
