@@ -180,6 +180,8 @@ public sealed class DualSpeechLmModel : TensorsModel<DualSpeechLmOptions>
     private async Task<Tensor<long>> ContinueAsync(Tensor<float> condition, Tensor<float> speaker, int most, Choose choose, CancellationToken cancel)
     {
         if (condition.Shape[0] != 1) throw new MediaException(ErrorCodes.MediaUnsupported, "One sequence at a time.") { Expected = "a batch of 1", Found = $"{condition.Shape[0]}" };
+        if (condition.Shape[1] + 1 > _decoderConfig.BlockSize) throw new MediaException(ErrorCodes.MediaUnsupported, "The prompt is too long for the decoder.") { Expected = $"at most {_decoderConfig.BlockSize - 1} tokens", Found = $"{condition.Shape[1]}" };
+        most = Math.Min(most, _decoderConfig.BlockSize);
         var tokens = new List<long> { _decoderConfig.Start };
         while (tokens.Count <= most && tokens[^1] != _decoderConfig.End)
         {

@@ -213,6 +213,10 @@ public sealed class SaladModel : IModel, IGenerate<NamedTensors, SaladOptions>, 
     {
         var (ids, latents, logits, reads) = (new List<long>(), new List<float[]>(), new List<float>(), _config.Variant == "t2a");
         var most = reads ? (int)draws.Start.Shape[0] : (int)source.Shape[1];
+        // The last frame is made from the state before it, so it needs no place of its own.
+        var room = _config.MaxLength - (int)(source.Shape[1] + voice.Semantic.Shape[1]);
+        if (room < (reads ? 1 : most)) throw new MediaException(ErrorCodes.MediaUnsupported, "The prompt is too long for the model.") { Expected = $"at most {_config.MaxLength} places", Found = $"{source.Shape[1] + voice.Semantic.Shape[1] + (reads ? 1 : most)}" };
+        most = Math.Min(most, room);
         while (latents.Count < most)
         {
             var hidden = (await StatesAsync(source, voice, ids, latents, cancel).ConfigureAwait(false))["hidden"];

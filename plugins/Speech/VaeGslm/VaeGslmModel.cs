@@ -89,6 +89,8 @@ public sealed class VaeGslmModel : TensorsModel<VaeGslmOptions>
     protected override async Task<Dictionary<string, Tensor>> MakeAsync(Prompt prompt, VaeGslmOptions options, ulong seed, CancellationToken cancel)
     {
         var (tokens, mel) = (Flat(Require<long>(prompt, "tokens")), Require<float>(prompt, "mel"));
+        if (mel.Shape[0] != 1 || mel.Shape[2] != _mels || tokens.Shape[0] != 1 || tokens.Shape[1] != mel.Shape[1])
+            throw new MediaException(ErrorCodes.MediaUnsupported, "Tokens and mels must be those of one recording.") { Expected = $"tokens (1, T), mel (1, T, {_mels})", Found = $"{tokens}, {mel}" };
         var (frames, total) = (mel.Shape[1], mel.Shape[1] + options.Length);
         Tensor<float> Normal(int draw, params ReadOnlySpan<long> shape)
         {
