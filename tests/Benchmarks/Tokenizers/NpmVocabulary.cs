@@ -11,9 +11,12 @@ internal static class NpmVocabulary
     /// <summary>The encoding of that name.</summary>
     /// <param name="npm">Folder with node_modules.</param>
     /// <param name="name">Such as cl100k_base.</param>
-    public static TiktokenEncoding Load(string npm, string name)
+    public static TiktokenEncoding Load(string npm, string name) => Load(Path.Combine(npm, "node_modules", "tiktoken", "encoders", name + ".json"));
+
+    /// <summary>The encoding of a file of that package's form.</summary>
+    public static TiktokenEncoding Load(string path)
     {
-        using var file = JsonDocument.Parse(File.ReadAllBytes(Path.Combine(npm, "node_modules", "tiktoken", "encoders", name + ".json")));
+        using var file = JsonDocument.Parse(File.ReadAllBytes(path));
         var ranks = new TokenTable(0);
         foreach (var line in file.RootElement.GetProperty("bpe_ranks").GetString()!.Split('\n', StringSplitOptions.RemoveEmptyEntries))
         {
@@ -24,7 +27,7 @@ internal static class NpmVocabulary
         }
 
         var special = file.RootElement.GetProperty("special_tokens").EnumerateObject().ToDictionary(token => token.Name, token => token.Value.GetInt32());
-        return new(name, ranks, file.RootElement.GetProperty("pat_str").GetString()!, special);
+        return new(Path.GetFileNameWithoutExtension(path), ranks, file.RootElement.GetProperty("pat_str").GetString()!, special);
     }
 
     /// <summary>Writes the ranks as a .tiktoken file and gives its path.</summary>
