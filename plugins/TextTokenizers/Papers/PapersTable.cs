@@ -10,6 +10,7 @@ internal static class PapersTable
     [
         Alm.Architecture,
         BoundlessBpe.Architecture,
+        ByteSpans.ByteSpan.Architecture,
         CadTokenizer.Architecture,
         CharBench.Architecture,
         CodeBpe.Architecture,
