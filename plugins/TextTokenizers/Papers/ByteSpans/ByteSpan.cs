@@ -1,6 +1,5 @@
 // ByteSpan: Information-Driven Subword Tokenisation. Goriely, Salhan, Lesci, Cheng, Buttery. arXiv:2506.18639. github.com/codebyzeb/infotokenization (commands/tokenizers.py)
 // Published layout: the byte-level tokenizer.json that training starts from; a signal (surprisal or entropy) comes with each byte. Deviations: the byte language model that gives the signal is not here; letters are numbered by id, where the authors' code has the order of a hash map.
-using System.Text.Json;
 using ModelZoo.Contracts;
 
 namespace ModelZoo.Plugins.TextTokenizers.Papers.ByteSpans;
