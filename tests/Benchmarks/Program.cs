@@ -1,10 +1,12 @@
 using BenchmarkDotNet.Running;
+using ModelZoo.Benchmarks.Hosting;
 using ModelZoo.Benchmarks.Peers;
 using ModelZoo.Benchmarks.Tokenizers;
 
-// `dotnet run -c Release -- compare [graph..]` times each network beside its peer, run by run; `sessions`, `decode` and `tokenizers` time what their classes say; `exact` compares ids; anything else goes to BenchmarkDotNet.
+// `dotnet run -c Release -- compare [graph..]` times each network beside its peer, run by run; `sessions`, `decode`, `tokenizers` and `host artifacts/plugins artifacts/bin/ModelZoo.Host/release/modelzoo.dll` time what their classes say; `exact` compares ids; anything else goes to BenchmarkDotNet.
 if (args is ["compare", .. var names]) Comparison.Run(names, Console.Out);
 else if (args is ["sessions"]) SessionCreation.Run(Console.Out);
+else if (args is ["host", var plugins, var host]) await HostFigures.RunAsync(plugins, host, Console.Out);
 else if (args is ["decode"]) Decoding.Run(Console.Out);
 else if (args is ["tokenizers", "--npm", var npm, "--quicktok", var quicktok, .. var texts]) TokenizerSpeed.Run(npm, quicktok, texts, Console.Out);
 else if (args is ["tokenizers", "--npm", var packages, .. var corpora]) TokenizerSpeed.Run(packages, null, corpora, Console.Out);
@@ -13,6 +15,6 @@ else if (args is ["exact", "--npm", var encoders, .. var rest])
     var tokenizers = rest.Zip(rest.Skip(1)).Where(pair => pair.First == "--tokenizer").Select(pair => pair.Second).ToList();
     return ExactComparison.Run(encoders, tokenizers, [.. rest.Where((text, i) => text != "--tokenizer" && (i == 0 || rest[i - 1] != "--tokenizer"))], Console.Out) == 0 ? 0 : 1;
 }
-else BenchmarkSwitcher.FromAssembly(typeof(Program).Assembly).Run(args);
+else BenchmarkSwitcher.FromAssembly(typeof(HostFigures).Assembly).Run(args);
 
 return 0;
