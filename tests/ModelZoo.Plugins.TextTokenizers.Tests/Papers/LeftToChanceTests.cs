@@ -1,4 +1,6 @@
+using System.Text.Json;
 using ModelZoo.Conformance;
+using ModelZoo.Contracts;
 using ModelZoo.Networks.Parity;
 using ModelZoo.Plugins.TextTokenizers.Papers;
 
@@ -10,7 +12,7 @@ public sealed class LeftToChanceTests
     [Theory, ParityCases("text-tokenizers/picky-bpe")]
     public void PickyBpe_DeterminedEvents_AreThoseOfTheReference(ParityCase @case)
     {
-        var config = System.Text.Json.JsonElement.Parse(File.ReadAllText(Path.Combine(@case.CheckpointFolder!, "config.json")));
+        var config = JsonElement.Parse(File.ReadAllText(Path.Combine(@case.CheckpointFolder!, "config.json")));
         var trainer = new PickyBpeTrainer(config.GetProperty("vocab_size").GetInt32(), config.GetProperty("threshold").GetDouble(), config.GetProperty("coverage").GetDouble());
         var lines = ParityRunner.ReadLines(Path.Combine(@case.Folder, "inputs.jsonl")).Select(line => line.GetProperty("text").GetString()!);
         var expected = ParityRunner.ReadLines(Path.Combine(@case.Folder, "expected-events.jsonl"));
@@ -18,13 +20,13 @@ public sealed class LeftToChanceTests
         var events = trainer.Train(lines, CancellationToken.None);
 
         Assert.InRange(events.Count, 100, expected.Count);
-        Assert.All(events.Zip(expected), pair => Assert.True(System.Text.Json.JsonElement.DeepEquals(PickyBpeTrainer.Describe(pair.First), pair.Second), pair.Second.GetRawText()));
+        Assert.All(events.Zip(expected), pair => Assert.True(JsonElement.DeepEquals(PickyBpeTrainer.Describe(pair.First), pair.Second), pair.Second.GetRawText()));
     }
 
     [Theory, ParityCases("text-tokenizers/greedtok")]
     public void GreedTok_UntilTheFirstTie_PicksWhatTheReferencePicks(ParityCase @case)
     {
-        var config = System.Text.Json.JsonElement.Parse(File.ReadAllText(Path.Combine(@case.CheckpointFolder!, "config.json")));
+        var config = JsonElement.Parse(File.ReadAllText(Path.Combine(@case.CheckpointFolder!, "config.json")));
         var words = ParityRunner.ReadLines(Path.Combine(@case.Folder, "inputs.jsonl"))
             .Select(line => (System.Text.Encoding.UTF8.GetBytes(line.GetProperty("word").GetString()!), line.GetProperty("count").GetInt64()));
         var greedy = new GreedTok(words, config.GetProperty("max_token_length").GetInt32(), config.GetProperty("min_word_count").GetInt64());
@@ -35,5 +37,36 @@ public sealed class LeftToChanceTests
         var same = picked.Zip(expected).TakeWhile(pair => pair.First.Token == pair.Second.GetProperty("token").GetString()).Count();
         Assert.InRange(same, 10, expected.Count);
         Assert.All(picked.Zip(expected).Take(same + 1), pair => Assert.Equal(pair.Second.GetProperty("gain").GetInt64(), pair.First.Gain));
+    }
+
+    // The reference numbers single letters as a hash map shows them; in the combined method those numbers decide between pairs that are as frequent.
+    [Theory, ParityCases("text-tokenizers/bytespan")]
+    public async Task ByteSpan_SpansAndLearnedTokens_AreThoseOfTheReference(ParityCase @case)
+    {
+        IReadOnlyList<JsonElement> Read(string file) => ParityRunner.ReadLines(Path.Combine(@case.Folder, file));
+        var source = new ModelSource { Id = @case.Model, Folder = @case.CheckpointFolder, Services = HostServices.Instance };
+        var architecture = new TextTokenizersPlugin().Architectures.Single(row => row.Card.Id == @case.Model.ToString());
+        await using var model = await architecture.Open(source, CancellationToken.None);
+        var arguments = new CallArguments();
+        foreach (var (name, value) in @case.Calls[0].Inputs)
+        {
+            if (name == "lines") arguments.With(name, Read(value.GetString()!));
+            else arguments.With(name, value);
+        }
+
+        var results = await model.Get<IReferenceCalls>().CallAsync("train", arguments);
+
+        var spans = (IReadOnlyList<JsonElement>)results.Find("spans")!;
+        Assert.All(spans.Zip(Read("expected-spans.jsonl")), pair => Assert.True(JsonElement.DeepEquals(pair.First, pair.Second), pair.Second.GetRawText()));
+        string[] tokens = [.. ((IReadOnlyList<JsonElement>)results.Find("vocab")!).Select(line => line.GetProperty("token").GetString()!)];
+        string[] expected = [.. Read("expected.jsonl").Select(line => line.GetProperty("token").GetString()!)];
+        Assert.Equal(expected.Length, tokens.Length);
+        var learned = Array.FindLastIndex(expected, IsLetter) + 1;
+        Assert.Equal(expected[..learned].Order(StringComparer.Ordinal), tokens[..learned].Order(StringComparer.Ordinal));
+        var same = tokens.Zip(expected).Skip(learned).TakeWhile(pair => pair.First == pair.Second).Count();
+        Assert.InRange(same, @case.Name.Contains("combined", StringComparison.Ordinal) ? 80 : expected.Length - learned, expected.Length);
+
+        // A letter alone, after a blank, or inside a word.
+        static bool IsLetter(string token) => token == "<|unk|>" || token.Length == 1 || (token.Length == 2 && token[0] == '\u0120') || (token.Length == 3 && token.StartsWith("##", StringComparison.Ordinal));
     }
 }
