@@ -90,7 +90,12 @@ internal static class LlamaGenNetwork
 
     private static Value Class(Scope embedding, Value labels, LlamaGenConfig config) => embedding["embedding_table"].Embedding(labels, config.NumClasses + (config.ClassDropoutProb > 0 ? 1 : 0), config.Dim);
 
-    private static Value Caption(Scope embedding, Value features, long width) => embedding["cap_proj.fc2"].Linear(embedding["cap_proj.fc1"].Linear(features, width, bias: false).Gelu(Gelu.Tanh), width, bias: false);
+    // Products of matrices: after the first step there are no captions, and rows that are not there cannot be taken apart again.
+    private static Value Caption(Scope embedding, Value features, long width)
+    {
+        Value Map(string name, Value x) => x.MatMul(embedding[name].Weight("weight", width, x.Shape[-1].Size).Swap(0, 1));
+        return Map("cap_proj.fc2", Map("cap_proj.fc1", features).Gelu(Gelu.Tanh));
+    }
 
     // A key is seen by later positions unless it is hidden; each position sees itself. (B, 1, N, keys)
     private static Value Bias(Value visible, Dim queries)
