@@ -53,7 +53,8 @@ internal sealed class Evaluator(ModelVerbs verbs, PluginCatalog catalog, MediaFi
         return known.LastOrDefault(metric => metric.Name == name) ?? throw new ModelZooException(ErrorCodes.MetricUnknown, $"There is no metric '{name}'.")
         {
             Expected = known.Count == 0 ? "none is loaded" : string.Join(", ", known.Select(metric => metric.Name).Distinct().Order()),
-            Remedy = Names.Nearest(name, known.Select(metric => metric.Name)) is { } nearest ? $"Did you mean '{nearest}'?" : null,
+            Remedy = Names.Nearest(name, known.Select(metric => metric.Name)) is { } nearest ? $"Did you mean '{nearest}'?"
+                : "Metrics come with plugins, those of pictures, sound, text, tokens and rankings with Components: add it to the manifest's \"plugins\" or give it with --plugin; or name others with --metrics.",
         };
     }
 
