@@ -32,7 +32,7 @@ internal static class OutputFile
         }
         finally
         {
-            File.Delete(scratch);
+            if (File.Exists(scratch)) File.Delete(scratch); // where the folder is none, deleting would fail in place of the reason
         }
     }
 

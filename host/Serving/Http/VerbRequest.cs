@@ -29,12 +29,24 @@ internal sealed record VerbRequest(IReadOnlyList<Contracts.Media> Inputs, string
     {
         if (request.Headers.ContentEncoding.Count > 0) throw new ModelZooException("request.media-type", "Compressed bodies are not taken.") { Found = request.Headers.ContentEncoding };
         var query = request.Query.Select(pair => KeyValuePair.Create(pair.Key, (string?)pair.Value)).ToList();
-        if (request.HasFormContentType) return await FromFormAsync(await request.ReadFormAsync(cancel).ConfigureAwait(false), query, settings, cancel).ConfigureAwait(false);
+        if (request.HasFormContentType) return await FromFormAsync(await ReadFormAsync(request, cancel).ConfigureAwait(false), query, settings, cancel).ConfigureAwait(false);
         if (request.ContentType is null && request.ContentLength is null or 0) return FromText([], query);
         if (request.ContentType is not { } type || MediaTypes.Extension(type) is not { } extension)
             throw new ModelZooException("request.media-type", "Bodies of this kind are not taken.") { Expected = "application/json, multipart/form-data, or media such as audio/wav, image/png, text/plain", Found = request.ContentType ?? "no Content-Type" };
         var body = await ReadBodyAsync(request, cancel).ConfigureAwait(false);
         return extension == ".json" ? await FromJsonAsync(body, query, settings, cancel).ConfigureAwait(false) : FromText([await MediaAsync(body, extension, settings, cancel).ConfigureAwait(false)], query);
+    }
+
+    private static async Task<IFormCollection> ReadFormAsync(HttpRequest request, CancellationToken cancel)
+    {
+        try
+        {
+            return await request.ReadFormAsync(cancel).ConfigureAwait(false);
+        }
+        catch (Exception error) when (error is InvalidDataException or IOException and not BadHttpRequestException)
+        {
+            throw new ModelZooException("request.malformed", $"The form cannot be read: {error.Message}", error);
+        }
     }
 
     private static async Task<byte[]> ReadBodyAsync(HttpRequest request, CancellationToken cancel)
@@ -50,6 +62,7 @@ internal sealed record VerbRequest(IReadOnlyList<Contracts.Media> Inputs, string
         {
             using var document = JsonDocument.Parse(body);
             var root = document.RootElement;
+            RequestJson.Check(root);
             if (root.ValueKind != JsonValueKind.Object) throw Malformed("the body is a JSON object", root.ValueKind.ToString());
             var (inputs, prompt, seed, options) = (new List<Contracts.Media>(), (string?)null, (ulong?)null, new JsonObject());
             foreach (var field in root.EnumerateObject())

@@ -2,6 +2,7 @@ using System.Text.Json;
 using System.Text.Json.Nodes;
 using ModelZoo.Contracts;
 using ModelZoo.Host.Models;
+using ModelZoo.Host.Serving.Http;
 
 namespace ModelZoo.Host.Serving.OpenAi;
 
@@ -24,17 +25,7 @@ internal sealed class OpenAiRequest
 
     /// <summary>Reads a body.</summary>
     /// <exception cref="ModelZooException">It is no JSON object.</exception>
-    public static async Task<OpenAiRequest> ReadAsync(HttpContext context)
-    {
-        try
-        {
-            return new(await JsonNode.ParseAsync(context.Request.Body, cancellationToken: context.RequestAborted).ConfigureAwait(false) as JsonObject ?? throw new JsonException("a JSON object is expected"));
-        }
-        catch (JsonException error)
-        {
-            throw new ModelZooException("request.malformed", $"The body is not the JSON that was expected: {error.Message}", error);
-        }
-    }
+    public static async Task<OpenAiRequest> ReadAsync(HttpContext context) => new(await RequestJson.ReadObjectAsync(context.Request, context.RequestAborted).ConfigureAwait(false));
 
     /// <summary>The model.</summary>
     public ModelRequest Model => new(ModelId.Parse(Take<string>("model") ?? throw Missing("model")));

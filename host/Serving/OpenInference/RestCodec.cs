@@ -27,6 +27,7 @@ internal static class RestCodec
             var raw = body[length..];
             using var document = JsonDocument.Parse(body[..length]);
             var root = document.RootElement;
+            Http.RequestJson.Check(root);
             var parameters = Parameters(root);
             var inputs = new List<InferTensor>();
             foreach (var input in root.GetProperty("inputs").EnumerateArray()) inputs.Add(Input(input, ref raw));
