@@ -29,6 +29,7 @@ using ModelZoo.Plugins.DiffusionTransformers.Rae;
 using ModelZoo.Plugins.DiffusionTransformers.Rin;
 using ModelZoo.Plugins.DiffusionTransformers.Sana;
 using ModelZoo.Plugins.DiffusionTransformers.SD3;
+using ModelZoo.Plugins.DiffusionTransformers.SemanticBinding;
 using ModelZoo.Plugins.DiffusionTransformers.Shared.Generation;
 using ModelZoo.Plugins.DiffusionTransformers.SiT;
 using ModelZoo.Plugins.DiffusionTransformers.Svg2;
@@ -55,6 +56,7 @@ public sealed class DiffusionTransformersPlugin : IModelPlugin
         UNetModel.Architecture, RaeModel.Architecture, RinModel.Architecture, DiT4SRModel.Architecture, ClearModel.Architecture, InContextLoraModel.Architecture, TokenVerseModel.Architecture, DeltaDiTModel.Architecture,
         ConceptSteerersModel.Architecture, CoCoInsModel.Architecture, LiDiTModel.Architecture, FlowTokModel.Architecture, KaleidoModel.Architecture, ZipIRModel.Architecture,
         TokenMergingModel.Architecture, DatEncoderModel.Architecture, InterpretDiffusionModel.Architecture, LatexBlendModel.Architecture, TokenComposeModel.Architecture, Svg2Model.Architecture, LayerTracerModel.Architecture, PtDiTModel.Architecture, CatPruningModel.Architecture, DiscriminativeTokensModel.Architecture,
+        SemanticBindingModel.Architecture,
     ];
 
     /// <inheritdoc/>

@@ -19,16 +19,23 @@ internal sealed class AttentionMaps(Scope scope)
     /// <summary>What changes in the network: maps become outputs.</summary>
     public UNetHooks Hooks => new() { Attention = (attn, x, text, heads) => text is null ? attn.DiffusersAttention(x, heads) : Read(attn, x, text, heads) };
 
-    private Value Read(Scope attn, Value x, Value text, long heads)
+    /// <summary>Attention to text whose probabilities can be read. x (B, N, D), text (B, M, E) -> (B, N, D), probabilities (B, heads, N, M).</summary>
+    public static (Value Output, Value Map) Attend(Scope attn, Value x, Value text, long heads)
     {
-        var (width, tokens) = (x.Shape[-1].Size, x.Shape[1].Int);
+        var width = x.Shape[-1].Size;
         var (q, k, v) = (attn["to_q"].Linear(x, width, bias: false).SplitHeads(heads), attn["to_k"].Linear(text, width, bias: false).SplitHeads(heads), attn["to_v"].Linear(text, width, bias: false).SplitHeads(heads));
         var map = (q.MatMul(k.Swap(-1, -2)) * (1 / Math.Sqrt(width / heads))).Softmax();                                     // (B, heads, N, M)
-        var side = (int)Math.Sqrt(tokens);
+        return (attn["to_out.0"].Linear(map.MatMul(v).MergeHeads(), width), map);
+    }
+
+    private Value Read(Scope attn, Value x, Value text, long heads)
+    {
+        var (output, map) = Attend(attn, x, text, heads);
+        var side = (int)Math.Sqrt(x.Shape[1].Int);
         var place = $"{attn.Path[..attn.Path.IndexOf('_')]}_{side}";
         var number = _counts[place] = _counts.GetValueOrDefault(place, -1) + 1;
         scope.Graph.Output($"{Prefix}{place}_{number}", map.Reshape(x.Shape[0] * heads, side, side, text.Shape[1]));
-        return attn["to_out.0"].Linear(map.MatMul(v).MergeHeads(), width);
+        return output;
     }
 }
 

@@ -12,10 +12,42 @@ internal delegate UNetHooks UNetSteering(Scope scope, int height, int width);
 /// <summary>SDXL's further conditions: pooled text (B, P), and sizes and crops (B, 6).</summary>
 internal sealed record AddedConditions(Tensor<float> Pooled, Tensor<float> Sizes);
 
+/// <summary>What the network sees: sample (B, C, H, W), timestep (B), text (B, M, E) and, for SDXL, pooled text (B, P) and sizes (B, 6).</summary>
+internal sealed record UNetInputs(Value Sample, Value Timestep, Value Text, Value? Pooled, Value? Sizes)
+{
+    /// <summary>Names of SDXL's further inputs.</summary>
+    public const string PooledName = "added_cond_kwargs.text_embeds", SizesName = "added_cond_kwargs.time_ids";
+
+    /// <summary>True for a network with SDXL's further conditions.</summary>
+    public static bool IsSdxl(UNetConfig config) => config.AdditionEmbedType == "text_time";
+
+    /// <summary>The inputs of a graph, for pictures of a size.</summary>
+    public static UNetInputs Declare(Graph g, UNetConfig config, long height, long width)
+    {
+        var (batch, sdxl) = (Dim.Symbol("batch"), IsSdxl(config));
+        var count = sdxl ? (config.ProjectionClassEmbeddingsInputDim ?? 2816) - 6 * (config.AdditionTimeEmbedDim ?? 256) : 0;
+        return new(
+            g.Input("sample", [batch, config.InChannels, height, width]), g.Input("timestep", [batch]), g.Input("encoder_hidden_states", [batch, Dim.Symbol("tokens"), config.TextWidth]),
+            sdxl ? g.Input(PooledName, [batch, count]) : null, sdxl ? g.Input(SizesName, [batch, 6]) : null);
+    }
+
+    /// <summary>Tensors for the inputs. timestep is one number or one a sample.</summary>
+    public static IReadOnlyList<(string Name, Tensor Tensor)> Of(UNetConfig config, Tensor<float> sample, Tensor timestep, Tensor<float> text, AddedConditions? added)
+    {
+        var times = ClassNetwork.Times(timestep);
+        if (times.Length == 1) times = Batch.Filled(sample.Shape[0], times.Span[0]);
+        List<(string, Tensor)> inputs = [("sample", sample), ("timestep", times), ("encoder_hidden_states", text)];
+        if (IsSdxl(config)) inputs.AddRange([(PooledName, (added ?? throw Calls.Lacks(PooledName)).Pooled), (SizesName, added.Sizes)]);
+        return inputs;
+    }
+
+    /// <summary>The network's prediction for these inputs (B, C, H, W).</summary>
+    public Value Predict(Scope scope, UNetConfig config, UNetHooks? hooks) => UNetNetwork.Build(scope, Sample, Timestep, Text, config, Pooled, Sizes, hooks);
+}
+
 /// <summary>Runs the U-Net for pictures of any size.</summary>
 internal sealed class UNet : IDisposable
 {
-    private const string Pooled = "added_cond_kwargs.text_embeds", Sizes = "added_cond_kwargs.time_ids";
     private readonly SizedNetworks _networks;
 
     /// <summary>Prepares networks over a checkpoint.</summary>
@@ -32,35 +64,20 @@ internal sealed class UNet : IDisposable
     public UNetConfig Config { get; }
 
     /// <summary>The inputs and the output of a network.</summary>
-    public static void Declare(Scope scope, UNetConfig config, long height, long width, UNetSteering? hooks = null)
-    {
-        var (g, batch, tokens) = (scope.Graph, Dim.Symbol("batch"), Dim.Symbol("tokens"));
-        var (sample, t, text) = (g.Input("sample", [batch, config.InChannels, height, width]), g.Input("timestep", [batch]), g.Input("encoder_hidden_states", [batch, tokens, config.TextWidth]));
-        var sdxl = config.AdditionEmbedType == "text_time";
-        var count = sdxl ? (config.ProjectionClassEmbeddingsInputDim ?? 2816) - 6 * (config.AdditionTimeEmbedDim ?? 256) : 0;
-        var (pooled, sizes) = sdxl ? (g.Input(Pooled, [batch, count]), g.Input(Sizes, [batch, 6])) : (null, null);
-        g.Output("noise", UNetNetwork.Build(scope, sample, t, text, config, pooled, sizes, hooks?.Invoke(scope, (int)height, (int)width)));
-    }
+    public static void Declare(Scope scope, UNetConfig config, long height, long width, UNetSteering? hooks = null) =>
+        scope.Graph.Output("noise", UNetInputs.Declare(scope.Graph, config, height, width).Predict(scope, config, hooks?.Invoke(scope, (int)height, (int)width)));
 
     /// <summary>The reference's forward call: the prediction and every stage.</summary>
     public async Task<CallResults> ForwardAsync(CallArguments arguments, CancellationToken cancel, params (string Name, Tensor Tensor)[] further) =>
         (await RunAsync(arguments.Tensor<float>("sample"), arguments.Tensor("timestep"), arguments.Tensor<float>("encoder_hidden_states"), Added(arguments), cancel, further).ConfigureAwait(false)).ToResults();
 
     /// <summary>Everything at once. timestep is one number or one a sample; SDXL has further conditions.</summary>
-    public Task<NetworkOutputs> RunAsync(Tensor<float> sample, Tensor timestep, Tensor<float> text, AddedConditions? added, CancellationToken cancel, params (string Name, Tensor Tensor)[] further)
-    {
-        var times = ClassNetwork.Times(timestep);
-        if (times.Length == 1) times = Batch.Filled(sample.Shape[0], times.Span[0]);
-        List<(string, Tensor)> inputs = [("sample", sample), ("timestep", times), ("encoder_hidden_states", text), .. further];
-        if (IsSdxl) inputs.AddRange([(Pooled, (added ?? throw Calls.Lacks(Pooled)).Pooled), (Sizes, added.Sizes)]);
-        return _networks.RunAsync(sample.Shape[2], sample.Shape[3], cancel, [.. inputs]);
-    }
+    public Task<NetworkOutputs> RunAsync(Tensor<float> sample, Tensor timestep, Tensor<float> text, AddedConditions? added, CancellationToken cancel, params (string Name, Tensor Tensor)[] further) =>
+        _networks.RunAsync(sample.Shape[2], sample.Shape[3], cancel, [.. UNetInputs.Of(Config, sample, timestep, text, added), .. further]);
 
     /// <summary>The further conditions of a call, where the network has them.</summary>
-    public AddedConditions? Added(CallArguments arguments) => IsSdxl ? new(ClassNetwork.Times(arguments.Tensor(Pooled)), ClassNetwork.Times(arguments.Tensor(Sizes))) : null;
-
-    private bool IsSdxl => Config.AdditionEmbedType == "text_time";
-
+    public AddedConditions? Added(CallArguments arguments) =>
+        UNetInputs.IsSdxl(Config) ? new(ClassNetwork.Times(arguments.Tensor(UNetInputs.PooledName)), ClassNetwork.Times(arguments.Tensor(UNetInputs.SizesName))) : null;
 
     /// <inheritdoc/>
     public void Dispose() => _networks.Dispose();
