@@ -1,4 +1,3 @@
-using System.Text.Json;
 using ModelZoo.Conformance;
 using ModelZoo.Contracts;
 using ModelZoo.Inference;
@@ -8,29 +7,15 @@ using ModelZoo.Plugins.DiffusionTransformers.PixArt;
 using ModelZoo.Plugins.DiffusionTransformers.Sana;
 using ModelZoo.Plugins.DiffusionTransformers.Shared;
 using ModelZoo.Plugins.DiffusionTransformers.Shared.Generation;
-using ModelZoo.Plugins.DiffusionTransformers.Shared.Text;
 
 namespace ModelZoo.Plugins.DiffusionTransformers.Tests;
 
 /// <summary>Text to picture over a pipeline's published folder, with weights drawn at random: the parts fit together, and the laws of generation hold.</summary>
 public sealed class TextTests : IDisposable
 {
-    private static readonly string Tokenizers = Repository.Path("tests", "ModelZoo.Plugins.DiffusionTransformers.Tests", "tokenizers");
     private readonly string _folder = Directory.CreateTempSubdirectory("pipeline").FullName;
 
-    public static TheoryData<string> Models => [.. Directory.GetDirectories(Tokenizers).Select(path => Path.GetFileName(path)).Order()];
-
     public void Dispose() => Directory.Delete(_folder, recursive: true);
-
-    [Theory]
-    [MemberData(nameof(Models))]
-    public void Encode_TextsOfTheReference_GivesItsIds(string model)
-    {
-        var pieces = SentencePieces.Open(Path.Combine(Tokenizers, model));
-        var expected = JsonSerializer.Deserialize<Dictionary<string, int[]>>(File.ReadAllText(Path.Combine(Tokenizers, model, "ids.json")))!;
-        var wrong = expected.Where(line => !pieces.Encode(line.Key).SequenceEqual(line.Value)).Select(line => $"{JsonSerializer.Serialize(line.Key)}: {string.Join(' ', pieces.Encode(line.Key))} for {string.Join(' ', line.Value)}").ToList();
-        Assert.True(wrong.Count == 0, $"{wrong.Count} of {expected.Count}: {string.Join('\n', wrong.Take(8))}");
-    }
 
     [Fact]
     public async Task Generate_PixArtSigma_GivesPicturesAndKeepsTheLaws()
@@ -99,7 +84,7 @@ public sealed class TextTests : IDisposable
             Network.Inventory(scope => T5Encoder.Encode(scope, Ids(scope, "ids"), t5, Ids(scope, "mask"))));
         Write("scheduler", """{"_class_name": "DPMSolverMultistepScheduler", "num_train_timesteps": 1000, "beta_start": 0.0001, "beta_end": 0.02, "beta_schedule": "linear", "solver_order": 2, "prediction_type": "epsilon", "algorithm_type": "dpmsolver++"}""");
         Copy("vae", "tests/parity/image-tokenizers/autoencoder-kl/sd-old-attention-names/checkpoint");
-        Copy("tokenizer", "tests/ModelZoo.Plugins.DiffusionTransformers.Tests/tokenizers/unigram-charsmap-a");
+        Copy("tokenizer", "tests/ModelZoo.Networks.Tests/Encoders/tokenizers/unigram-charsmap-a");
     }
 
     private void WriteSana()
@@ -112,7 +97,7 @@ public sealed class TextTests : IDisposable
             Network.Inventory(scope => Gemma2.Encode(scope, Ids(scope, "ids"), gemma, Ids(scope, "mask"))));
         Write("scheduler", """{"_class_name": "DPMSolverMultistepScheduler", "num_train_timesteps": 1000, "solver_order": 2, "prediction_type": "flow_prediction", "use_flow_sigmas": true, "flow_shift": 3.0, "algorithm_type": "dpmsolver++"}""");
         Copy("vae", "tests/parity/image-tokenizers/dc-ae/sana-like/checkpoint");
-        Copy("tokenizer", "tests/ModelZoo.Plugins.DiffusionTransformers.Tests/tokenizers/bpe-identity-a");
+        Copy("tokenizer", "tests/ModelZoo.Networks.Tests/Encoders/tokenizers/bpe-identity-a");
     }
 
     private static Value Ids(Scope scope, string name) => scope.Graph.Input(name, ElementType.Int64, [1, 16]);

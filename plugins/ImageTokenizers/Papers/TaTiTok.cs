@@ -1,6 +1,6 @@
 // Democratizing Text-to-Image Masked Generative Models with Compact Text-Aware One-Dimensional Tokens. Kim, He, Yu, Yang, Shen, Kwak, Chen. arXiv:2501.07730. github.com/bytedance/1d-tokenizer
-// Published layout: config.json + model.safetensors (turkeyju/tokenizer_tatitok_*). Deviations: the text features that guide the decoder are an argument of the authors' call;
-// without a caption's features detokenize gives zeros to the decoder.
+// Published layout: config.json + model.safetensors (turkeyju/tokenizer_tatitok_*). The caption's encoder (OpenAI's CLIP ViT-L/14 at 336 pixels) lies beside it in clip/, in transformers' layout.
+// Deviations: without a caption the decoder is guided by the empty text, and by zeros where clip/ is not there.
 using ModelZoo.Contracts;
 using ModelZoo.Networks;
 using ModelZoo.Networks.Autoencoders;
@@ -22,20 +22,22 @@ public static class TaTiTokModel
             CodeLicense = "Apache-2.0",
             Inputs = [Modality.Image],
             Outputs = [Modality.Tokens, Modality.Image],
-            Layouts = ["authors: config.json + model.safetensors"],
-            Deviations = "The verbs decode without a caption: the decoder's text features are zero.",
+            Layouts = ["authors: config.json + model.safetensors, with clip/ (transformers: config.json + model.safetensors + tokenizer.json) to read captions"],
+            Deviations = "Without a caption the empty text guides the decoder; without clip/ zeros do.",
         },
         OpenAsync);
 
     /// <summary>The networks for a published configuration.</summary>
-    internal static TokenizerPlan Plan(TiTokConfig config)
+    internal static TokenizerPlan Plan(TiTokConfig config, CaptionReader captions)
     {
         var (sizes, size) = (config.VqModel with { IsLegacy = false, FinetuneDecoder = false }, config.Preprocessing.CropSize);
         var plan = TiTokModel.Plan(config with { VqModel = sizes });
         return plan with
         {
             Networks = new Dictionary<string, Action<Scope>>(plan.Networks) { ["decode_tokens"] = titok => DecodeTokens(titok, sizes, size) },
-            Decode = (networks, codes, _, cancel) => OneDimensional.DecodeAsync(networks, codes, cancel, ("text_guidance", Tensor.Zeros<float>(1, sizes.TextContextLength, sizes.TextEmbedDim))),
+            Captions = captions,
+            Decode = async (networks, codes, options, cancel) =>
+                await OneDimensional.DecodeAsync(networks, codes, cancel, ("text_guidance", await captions.ReadAsync(options.Caption, cancel).ConfigureAwait(false))).ConfigureAwait(false),
         };
     }
 
@@ -45,5 +47,9 @@ public static class TaTiTokModel
         titok.Graph.Output("reconstruction", TiTokNetwork.Paint(titok, TiTokNetwork.Decode(titok, z, sizes, size, TiTokNetwork.Caption(titok, z.Shape[0], sizes)), sizes, size));
     }
 
-    private static ValueTask<IModel> OpenAsync(ModelSource source, CancellationToken cancel) => ValueTask.FromResult(ImageTokenizer.Open(source, _ => Plan(TiTokConfig.Read(source.RequireFolder()))));
+    private static ValueTask<IModel> OpenAsync(ModelSource source, CancellationToken cancel)
+    {
+        var config = TiTokConfig.Read(source.RequireFolder());
+        return ValueTask.FromResult(ImageTokenizer.Open(source, _ => Plan(config, CaptionReader.Clip(source, config.VqModel.TextContextLength, config.VqModel.TextEmbedDim))));
+    }
 }

@@ -1,5 +1,6 @@
 // Language-Guided Image Tokenization for Generation. Zha, Yu, Fathi, Ross, Schmid, Katabi, Gu. arXiv:2412.05796. The authors published no code: github.com/pranoyr/TexTok (third-party) settles what the paper leaves open.
-// Published layout: config.json + model.safetensors of that implementation. Deviations: the T5 features of the caption are an argument of the call; the verbs give zeros.
+// Published layout: config.json + model.safetensors of that implementation. The caption's T5 lies beside it in t5/, in transformers' layout.
+// Deviations: without a caption the empty text is read, and zeros where t5/ is not there.
 using System.ComponentModel.DataAnnotations;
 using ModelZoo.Contracts;
 using ModelZoo.Networks;
@@ -46,23 +47,24 @@ public static class TexTokModel
             Repository = "pranoyr/TexTok",
             Inputs = [Modality.Image],
             Outputs = [Modality.Tokens, Modality.Image],
-            Layouts = ["third party: config.json + model.safetensors"],
-            Deviations = "The verbs work without a caption: the text features are zero.",
+            Layouts = ["third party: config.json + model.safetensors, with t5/ (transformers: config.json + model.safetensors + spiece.model) to read captions"],
+            Deviations = "Without a caption the empty text is read; without t5/ the text features are zero.",
         },
         OpenAsync);
 
     /// <summary>The networks for a configuration.</summary>
-    internal static TokenizerPlan Plan(TexTokConfig config)
+    internal static TokenizerPlan Plan(TexTokConfig config, CaptionReader captions)
     {
-        (string, Tensor) NoWords() => ("text_embeds", Tensor.Zeros<float>(1, config.MaxTextLen, config.TextDim));
+        async ValueTask<(string, Tensor)> Words(ImageTokenizerOptions options, CancellationToken cancel) => ("text_embeds", await captions.ReadAsync(options.Caption, cancel).ConfigureAwait(false));
         return new()
         {
             Networks = new Dictionary<string, Action<Scope>> { ["encode"] = model => Encode(model, config), ["decode"] = model => Decode(model, config) },
             Calls = new Dictionary<string, ReferenceCall> { ["decode"] = DecodeAsync },
             Preparation = ImagePreparation.SignedRange(config.ImgSize, config.PatchSize, isFixed: true),
             Layout = TokenLayout.Flat,
-            Encode = async (networks, picture, _, cancel) => (await networks.RunAsync("encode", cancel, ("image", picture), NoWords()).ConfigureAwait(false))["latent"],
-            Decode = async (networks, tokens, _, cancel) => (await networks.RunAsync("decode", cancel, ("tokens", tokens), NoWords()).ConfigureAwait(false))["reconstruction"],
+            Captions = captions,
+            Encode = async (networks, picture, options, cancel) => (await networks.RunAsync("encode", cancel, ("image", picture), await Words(options, cancel).ConfigureAwait(false)).ConfigureAwait(false))["latent"],
+            Decode = async (networks, tokens, options, cancel) => (await networks.RunAsync("decode", cancel, ("tokens", tokens), await Words(options, cancel).ConfigureAwait(false)).ConfigureAwait(false))["reconstruction"],
         };
     }
 
@@ -106,5 +108,9 @@ public static class TexTokModel
         return results.Add("reconstruction_other_text", results.Tensor("reconstruction"));
     }
 
-    private static ValueTask<IModel> OpenAsync(ModelSource source, CancellationToken cancel) => ValueTask.FromResult(ImageTokenizer.Open(source, _ => Plan(source.ReadConfig<TexTokConfig>())));
+    private static ValueTask<IModel> OpenAsync(ModelSource source, CancellationToken cancel)
+    {
+        var config = source.ReadConfig<TexTokConfig>();
+        return ValueTask.FromResult(ImageTokenizer.Open(source, _ => Plan(config, CaptionReader.T5(source, config.MaxTextLen, config.TextDim))));
+    }
 }

@@ -37,12 +37,20 @@ internal sealed class Companion : IDisposable
     /// <summary>True when its files are there.</summary>
     public bool Exists => File.Exists(_path) || Directory.Exists(_path);
 
+    /// <summary>Says what to put where.</summary>
+    /// <exception cref="CheckpointException">Its files are not there.</exception>
+    public void ThrowIfMissing()
+    {
+        if (!Exists) throw new CheckpointException(ErrorCodes.CheckpointMissing, $"This needs {_what}, which is published apart from the tokenizer.") { Where = _path, Expected = _source, Found = "nothing", Remedy = $"Put it at {_path}." };
+    }
+
     /// <summary>Runs it on the thread pool.</summary>
     /// <exception cref="CheckpointException">Its files are not there; the message says what to put where.</exception>
-    public Task<NetworkOutputs> RunAsync(CancellationToken cancel, params (string Name, Tensor Tensor)[] inputs) => Exists
-        ? Task.Run(() => _opened.Value.Network.Run(cancel, inputs), cancel)
-        : throw new CheckpointException(ErrorCodes.CheckpointMissing, $"This needs {_what}, which is published apart from the tokenizer.")
-        { Where = _path, Expected = _source, Found = "nothing", Remedy = $"Put it at {_path}." };
+    public Task<NetworkOutputs> RunAsync(CancellationToken cancel, params (string Name, Tensor Tensor)[] inputs)
+    {
+        ThrowIfMissing();
+        return Task.Run(() => _opened.Value.Network.Run(cancel, inputs), cancel);
+    }
 
     /// <inheritdoc/>
     public void Dispose()

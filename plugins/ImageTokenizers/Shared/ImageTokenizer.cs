@@ -77,6 +77,7 @@ public sealed class ImageTokenizer : IModel, ITokenize<Image, ImageTokenizerOpti
     /// <inheritdoc/>
     public async ValueTask<Image> DetokenizeAsync(Tokens tokens, ImageTokenizerOptions options, CancellationToken cancel = default)
     {
+        ExpectCaption(options.Caption);
         tokens.Expect(_space.Value);
         var kept = Prefix(tokens, options.Tokens);
         Tensor codes = _plan.VocabularySizes.Count > 0
@@ -89,12 +90,13 @@ public sealed class ImageTokenizer : IModel, ITokenize<Image, ImageTokenizerOpti
     public async IAsyncEnumerable<Generation<Image>> GenerateAsync(Prompt prompt, ReconstructionStrip options, ulong seed, [EnumeratorCancellation] CancellationToken cancel = default)
     {
         var crop = _plan.Preparation.Crop(prompt.Require<Image>(), null);
-        var tokens = await EncodeAsync(crop, new(), cancel).ConfigureAwait(false);
+        var caption = _plan.Captions is null ? null : prompt.Text;
+        var tokens = await EncodeAsync(crop, new() { Caption = caption }, cancel).ConfigureAwait(false);
         int?[] counts = options.Tokens.Length > 0 ? [.. options.Tokens.Select(count => (int?)count)] : _plan.PrefixTokens is { } all ? [.. Doubling(all)] : [null];
         var pictures = new List<Tensor<float>>();
         foreach (var count in counts)
         {
-            var decoded = await DetokenizeAsync(tokens, new() { Tokens = count, Seed = seed }, cancel).ConfigureAwait(false);
+            var decoded = await DetokenizeAsync(tokens, new() { Tokens = count, Seed = seed, Caption = caption }, cancel).ConfigureAwait(false);
             pictures.Add(decoded.Pixels);
             yield return Generation<Image>.Progress(pictures.Count, counts.Length, decoded);
         }
@@ -111,10 +113,11 @@ public sealed class ImageTokenizer : IModel, ITokenize<Image, ImageTokenizerOpti
         await foreach (var example in examples.WithCancellation(cancel).ConfigureAwait(false))
         {
             var crop = _plan.Preparation.Crop(example.Media.Expect<Image>(), asked.Size);
-            var tokens = await EncodeAsync(crop, new() { Size = asked.Size }, cancel).ConfigureAwait(false);
+            var caption = asked.Caption ?? (_plan.Captions is { Exists: true } ? example.Label : null);
+            var tokens = await EncodeAsync(crop, new() { Size = asked.Size, Caption = caption }, cancel).ConfigureAwait(false);
             foreach (var count in counts)
             {
-                var decoded = await DetokenizeAsync(tokens, new() { Tokens = count, Seed = seed }, cancel).ConfigureAwait(false);
+                var decoded = await DetokenizeAsync(tokens, new() { Tokens = count, Seed = seed, Caption = caption }, cancel).ConfigureAwait(false);
                 yield return new(example.Id, crop, decoded) { Tokens = Prefix(tokens, count), Label = example.Label, Group = count is null ? "" : $"{count} tokens" };
             }
         }
@@ -133,17 +136,25 @@ public sealed class ImageTokenizer : IModel, ITokenize<Image, ImageTokenizerOpti
     {
         _networks.Dispose();
         foreach (var companion in _plan.Companions) companion.Dispose();
+        _plan.Captions?.Dispose();
         _checkpoint.Dispose();
         return ValueTask.CompletedTask;
     }
 
     private async ValueTask<Tokens> EncodeAsync(Image crop, ImageTokenizerOptions options, CancellationToken cancel)
     {
+        ExpectCaption(options.Caption);
         var codes = await _plan.Encode(_networks, _plan.Preparation.ToNetwork(crop), options, cancel).ConfigureAwait(false);
         var tokens = codes is Tensor<long> ids
             ? new Tokens(_space.Value, Narrow(ids))
             : new Tokens(_space.Value, Tensor.Zeros<int>(0)) { Extras = new Dictionary<string, Tensor> { [Latent] = codes.Reshape(codes.Shape[1..]) } };
         return Prefix(tokens with { SourceLength = (long)crop.Height * crop.Width }, options.Tokens);
+    }
+
+    private void ExpectCaption(string? caption)
+    {
+        if (caption is not null && _plan.Captions is null) throw new OptionsException(ErrorCodes.OptionRange, "This method takes no caption.") { Where = "caption", Expected = "nothing", Found = caption };
+        _plan.Captions?.Expect(caption);
     }
 
     private Tokens Prefix(Tokens tokens, int? count)

@@ -17,6 +17,10 @@ public sealed record ImageTokenizerOptions : ModelOptions
     [Range(8, 4096)]
     public int? Size { get; init; }
 
+    /// <summary>What the picture shows, for methods that a text guides; null for none.</summary>
+    [Description("What the picture shows, for tokenizers that a caption guides (they need their text encoder beside the weights); give the same one to tokenize and to detokenize.")]
+    public string? Caption { get; init; }
+
     /// <summary>Seed of decoders that draw noise.</summary>
     [Description("Seed of decoders that draw noise; the others do not look at it.")]
     public ulong Seed { get; init; }
@@ -33,6 +37,10 @@ public sealed record ImageTokenizerEvaluation : ModelOptions
     [Description("Shorter side, in pixels, that a picture is resized to before its centre is cut out; the published size when left out.")]
     [Range(8, 4096)]
     public int? Size { get; init; }
+
+    /// <summary>Caption of every picture; null takes the examples' labels where the text encoder is there.</summary>
+    [Description("Caption of every picture, for tokenizers that a caption guides; the data set's labels when left out and the text encoder is there.")]
+    public string? Caption { get; init; }
 }
 
 /// <summary>Options of a strip of reconstructions.</summary>

@@ -24,6 +24,9 @@ internal sealed record TokenizerPlan
     /// <summary>Networks whose weights the user puts beside the checkpoint.</summary>
     public IReadOnlyList<Companion> Companions { get; init; } = [];
 
+    /// <summary>What reads captions; null where the method takes none.</summary>
+    public CaptionReader? Captions { get; init; }
+
     /// <summary>Calls that are more than one network.</summary>
     public IReadOnlyDictionary<string, ReferenceCall> Calls { get; init; } = new Dictionary<string, ReferenceCall>();
 

@@ -2,10 +2,10 @@ using System.Buffers.Binary;
 using System.Text;
 using ModelZoo.Contracts;
 
-namespace ModelZoo.Plugins.DiffusionTransformers.Shared.Text;
+namespace ModelZoo.Networks.Encoders;
 
 /// <summary>Words to ids by a published SentencePiece model (Kudo and Richardson, arXiv:1808.06226), unigram or BPE: as much of it as text encoders need.</summary>
-internal sealed class SentencePieces
+public sealed class SentencePieces
 {
     private const char Space = '\u2581';
     private const float UnknownPenalty = 10;
