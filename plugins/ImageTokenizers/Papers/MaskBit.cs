@@ -35,7 +35,7 @@ public static class MaskBitModel
             ["decode_tokens"] = model => model.Graph.Output("reconstruction", MaskBitAutoencoder.Decoder(model["decoder"], MaskBitAutoencoder.Entries(model, model.CodeMap("tokens"), config).ChannelsFirst(), config)),
         },
         Preparation = ImagePreparation.UnitRange(0, 1 << (config.NumResolutions - 1)),
-        VocabularySizes = [config.CodebookSize],
+        VocabularySizes = [config.QuantizerType == "lookup-free" ? 1 << config.TokenSize : config.CodebookSize],
         Codebooks = config.QuantizerType == "lookup" ? ["quantize.embedding.weight"] : [],
         TrainingOnly = [@"^quantize\.(bits_to_indices|codebook)$"],
         Encode = TokenizerPlan.EncodeWith("encode", "x", "codes"),
