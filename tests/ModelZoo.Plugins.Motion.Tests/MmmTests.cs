@@ -92,7 +92,7 @@ public sealed class MmmTests : IAsyncLifetime
 
     [Fact]
     public async Task Tokenize_AnotherRepresentation_IsRefused() =>
-        await Assert.ThrowsAsync<MediaException>(async () => await _model.Get<ITokenize>().TokenizeAsync(new Contracts.Motion(Tensor.Zeros<float>(8, 66), 20, "joints-22"), new NoOptions()));
+        await Assert.ThrowsAsync<MediaException>(async () => await _model.Get<ITokenize>().TokenizeAsync(new Contracts.Motion(Tensor.Zeros<float>(8, 66), 20, "features-66"), new NoOptions()));
 
     private async Task<Contracts.Motion> LastAsync(Prompt prompt, MmmOptions options, ulong seed)
     {
