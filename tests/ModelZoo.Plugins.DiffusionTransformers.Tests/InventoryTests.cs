@@ -14,8 +14,6 @@ namespace ModelZoo.Plugins.DiffusionTransformers.Tests;
 /// <summary>Every tensor that a published size needs, compared with approved text: <c>name [shape]</c> a line. A size without text writes it, to be read and approved.</summary>
 public sealed class InventoryTests
 {
-    private static readonly string Folder = Repository.Path("tests", "ModelZoo.Plugins.DiffusionTransformers.Tests", "Inventories");
-
     // Numbers of parameters; SD3's count in its stored table of positions, 192 x 192 x 1536, which its paper leaves out.
     [Theory]
     [InlineData("dit.xl-2", 675_129_632L)]
@@ -27,15 +25,7 @@ public sealed class InventoryTests
     public void Inventory_PublishedSize_IsApproved(string size, long parameters)
     {
         var lines = Of(size);
-        var file = Path.Combine(Folder, size + ".txt");
-        if (!File.Exists(file))
-        {
-            File.WriteAllLines(file, lines);
-            Assert.Fail($"{file} was not there: {lines.Sum(Elements)} parameters in {lines.Count} tensors are written.");
-        }
-
-        Assert.Equal(File.ReadAllLines(file), lines);
-        Assert.Equal(parameters, lines.Sum(Elements));
+        Assert.Equal(parameters, ApprovedInventory.Verify("ModelZoo.Plugins.DiffusionTransformers.Tests", size, lines));
     }
 
     private static IReadOnlyList<string> Of(string size)
@@ -63,6 +53,4 @@ public sealed class InventoryTests
     }
 
     private static JsonElement Json(string text) => JsonDocument.Parse(text).RootElement;
-
-    private static long Elements(string line) => line[(line.IndexOf('[') + 1)..^1].Split(", ", StringSplitOptions.RemoveEmptyEntries).Aggregate(1L, (product, extent) => product * long.Parse(extent));
 }

@@ -6,8 +6,6 @@ namespace ModelZoo.Plugins.ImageGenerators.Tests;
 /// <summary>Every tensor that a published size needs, compared with approved text: <c>name [shape]</c> a line. A size without text writes it, to be read and approved.</summary>
 public sealed class InventoryTests
 {
-    private static readonly string Folder = Repository.Path("tests", "ModelZoo.Plugins.ImageGenerators.Tests", "Inventories");
-
     // As the papers round them: 177M, 305M (MaskBit), 261M (RAR-B), 111M (LlamaGen-B), 208M (MAR-B). MaskGen's are those of its published configurations.
     [Theory]
     [InlineData("titok-maskgit.l-32", 177_202_432L)]
@@ -20,16 +18,7 @@ public sealed class InventoryTests
     public void Inventory_PublishedSize_IsApproved(string size, long parameters)
     {
         var lines = Of(size);
-        var file = Path.Combine(Folder, size + ".txt");
-        if (!File.Exists(file))
-        {
-            Directory.CreateDirectory(Folder);
-            File.WriteAllLines(file, lines);
-            Assert.Fail($"{file} was not there: {lines.Sum(Elements)} parameters in {lines.Count} tensors are written.");
-        }
-
-        Assert.Equal(File.ReadAllLines(file), lines);
-        Assert.Equal(parameters, lines.Sum(Elements));
+        Assert.Equal(parameters, ApprovedInventory.Verify("ModelZoo.Plugins.ImageGenerators.Tests", size, lines));
     }
 
     private static IReadOnlyList<string> Of(string size)
@@ -61,6 +50,4 @@ public sealed class InventoryTests
                 });
         }
     }
-
-    private static long Elements(string line) => line[(line.IndexOf('[') + 1)..^1].Split(", ", StringSplitOptions.RemoveEmptyEntries).Aggregate(1L, (product, extent) => product * long.Parse(extent));
 }

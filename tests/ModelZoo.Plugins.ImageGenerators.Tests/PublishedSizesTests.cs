@@ -6,8 +6,6 @@ namespace ModelZoo.Plugins.ImageGenerators.Tests;
 /// <summary>Every tensor that a published size needs, compared with approved text: <c>name [shape]</c> a line. A size without text writes it, to be read and approved.</summary>
 public sealed class PublishedSizesTests
 {
-    private static readonly string Folder = Repository.Path("tests", "ModelZoo.Plugins.ImageGenerators.Tests", "Inventories");
-
     [Theory]
     [InlineData("var.d16", 310_283_520L)]
     [InlineData("var.d20", 600_917_136L)]
@@ -25,16 +23,7 @@ public sealed class PublishedSizesTests
     public void Inventory_PublishedSize_IsApproved(string size, long parameters)
     {
         string[] lines = [.. Networks(size).SelectMany(Network.Inventory).Distinct().Order(StringComparer.Ordinal)];
-        var file = Path.Combine(Folder, size + ".txt");
-        if (!File.Exists(file))
-        {
-            Directory.CreateDirectory(Folder);
-            File.WriteAllLines(file, lines);
-            Assert.Fail($"{file} was not there: {lines.Sum(Elements)} parameters in {lines.Length} tensors are written.");
-        }
-
-        Assert.Equal(File.ReadAllLines(file), lines);
-        Assert.Equal(parameters, lines.Sum(Elements));
+        Assert.Equal(parameters, ApprovedInventory.Verify("ModelZoo.Plugins.ImageGenerators.Tests", size, lines));
     }
 
     private static Action<Scope>[] Networks(string size) => size switch
@@ -49,6 +38,4 @@ public sealed class PublishedSizesTests
         "enat.l" => [scope => EnatNetwork.Build(scope, new(), new(true, true, true))],
         _ => [scope => VarNetwork.Forward(scope, VarConfig.Published(int.Parse(size["var.d".Length..]), large: size == "var.d36"), 4096, 32)],
     };
-
-    private static long Elements(string line) => line[(line.IndexOf('[') + 1)..^1].Split(", ", StringSplitOptions.RemoveEmptyEntries).Aggregate(1L, (product, extent) => product * long.Parse(extent));
 }

@@ -31,16 +31,7 @@ public sealed class PublishedSizesTests
         var plan = Plan(size);
         var networks = plan.Networks.Values.Concat(plan.SizedNetworks.Values.Select(sized => (Action<Scope>)(scope => sized.Build(scope, sized.Rows, sized.Columns))));
         string[] lines = [.. networks.SelectMany(Network.Inventory).Distinct().Order(StringComparer.Ordinal)];
-        var file = Path.Combine(Folder, size + ".txt");
-        if (!File.Exists(file))
-        {
-            Directory.CreateDirectory(Folder);
-            File.WriteAllLines(file, lines);
-            Assert.Fail($"{file} was not there: {lines.Sum(Elements)} parameters in {lines.Length} tensors are written.");
-        }
-
-        Assert.Equal(File.ReadAllLines(file), lines);
-        Assert.Equal(parameters, lines.Sum(Elements));
+        Assert.Equal(parameters, ApprovedInventory.Verify("ModelZoo.Plugins.ImageTokenizers.Tests", size, lines));
     }
 
     // The published file of the tokenizer says codebook_size 4096 beside 14 bits; the authors' code reads the bits alone.
@@ -77,6 +68,4 @@ public sealed class PublishedSizesTests
     // The text encoder stands beside the tokenizer and is not counted.
     private static TokenizerPlan TaTiTok(TiTokSizes sizes) =>
         TaTiTokModel.Plan(new(sizes, new()), CaptionReader.Clip(new() { Id = ModelId.Parse("image-tokenizers/ta-titok.published"), Folder = Folder, Services = HostServices.Instance }, sizes.TextContextLength, sizes.TextEmbedDim));
-
-    private static long Elements(string line) => line[(line.IndexOf('[') + 1)..^1].Split(", ", StringSplitOptions.RemoveEmptyEntries).Aggregate(1L, (product, extent) => product * long.Parse(extent));
 }

@@ -6,8 +6,6 @@ namespace ModelZoo.Plugins.Motion.Tests;
 /// <summary>Every tensor that a published size needs, compared with approved text: <c>name [shape]</c> a line. A size without text writes it, to be read and approved.</summary>
 public sealed class InventoryTests
 {
-    private static readonly string Folder = Repository.Path("tests", "ModelZoo.Plugins.Motion.Tests", "Inventories");
-
     public static TheoryData<string> Sizes => ["mmm.humanml3d", "mmm-upper-body.humanml3d", "t2m-gpt.humanml3d", "momask.humanml3d", "bamm.humanml3d", "moto.oxe"];
 
     [Theory, MemberData(nameof(Sizes))]
@@ -21,15 +19,7 @@ public sealed class InventoryTests
             "bamm.humanml3d" => BammModel.Inventory(residual),
             _ => Network.Inventory(scope => Build(scope, size)),
         };
-        var file = Path.Combine(Folder, size + ".txt");
-        if (!File.Exists(file))
-        {
-            Directory.CreateDirectory(Folder);
-            File.WriteAllLines(file, lines);
-            Assert.Fail($"{file} was not there: {lines.Sum(Elements)} numbers in {lines.Count} tensors are written.");
-        }
-
-        Assert.Equal(File.ReadAllLines(file), lines);
+        ApprovedInventory.Verify("ModelZoo.Plugins.Motion.Tests", size, lines);
     }
 
     private static void Build(Scope scope, string size)
@@ -53,6 +43,4 @@ public sealed class InventoryTests
                 break;
         }
     }
-
-    private static long Elements(string line) => line[(line.IndexOf('[') + 1)..^1].Split(", ", StringSplitOptions.RemoveEmptyEntries).Aggregate(1L, (product, extent) => product * long.Parse(extent));
 }

@@ -8,8 +8,6 @@ namespace ModelZoo.Plugins.Recommenders.Tests;
 /// <summary>Every tensor that a published size needs, compared with approved text: <c>name [shape]</c> a line. A size without text writes it, to be read and approved.</summary>
 public sealed class InventoryTests
 {
-    private static readonly string Folder = Repository.Path("tests", "ModelZoo.Plugins.Recommenders.Tests", "Inventories");
-
     [Theory]
     [InlineData("letter", null)]
     [InlineData("letter-tiger", null)]
@@ -21,16 +19,8 @@ public sealed class InventoryTests
     public void Inventory_PublishedSize_IsApproved(string size, object? elements)
     {
         var lines = Network.Inventory(scope => Build(scope, size));
-        if (elements is not null) Assert.Equal(Convert.ToInt64(elements, null), lines.Sum(Elements));
-        var file = Path.Combine(Folder, size + ".txt");
-        if (!File.Exists(file))
-        {
-            Directory.CreateDirectory(Folder);
-            File.WriteAllLines(file, lines);
-            Assert.Fail($"{file} was not there: {lines.Sum(Elements)} numbers in {lines.Count} tensors are written.");
-        }
-
-        Assert.Equal(File.ReadAllLines(file), lines);
+        var parameters = ApprovedInventory.Verify("ModelZoo.Plugins.Recommenders.Tests", size, lines);
+        if (elements is not null) Assert.Equal(Convert.ToInt64(elements, null), parameters);
     }
 
     private static void Build(Scope scope, string size)
@@ -77,6 +67,4 @@ public sealed class InventoryTests
         var states = T5Encoder.Encode(t5, ids, config).LastHiddenState;
         T5Decoder.Logits(t5, ids, states, g.Input("mask", ElementType.Int64, [1, 4]), config);
     }
-
-    private static long Elements(string line) => line[(line.IndexOf('[') + 1)..^1].Split(", ", StringSplitOptions.RemoveEmptyEntries).Aggregate(1L, (product, extent) => product * long.Parse(extent));
 }

@@ -27,7 +27,7 @@ internal sealed class RowBatcher
     {
         public IReadOnlyDictionary<string, Tensor> Inputs => inputs;
         public CancellationToken Cancel => cancel;
-        public TaskCompletionSource<IReadOnlyDictionary<string, Tensor>> Result { get; } = new(TaskCreationOptions.RunContinuationsAsynchronously);
+        public TaskCompletionSource<IReadOnlyDictionary<string, Tensor>> Completion { get; } = new(TaskCreationOptions.RunContinuationsAsynchronously);
         public long Rows { get; } = inputs.Values.First().Shape[0];
 
         public bool Fits(Call other) => inputs.All(pair => other.Inputs.TryGetValue(pair.Key, out var tensor) && tensor.Type == pair.Value.Type && tensor.Shape[1..].SequenceEqual(pair.Value.Shape[1..]));
@@ -75,16 +75,16 @@ internal sealed class RowBatcher
     // A call that is given up while it waits leaves the line; one that runs with others is dropped when they are done.
     private Task<IReadOnlyDictionary<string, Tensor>> Cancellable(Call call)
     {
-        if (!call.Cancel.CanBeCanceled) return call.Result.Task;
+        if (!call.Cancel.CanBeCanceled) return call.Completion.Task;
         var registration = call.Cancel.UnsafeRegister(_ =>
         {
             lock (_gate)
             {
-                if (_waiting.Remove(call)) call.Result.TrySetCanceled(call.Cancel);
+                if (_waiting.Remove(call)) call.Completion.TrySetCanceled(call.Cancel);
             }
         }, null);
-        _ = call.Result.Task.ContinueWith(static (_, state) => ((CancellationTokenRegistration)state!).Dispose(), registration, CancellationToken.None, TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default);
-        return call.Result.Task;
+        _ = call.Completion.Task.ContinueWith(static (_, state) => ((CancellationTokenRegistration)state!).Dispose(), registration, CancellationToken.None, TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default);
+        return call.Completion.Task;
     }
 
     private void Work()
@@ -163,16 +163,16 @@ internal sealed class RowBatcher
         {
             var outputs = _session.Run(call.Inputs, null, call.Cancel);
             Expect(1);
-            call.Result.TrySetResult(outputs);
+            call.Completion.TrySetResult(outputs);
         }
         catch (OperationCanceledException)
         {
-            call.Result.TrySetCanceled(call.Cancel);
+            call.Completion.TrySetCanceled(call.Cancel);
         }
 #pragma warning disable CA1031 // it belongs to the caller
         catch (Exception error)
         {
-            call.Result.TrySetException(error);
+            call.Completion.TrySetException(error);
         }
 #pragma warning restore CA1031
     }
@@ -221,8 +221,8 @@ internal sealed class RowBatcher
 
         for (var i = 0; i < batch.Count; i++)
         {
-            if (batch[i].Cancel.IsCancellationRequested) batch[i].Result.TrySetCanceled(batch[i].Cancel);
-            else batch[i].Result.TrySetResult(results[i]);
+            if (batch[i].Cancel.IsCancellationRequested) batch[i].Completion.TrySetCanceled(batch[i].Cancel);
+            else batch[i].Completion.TrySetResult(results[i]);
         }
     }
 

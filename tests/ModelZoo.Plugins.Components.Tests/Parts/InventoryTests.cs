@@ -1,3 +1,4 @@
+using ModelZoo.Conformance;
 using ModelZoo.Contracts;
 using ModelZoo.Networks;
 using ModelZoo.Networks.Encoders;
@@ -19,8 +20,7 @@ public sealed class InventoryTests
     public void Inventory_PublishedSize_IsApproved(string size, long parameters)
     {
         var lines = Network.Inventory(scope => Build(size, scope, scope.Graph.Input("ids", ElementType.Int64, [Batch, Length])));
-        Assert.Equal(parameters, lines.Sum(Elements));
-        Assert.Equal(File.ReadAllLines(Path.Combine(AppContext.BaseDirectory, "Inventories", size + ".txt")), lines);
+        Assert.Equal(parameters, ApprovedInventory.Verify("ModelZoo.Plugins.Components.Tests", size, lines));
     }
 
     private static void Build(string size, Scope scope, Value ids)
@@ -48,6 +48,4 @@ public sealed class InventoryTests
                 break;
         }
     }
-
-    private static long Elements(string line) => line[(line.IndexOf('[') + 1)..^1].Split(", ").Aggregate(1L, (product, extent) => product * long.Parse(extent));
 }
