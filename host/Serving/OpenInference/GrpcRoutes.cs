@@ -21,7 +21,7 @@ internal static class GrpcRoutes
     public static void Map(IEndpointRouteBuilder routes)
     {
         Map(routes, "ServerLive", ServerLiveRequest.Parser, static (_, _, _) => Task.FromResult(new ServerLiveResponse { Live = true }), open: true);
-        Map(routes, "ServerReady", ServerReadyRequest.Parser, static (_, _, _) => Task.FromResult(new ServerReadyResponse { Ready = true }), open: true);
+        Map(routes, "ServerReady", ServerReadyRequest.Parser, static (service, _, _) => Task.FromResult(new ServerReadyResponse { Ready = service.IsServerReady }), open: true);
         Map(routes, "ServerMetadata", ServerMetadataRequest.Parser, static (_, _, _) => Task.FromResult(new ServerMetadataResponse { Name = "modelzoo", Version = Zoo.Version, Extensions = { "model_repository" } }));
         Map(routes, "ModelReady", ModelReadyRequest.Parser, static (service, request, _) => Task.FromResult(new ModelReadyResponse { Ready = service.IsReady(Model(request.Name, request.Version).Id) }));
         Map(routes, "ModelMetadata", ModelMetadataRequest.Parser, DescribeAsync);

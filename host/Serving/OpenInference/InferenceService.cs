@@ -11,7 +11,7 @@ namespace ModelZoo.Host.Serving.OpenInference;
 /// Models behind the Open Inference Protocol, whatever carries it. One request is one verb: the parameter <c>verb</c> names it; without it, <c>ids</c> are detokenized, a <c>prompt</c> or a <c>seed</c> generates, and all else is
 /// tokenized where the model can, and generated from where it cannot. The parameter <c>call</c> runs one of the authors' own calls on the tensors instead. All other parameters are options of the model.
 /// </summary>
-internal sealed class InferenceService(ModelVerbs verbs, ModelDirectory directory)
+internal sealed class InferenceService(ModelVerbs verbs, ModelDirectory directory, Readiness readiness)
 {
     private static readonly string[] Own = ["verb", "call", "seed", "binary_data_output", "priority", "timeout"];
 
@@ -35,6 +35,9 @@ internal sealed class InferenceService(ModelVerbs verbs, ModelDirectory director
 
         return Task.FromResult(new ModelDescription(lease.Resident.Id.ToString(), "modelzoo", [.. inputs.DistinctBy(tensor => tensor.Name)], [.. outputs.DistinctBy(tensor => tensor.Name)], properties));
     }, cancel);
+
+    /// <summary>True when the server can serve.</summary>
+    public bool IsServerReady => readiness.IsReady;
 
     /// <summary>True when the model's weights are there; it need not be open.</summary>
     public bool IsReady(ModelId id) => directory.Entries(all: true).Any(entry => entry.Source is not null && entry.State != "failed" && (entry.Id == id.ToString() || entry.Card.Id == id.ToString()));

@@ -19,7 +19,7 @@ internal static class OpenInferenceRoutes
     {
         var v2 = routes.MapGroup("/v2").AddEndpointFilter(ErrorsAsTheProtocolHasThem);
         v2.MapGet("/health/live", () => new JsonObject { ["live"] = true }).WithMetadata(new Doorkeeper.Open());
-        v2.MapGet("/health/ready", () => new JsonObject { ["live"] = true, ["ready"] = true }).WithMetadata(new Doorkeeper.Open());
+        v2.MapGet("/health/ready", (Readiness readiness) => TypedResults.Json(new JsonObject { ["live"] = true, ["ready"] = readiness.IsReady }, statusCode: readiness.IsReady ? 200 : 503)).WithMetadata(new Doorkeeper.Open());
         v2.MapGet("/", () => new JsonObject { ["name"] = "modelzoo", ["version"] = Zoo.Version, ["extensions"] = new JsonArray([.. Extensions.Select(name => (JsonNode)name)]) });
         v2.MapPost("/repository/index", (ModelDirectory directory) => new JsonArray([.. directory.Entries(all: false).Where(entry => entry.Source is not null).Select(Entry)]));
         foreach (var model in new[] { "/models/{family}/{name}", "/models/{id}" })

@@ -20,22 +20,26 @@ internal static class GenerationEvents
         var events = await ServerSentEvents.StartAsync(context).ConfigureAwait(false);
         await events.WriteAsync("queued", new JsonObject(), cancel).ConfigureAwait(false);
         var run = RunAsync();
-        await foreach (var step in steps.Reader.ReadAllAsync(cancel).ConfigureAwait(false))
-        {
-            if (step.IsFinal) continue;
-            var json = new JsonObject { ["step"] = step.Step, ["steps"] = step.Steps };
-            if (step.Value is { } preview) json["output"] = MediaJson.Write(preview);
-            await events.WriteAsync(step.Value is null ? "progress" : "partial", json, cancel).ConfigureAwait(false);
-        }
-
         try
         {
+            await foreach (var step in steps.Reader.ReadAllAsync(cancel).ConfigureAwait(false))
+            {
+                if (step.IsFinal) continue;
+                var json = new JsonObject { ["step"] = step.Step, ["steps"] = step.Steps };
+                if (step.Value is { } preview) json["output"] = MediaJson.Write(preview);
+                await events.WriteAsync(step.Value is null ? "progress" : "partial", json, cancel).ConfigureAwait(false);
+            }
+
             await events.WriteAsync("final", final(await run.ConfigureAwait(false)), cancel).ConfigureAwait(false);
         }
         catch (Exception error) when (!cancel.IsCancellationRequested)
         {
             var known = Problems.Known(error) ?? new ModelZooException("server.failed", "The server failed; its log says why.");
             await events.WriteAsync("error", Problems.Document(Problems.Status(known, error), known), cancel).ConfigureAwait(false);
+        }
+        finally
+        {
+            await ((Task)run).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing); // the model is free before the request ends
         }
 
         async Task<VerbResult<Contracts.Media>> RunAsync()

@@ -26,14 +26,13 @@ internal static class OperationRoutes
         ["name"] = plugin.Name, ["version"] = plugin.Inspection?.Version.ToString(3), ["state"] = plugin.State.ToString().ToLowerInvariant(), ["reason"] = plugin.Reason, ["load_ms"] = plugin.LoadTime.TotalMilliseconds,
     };
 
-    private static IResult Ready(PluginCatalog catalog, ModelDirectory directory, ModelWarmer warmer, IHostApplicationLifetime lifetime)
+    private static IResult Ready(PluginCatalog catalog, ModelDirectory directory, Readiness readiness)
     {
-        var plugins = catalog.Plugins;
-        var ready = warmer.IsDone && !lifetime.ApplicationStopping.IsCancellationRequested && (plugins.Count == 0 || plugins.Any(plugin => plugin.State == PluginState.Ready));
+        var ready = readiness.IsReady;
         var json = new JsonObject
         {
             ["ready"] = ready,
-            ["plugins"] = new JsonObject(plugins.DistinctBy(plugin => plugin.Name).Select(plugin => KeyValuePair.Create<string, JsonNode?>(plugin.Name, plugin.State.ToString().ToLowerInvariant()))),
+            ["plugins"] = new JsonObject(catalog.Plugins.DistinctBy(plugin => plugin.Name).Select(plugin => KeyValuePair.Create<string, JsonNode?>(plugin.Name, plugin.State.ToString().ToLowerInvariant()))),
             ["models"] = new JsonObject(directory.Entries(all: false).Where(entry => entry.Source is not null).Select(entry => KeyValuePair.Create<string, JsonNode?>(entry.Id, new JsonObject { ["state"] = entry.State, ["parity"] = entry.Parity }))),
         };
         return TypedResults.Json(json, statusCode: ready ? 200 : 503);

@@ -18,6 +18,19 @@ public sealed class OperationRoutesTests
         Assert.Equal((200, "ready"), ((int)answer.StatusCode, json.GetProperty("plugins").GetProperty("Good").GetString()));
     }
 
+    [Theory]
+    [InlineData("/ready")]
+    [InlineData("/v2/health/ready")]
+    public async Task Ready_NoPluginServes_Is503InEveryProtocol(string path)
+    {
+        var folder = Directory.CreateTempSubdirectory("server-").FullName;
+        var broken = Path.Combine(folder, "Broken.dll");
+        File.WriteAllText(broken, "no assembly");
+        await using var server = await TestServer.StartAsync(folder: folder, manifest: new() { Plugins = [new(broken, "test")] });
+        using var answer = await server.Client.GetAsync(path);
+        Assert.Equal(503, (int)answer.StatusCode);
+    }
+
     [Fact]
     public async Task Metrics_AfterRequests_CountsThemByModelVerbAndOutcome()
     {
