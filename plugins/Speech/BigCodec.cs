@@ -125,19 +125,10 @@ public sealed class BigCodecModel : CodecModel
         : base(id, new(BigCodecConfig.SamplingRate, config.HopLength, config.CodecDecoder.VqNumQuantizers, config.CodecDecoder.CodebookSize), checkpoint)
     {
         _config = config;
-        var (batch, frames, decoder) = (Dim.Symbol("batch"), Dim.Symbol("frames"), config.CodecDecoder);
-        _encoder = Network.Build(encoder, "bigcodec encoder", scope =>
-            scope.Graph.Output("z", BigCodecNetwork.Encode(scope, scope.Graph.Input("samples", [batch, 1, Dim.Symbol("samples")]), config.CodecEncoder)));
-        _quantizer = Network.Build(generator, "bigcodec quantizer", scope =>
-        {
-            var (codes, quantized) = BigCodecNetwork.Quantize(scope, scope.Graph.Input("z", [batch, decoder.VqDim, frames]), decoder);
-            scope.Graph.Output("codes", codes);
-            scope.Graph.Output("quantized", quantized);
-        });
-        _dequantizer = Network.Build(generator, "bigcodec codebooks", scope =>
-            scope.Graph.Output("quantized", BigCodecNetwork.Dequantize(scope, scope.Graph.Input("codes", ElementType.Int64, [decoder.VqNumQuantizers, batch, frames]), decoder)));
-        _decoder = Network.Build(generator, "bigcodec decoder", scope =>
-            scope.Graph.Output("reconstruction", BigCodecNetwork.Decode(scope, scope.Graph.Input("quantized", [batch, decoder.InChannels, frames]), decoder)));
+        _encoder = Network.Build(encoder, "bigcodec encoder", scope => Encoder(scope, config.CodecEncoder));
+        _quantizer = Network.Build(generator, "bigcodec quantizer", scope => Quantizer(scope, config.CodecDecoder));
+        _dequantizer = Network.Build(generator, "bigcodec codebooks", scope => Dequantizer(scope, config.CodecDecoder));
+        _decoder = Network.Build(generator, "bigcodec decoder", scope => Decoder(scope, config.CodecDecoder));
     }
 
     /// <summary>Card and opening.</summary>
@@ -154,8 +145,19 @@ public sealed class BigCodecModel : CodecModel
             Inputs = [Modality.Audio],
             Outputs = [Modality.Tokens, Modality.Audio],
             Layouts = ["authors: bigcodec.pt + config.yaml"],
+            Sizes = [new("Alethia/BigCodec", 159_410_569, [])],
         },
         OpenAsync);
+
+    internal static IReadOnlyList<string> Inventory(BigCodecConfig config) =>
+    [
+        .. Network.Inventory(scope => Encoder(scope, config.CodecEncoder)),
+        .. Network.Inventory(scope =>
+        {
+            Quantizer(scope, config.CodecDecoder);
+            Decoder(scope, config.CodecDecoder);
+        }),
+    ];
 
     /// <inheritdoc/>
     protected override IEnumerable<Network> Networks => [_encoder, _quantizer, _decoder, _dequantizer];
@@ -197,6 +199,22 @@ public sealed class BigCodecModel : CodecModel
         var encoded = await _encoder.RunAsync(cancel, ("samples", audio)).ConfigureAwait(false);
         return encoded.ToResults().AddRange((await _quantizer.RunAsync(cancel, ("z", encoded["z"])).ConfigureAwait(false)).ToResults());
     }
+
+    private static void Encoder(Scope scope, BigCodecEncoderConfig config) =>
+        scope.Graph.Output("z", BigCodecNetwork.Encode(scope, scope.Graph.Input("samples", [Dim.Symbol("batch"), 1, Dim.Symbol("samples")]), config));
+
+    private static void Quantizer(Scope scope, BigCodecDecoderConfig config)
+    {
+        var (codes, quantized) = BigCodecNetwork.Quantize(scope, scope.Graph.Input("z", [Dim.Symbol("batch"), config.VqDim, Dim.Symbol("frames")]), config);
+        scope.Graph.Output("codes", codes);
+        scope.Graph.Output("quantized", quantized);
+    }
+
+    private static void Dequantizer(Scope scope, BigCodecDecoderConfig config) =>
+        scope.Graph.Output("quantized", BigCodecNetwork.Dequantize(scope, scope.Graph.Input("codes", ElementType.Int64, [config.VqNumQuantizers, Dim.Symbol("batch"), Dim.Symbol("frames")]), config));
+
+    private static void Decoder(Scope scope, BigCodecDecoderConfig config) =>
+        scope.Graph.Output("reconstruction", BigCodecNetwork.Decode(scope, scope.Graph.Input("quantized", [Dim.Symbol("batch"), config.InChannels, Dim.Symbol("frames")]), config));
 
     // As published: a whole frame of zeros is added when nothing is missing.
     private Tensor<float> PadFrame(Tensor<float> samples) => samples.PadBy(_config.HopLength - (int)samples.Shape[^1] % _config.HopLength);

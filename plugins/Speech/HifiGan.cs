@@ -94,8 +94,7 @@ public sealed class HifiGanModel : IModel, IGenerate<Audio, NoOptions>, IReferen
     private HifiGanModel(HifiGanConfig config, Checkpoint checkpoint, NetworkContext context)
     {
         (_config, _checkpoint) = (config, checkpoint);
-        _generator = Network.Build(context, "hifigan", scope =>
-            scope.Graph.Output("waveform", HifiGanNetwork.Build(scope, scope.Graph.Input("mel", [Dim.Symbol("batch"), config.Mels, Dim.Symbol("frames")]), config)));
+        _generator = Network.Build(context, "hifigan", scope => Generator(scope, config));
     }
 
     /// <summary>Card and opening.</summary>
@@ -112,8 +111,11 @@ public sealed class HifiGanModel : IModel, IGenerate<Audio, NoOptions>, IReferen
             Inputs = [Modality.Tensors],
             Outputs = [Modality.Audio],
             Layouts = ["authors: g_XXXXXXXX + config.json", "transformers SpeechT5HifiGan: config.json + pytorch_model.bin"],
+            Sizes = [new("jik876/hifi-gan: V1", 13_926_017, []), new("jik876/hifi-gan: V2", 925_985, []), new("jik876/hifi-gan: V3", 1_462_273, []), new("microsoft/speecht5_hifigan", 12_656_417, [])],
         },
         OpenAsync);
+
+    internal static IReadOnlyList<string> Inventory(HifiGanConfig config) => Network.Inventory(scope => Generator(scope, config));
 
     /// <inheritdoc/>
     public ModelFacts Facts => new()
@@ -138,8 +140,7 @@ public sealed class HifiGanModel : IModel, IGenerate<Audio, NoOptions>, IReferen
     public async ValueTask<CallResults> CallAsync(string call, CallArguments arguments, CancellationToken cancel = default)
     {
         if (call != "forward") throw new ModelZooException(ErrorCodes.VerbUnsupported, $"HiFi-GAN has no call '{call}'.") { Expected = "forward" };
-        var results = (await _generator.RunAsync(cancel, ("mel", arguments.Tensor("mel"))).ConfigureAwait(false)).ToResults();
-        return results;
+        return (await _generator.RunAsync(cancel, ("mel", arguments.Tensor("mel"))).ConfigureAwait(false)).ToResults();
     }
 
     /// <inheritdoc/>
@@ -157,6 +158,9 @@ public sealed class HifiGanModel : IModel, IGenerate<Audio, NoOptions>, IReferen
         var checkpoint = source.Parts.Count > 0 || config.IsTransformers ? source.OpenCheckpoint() : Checkpoint.Open(AuthorsFile(folder), "generator");
         return ValueTask.FromResult<IModel>(new HifiGanModel(config, checkpoint, NetworkContext.Of(source, KeyMap.WeightNorm.Then(HifiGanNetwork.AuthorsKeys).Apply(checkpoint))));
     }
+
+    private static void Generator(Scope scope, HifiGanConfig config) =>
+        scope.Graph.Output("waveform", HifiGanNetwork.Build(scope, scope.Graph.Input("mel", [Dim.Symbol("batch"), config.Mels, Dim.Symbol("frames")]), config));
 
     private static string AuthorsFile(string folder) => Directory.EnumerateFiles(folder, "g_*").Order(StringComparer.Ordinal).LastOrDefault()
         ?? throw new CheckpointException(ErrorCodes.CheckpointMissing, "The folder holds no generator.") { Where = folder, Expected = "g_XXXXXXXX" };

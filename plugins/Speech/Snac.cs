@@ -145,9 +145,16 @@ public sealed class SnacModel : CodecModel
             Inputs = [Modality.Audio],
             Outputs = [Modality.Tokens, Modality.Audio],
             Layouts = ["config.json + pytorch_model.bin"],
+            Sizes = [new("hubertsiuzdak/snac_24khz", 19_823_577, []), new("hubertsiuzdak/snac_32khz", 54_517_921, []), new("hubertsiuzdak/snac_44khz", 54_517_921, [])],
             Deviations = "Tokens of several rates are one sequence, coarse to fine; detokenize draws the decoder's noise from seed 0.",
         },
         OpenAsync);
+
+    internal static IReadOnlyList<string> Inventory(SnacConfig config) => Network.Inventory(scope =>
+    {
+        Encoder(scope, config);
+        Decoder(scope, config);
+    });
 
     /// <inheritdoc/>
     protected override IEnumerable<Network> Networks => [_encoder, _decoder];

@@ -50,9 +50,9 @@ public sealed class SpeechTokenizerModel : CodecModel
         : base(id, new(config.SampleRate, config.SeaNet.HopLength, config.NQ, config.CodebookSize), checkpoint)
     {
         _config = config;
-        _encoders = new(key => Network.Build(context, "speechtokenizer encoder", scope => Encoder(scope, key.Codebooks, key.Samples)));
-        _decoders = new(key => Network.Build(context, "speechtokenizer decoder", scope => Decoder(scope, key.First, key.Codebooks, key.Frames)));
-        _semantic = Network.Build(context, "speechtokenizer semantics", Semantics);
+        _encoders = new(key => Network.Build(context, "speechtokenizer encoder", scope => Encoder(scope, key.Codebooks, key.Samples, config)));
+        _decoders = new(key => Network.Build(context, "speechtokenizer decoder", scope => Decoder(scope, key.First, key.Codebooks, key.Frames, config)));
+        _semantic = Network.Build(context, "speechtokenizer semantics", scope => Semantics(scope, config));
     }
 
     /// <summary>Card and opening.</summary>
@@ -69,8 +69,16 @@ public sealed class SpeechTokenizerModel : CodecModel
             Inputs = [Modality.Audio],
             Outputs = [Modality.Tokens, Modality.Audio],
             Layouts = ["config.json + SpeechTokenizer.pt"],
+            Sizes = [new("fnlp/SpeechTokenizer: speechtokenizer_hubert_avg", 112_064_194, [])],
         },
         OpenAsync);
+
+    internal static IReadOnlyList<string> Inventory(SpeechTokenizerConfig config) => Network.Inventory(scope =>
+    {
+        Encoder(scope, config.NQ, samples: 0, config);
+        Decoder(scope, 0, config.NQ, frames: 0, config);
+        Semantics(scope, config);
+    });
 
     /// <inheritdoc/>
     protected override IEnumerable<Network> Networks => [.. _encoders.Built, .. _decoders.Built, _semantic];
@@ -122,28 +130,28 @@ public sealed class SpeechTokenizerModel : CodecModel
     }
 
     // Zero stands for any length that is long enough.
-    private void Encoder(Scope scope, int codebooks, int samples)
+    private static void Encoder(Scope scope, int codebooks, int samples, SpeechTokenizerConfig config)
     {
         var x = scope.Graph.Input("samples", [Dim.Symbol("batch"), 1, samples == 0 ? Dim.Symbol("samples") : samples]);
-        var latent = scope.Stage("latent", SeaNet.Encode(scope["encoder"], x, _config.SeaNet));
-        scope.Graph.Output("codes", ValueShape.Stack(0, EuclideanQuantizer.Quantize(latent, Codebooks(scope, 0, codebooks))));      // (Q, B, T)
+        var latent = scope.Stage("latent", SeaNet.Encode(scope["encoder"], x, config.SeaNet));
+        scope.Graph.Output("codes", ValueShape.Stack(0, EuclideanQuantizer.Quantize(latent, Codebooks(scope, 0, codebooks, config))));      // (Q, B, T)
     }
 
-    private void Decoder(Scope scope, int first, int codebooks, int frames)
+    private static void Decoder(Scope scope, int first, int codebooks, int frames, SpeechTokenizerConfig config)
     {
         var codes = scope.Graph.Input("codes", ElementType.Int64, [codebooks, Dim.Symbol("batch"), frames == 0 ? Dim.Symbol("frames") : frames]);
-        var quantized = EuclideanQuantizer.Dequantize([.. Enumerable.Range(0, codebooks).Select(i => codes.At(0, i))], Codebooks(scope, first, codebooks));
-        scope.Graph.Output("reconstruction", SeaNet.Decode(scope["decoder"], scope.Stage("quantized", quantized), _config.SeaNet));
+        var quantized = EuclideanQuantizer.Dequantize([.. Enumerable.Range(0, codebooks).Select(i => codes.At(0, i))], Codebooks(scope, first, codebooks, config));
+        scope.Graph.Output("reconstruction", SeaNet.Decode(scope["decoder"], scope.Stage("quantized", quantized), config.SeaNet));
     }
 
     // What the first codebook says, in HuBERT's space (section 3.2).
-    private void Semantics(Scope scope)
+    private static void Semantics(Scope scope, SpeechTokenizerConfig config)
     {
         var codes = scope.Graph.Input("codes", ElementType.Int64, [Dim.Symbol("batch"), Dim.Symbol("frames")]);
-        var rows = Codebooks(scope, 0, 1)[0].Rows.Gather(codes);
-        scope.Graph.Output("semantic_feature", _config.Dimension == _config.SemanticDimension ? rows : scope["transform"].Linear(rows, _config.SemanticDimension));
+        var rows = Codebooks(scope, 0, 1, config)[0].Rows.Gather(codes);
+        scope.Graph.Output("semantic_feature", config.Dimension == config.SemanticDimension ? rows : scope["transform"].Linear(rows, config.SemanticDimension));
     }
 
-    private Codebook[] Codebooks(Scope scope, int first, int count) =>
-        [.. Enumerable.Range(first, count).Select(i => Codebook.Stored(scope["quantizer.layers"][i]["codebook"], _config.CodebookSize, _config.Dimension))];
+    private static Codebook[] Codebooks(Scope scope, int first, int count, SpeechTokenizerConfig config) =>
+        [.. Enumerable.Range(first, count).Select(i => Codebook.Stored(scope["quantizer.layers"][i]["codebook"], config.CodebookSize, config.Dimension))];
 }

@@ -21,6 +21,9 @@ public sealed record VocosFeaturesConfig
 /// <summary>Features to sound, in one step for each frame.</summary>
 public sealed class VocosModel : IModel, IGenerate<Audio, NoOptions>, IReferenceCalls
 {
+    // EnCodec at 12 kbit/s, the most that the published model was trained with.
+    private const int EncodecCodebooks = 16, EncodecBins = 1024;
+
     private readonly VocosFeaturesConfig _features;
     private readonly VocosBackboneConfig _backbone;
     private readonly IstftHeadConfig _head;
@@ -35,9 +38,9 @@ public sealed class VocosModel : IModel, IGenerate<Audio, NoOptions>, IReference
         _features = PublishedConfig.Read<VocosFeaturesConfig>(folder, "feature_extractor.init_args").Value;
         _backbone = PublishedConfig.Read<VocosBackboneConfig>(folder, "backbone.init_args").Value;
         _head = PublishedConfig.Read<IstftHeadConfig>(folder, "head.init_args").Value;
-        _decoder = Network.Build(context, "vocos", Decoder);
-        if (_features.EncodecModel is null) _mel = Network.Build(context, "vocos features", Mel);
-        _codes = new(key => Network.Build(context, "vocos codebooks", scope => Codebooks(scope, key.Codebooks, key.Bins)));
+        _decoder = Network.Build(context, "vocos", scope => Decoder(scope, _backbone, _head));
+        if (_features.EncodecModel is null) _mel = Network.Build(context, "vocos features", scope => Mel(scope, _features));
+        _codes = new(key => Network.Build(context, "vocos codebooks", scope => Codebooks(scope, key.Codebooks, key.Bins, scope["feature_extractor"].ShapeOf("codebook_weights"))));
     }
 
     /// <summary>Card and opening.</summary>
@@ -54,12 +57,20 @@ public sealed class VocosModel : IModel, IGenerate<Audio, NoOptions>, IReference
             Inputs = [Modality.Audio, Modality.Tensors],
             Outputs = [Modality.Audio],
             Layouts = ["config.yaml + pytorch_model.bin"],
+            Sizes = [new("charactr/vocos-mel-24khz", 13_582_950, []), new("charactr/vocos-encodec-24khz", 10_081_410, [])],
         },
         (source, _) =>
         {
             var checkpoint = source.OpenCheckpoint();
             return ValueTask.FromResult<IModel>(new VocosModel(source.RequireFolder(), checkpoint, NetworkContext.Of(source, checkpoint)));
         });
+
+    internal static IReadOnlyList<string> Inventory(VocosFeaturesConfig features, VocosBackboneConfig backbone, IstftHeadConfig head) => Network.Inventory(scope =>
+    {
+        if (features.EncodecModel is null) Mel(scope, features);
+        else Codebooks(scope, EncodecCodebooks, EncodecBins, [EncodecCodebooks * EncodecBins, backbone.InputChannels]);
+        Decoder(scope, backbone, head);
+    });
 
     /// <inheritdoc/>
     public ModelFacts Facts => new()
@@ -88,7 +99,7 @@ public sealed class VocosModel : IModel, IGenerate<Audio, NoOptions>, IReference
                 return (await _mel.RunAsync(cancel, ("audio", arguments.Tensor("audio"))).ConfigureAwait(false)).ToResults();
             case "codes_to_features":
                 var codes = arguments.Tensor<long>("codes");
-                return (await _codes[((int)codes.Shape[0], arguments.Literal("bins", 1024))].RunAsync(cancel, ("codes", codes)).ConfigureAwait(false)).ToResults();
+                return (await _codes[((int)codes.Shape[0], arguments.Literal("bins", EncodecBins))].RunAsync(cancel, ("codes", codes)).ConfigureAwait(false)).ToResults();
             case "decode":
                 var inputs = new List<(string, Tensor)> { ("features", arguments.Tensor("features")) };
                 if (_backbone.AdanormNumEmbeddings is not null) inputs.Add(("bandwidth_id", arguments.Tensor("bandwidth_id")));
@@ -114,31 +125,30 @@ public sealed class VocosModel : IModel, IGenerate<Audio, NoOptions>, IReference
         return (await _mel.RunAsync(cancel, ("audio", Resampler.Convert(audio, _features.SampleRate, 1).Samples)).ConfigureAwait(false))["features"];
     }
 
-    private void Decoder(Scope scope)
+    private static void Decoder(Scope scope, VocosBackboneConfig backbone, IstftHeadConfig head)
     {
-        var features = scope.Graph.Input("features", [Dim.Symbol("batch"), _backbone.InputChannels, Dim.Symbol("frames")]);
-        var condition = _backbone.AdanormNumEmbeddings is null ? null : scope.Graph.Input("bandwidth_id", ElementType.Int64, [1]);
-        scope.Graph.Output("reconstruction", VocosBackbone.Head(scope["head"], VocosBackbone.Build(scope["backbone"], features, _backbone, condition), _head));
+        var features = scope.Graph.Input("features", [Dim.Symbol("batch"), backbone.InputChannels, Dim.Symbol("frames")]);
+        var condition = backbone.AdanormNumEmbeddings is null ? null : scope.Graph.Input("bandwidth_id", ElementType.Int64, [1]);
+        scope.Graph.Output("reconstruction", VocosBackbone.Head(scope["head"], VocosBackbone.Build(scope["backbone"], features, backbone, condition), head));
     }
 
     // log |STFT| through the stored mel filters (section 4.1).
-    private void Mel(Scope scope)
+    private static void Mel(Scope scope, VocosFeaturesConfig config)
     {
         var audio = scope.Graph.Input("audio", [Dim.Symbol("batch"), Dim.Symbol("samples")]);
-        var (n, hop, bins) = (_features.NFft, _features.HopLength, _features.NFft / 2 + 1);
-        var pad = _features.Padding == "center" ? n / 2 : (n - hop) / 2;
+        var (n, hop, bins) = (config.NFft, config.HopLength, config.NFft / 2 + 1);
+        var pad = config.Padding == "center" ? n / 2 : (n - hop) / 2;
         var (real, imaginary) = audio.Pad(1, pad, pad, PadMode.Reflect).Stft(SpectraLayers.Hann(n), hop);
         var magnitude = (real.Square() + imaginary.Square()).Sqrt().Swap(1, 2);                          // (B, T, bins)
-        var mel = magnitude.MatMul(scope["feature_extractor.mel_spec.mel_scale"].Weight("fb", bins, _features.NMels)).Swap(1, 2);
+        var mel = magnitude.MatMul(scope["feature_extractor.mel_spec.mel_scale"].Weight("fb", bins, config.NMels)).Swap(1, 2);
         scope.Graph.Output("features", mel.Max(scope.Graph.Scalar(mel.Type, 1e-7)).Log());
     }
 
     // The codebooks stand one after the other in one table.
-    private void Codebooks(Scope scope, int codebooks, int bins)
+    private static void Codebooks(Scope scope, int codebooks, int bins, IReadOnlyList<long> shape)
     {
         var codes = scope.Graph.Input("codes", ElementType.Int64, [codebooks, Dim.Symbol("batch"), Dim.Symbol("frames")]);
-        var extractor = scope["feature_extractor"];
-        var table = extractor.Weight("codebook_weights", [.. extractor.ShapeOf("codebook_weights")]);
+        var table = scope["feature_extractor"].Weight("codebook_weights", [.. shape]);
         var offsets = scope.Graph.Constant<long>([.. Enumerable.Range(0, codebooks).Select(i => (long)i * bins)], codebooks, 1, 1);
         scope.Graph.Output("features", table.Gather(codes + offsets).Sum(0).Swap(1, 2));
     }

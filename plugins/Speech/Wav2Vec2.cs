@@ -156,13 +156,7 @@ public sealed class Wav2Vec2Model : FeatureModel
     private Wav2Vec2Model(Wav2Vec2Config config, Checkpoint checkpoint, NetworkContext context) : base(checkpoint)
     {
         _config = config;
-        _encoders = new(masked => Network.Build(context, "wav2vec2", scope =>
-        {
-            var x = scope.Graph.Input("input_values", [Dim.Symbol("batch"), Dim.Symbol("samples")]);
-            var frames = config.ConvKernel.Zip(config.ConvStride).Aggregate((Dim)Dim.Symbol("samples"), (length, conv) => (length - conv.First) / conv.Second + 1);
-            var mask = masked ? scope.Graph.Input("mask", [Dim.Symbol("batch"), frames]) : null;
-            scope.Graph.Output("last_hidden_state", Wav2Vec2Network.Build(scope, x, mask, config));
-        }));
+        _encoders = new(masked => Network.Build(context, "wav2vec2", scope => Encoder(scope, masked, config)));
     }
 
     /// <summary>wav2vec 2.0.</summary>
@@ -179,6 +173,7 @@ public sealed class Wav2Vec2Model : FeatureModel
             Inputs = [Modality.Audio],
             Outputs = [Modality.Tensors],
             Layouts = ["transformers: config.json + model.safetensors"],
+            Sizes = [new("facebook/wav2vec2-base-960h", 94_370_944, []), new("facebook/wav2vec2-large-960h-lv60-self", 315_437_696, [])],
         },
         OpenAsync);
 
@@ -190,8 +185,11 @@ public sealed class Wav2Vec2Model : FeatureModel
             Paper = "HuBERT: Self-Supervised Speech Representation Learning by Masked Prediction of Hidden Units",
             ArXiv = "2106.07447",
             Authors = ["Wei-Ning Hsu", "Benjamin Bolte", "Yao-Hung Hubert Tsai", "Kushal Lakhotia", "Ruslan Salakhutdinov", "Abdelrahman Mohamed"],
+            Sizes = [new("facebook/hubert-base-ls960", 94_370_944, []), new("facebook/hubert-large-ll60k", 315_437_696, []), new("facebook/hubert-xlarge-ll60k", 962_496_128, [])],
         },
         OpenAsync);
+
+    internal static IReadOnlyList<string> Inventory(Wav2Vec2Config config) => Network.Inventory(scope => Encoder(scope, masked: false, config));
 
     /// <inheritdoc/>
     protected override IEnumerable<Network> Networks => _encoders.Built;
@@ -218,6 +216,14 @@ public sealed class Wav2Vec2Model : FeatureModel
         var config = PublishedConfig.Read<Wav2Vec2Config>(source.RequireFolder()).Value;
         var checkpoint = source.OpenCheckpoint();
         return ValueTask.FromResult<IModel>(new Wav2Vec2Model(config, checkpoint, NetworkContext.Of(source, Wav2Vec2Network.Keys.Then(KeyMap.WeightNorm).Apply(checkpoint))));
+    }
+
+    private static void Encoder(Scope scope, bool masked, Wav2Vec2Config config)
+    {
+        var x = scope.Graph.Input("input_values", [Dim.Symbol("batch"), Dim.Symbol("samples")]);
+        var frames = config.ConvKernel.Zip(config.ConvStride).Aggregate((Dim)Dim.Symbol("samples"), (length, conv) => (length - conv.First) / conv.Second + 1);
+        var mask = masked ? scope.Graph.Input("mask", [Dim.Symbol("batch"), frames]) : null;
+        scope.Graph.Output("last_hidden_state", Wav2Vec2Network.Build(scope, x, mask, config));
     }
 
     // Ones for the frames that a row's samples fill.

@@ -63,25 +63,17 @@ internal static class WavTokenizerNetwork
 public sealed class WavTokenizerModel : CodecModel
 {
     private readonly SeaNetSpec _encoderSpec;
-    private readonly WavTokenizerFeaturesConfig _features;
-    private readonly VocosBackboneConfig _backbone;
     private readonly NetworkCache<int> _encoders;
     private readonly Network _lookup, _decoder;
 
     private WavTokenizerModel(string id, int sampleRate, WavTokenizerFeaturesConfig features, VocosBackboneConfig backbone, IstftHeadConfig head, Checkpoint checkpoint, NetworkContext context)
         : base(id, new(sampleRate, features.Dowmsamples.Aggregate(1, (product, ratio) => product * ratio), 1, features.VqBins), checkpoint)
     {
-        (_features, _backbone) = (features, backbone);
         // The authors' code fixes the encoder but for its width, which the weights tell.
-        var filters = context.Weights.Find("encoder.layers.0.conv.weight_v")?.Shape[0] ?? 32;
-        _encoderSpec = new() { Dimension = backbone.InputChannels, Filters = (int)filters, Ratios = features.Dowmsamples, LstmLayers = 2 };
-        _encoders = new(samples => Network.Build(context, "wavtokenizer encoder", scope => Encoder(scope, samples)));
-        _lookup = Network.Build(context, "wavtokenizer codebook", scope => scope.Graph.Output("features", Lookup(scope, scope.Graph.Input("codes", ElementType.Int64, [1, Dim.Symbol("batch"), Dim.Symbol("frames")]).At(0, 0))));
-        _decoder = Network.Build(context, "wavtokenizer decoder", scope =>
-        {
-            var input = scope.Graph.Input("features", [Dim.Symbol("batch"), backbone.InputChannels, Dim.Symbol("frames")]);
-            scope.Graph.Output("reconstruction", WavTokenizerNetwork.Decode(scope, input, scope.Graph.Input("bandwidth_id", ElementType.Int64, [1]), backbone, head));
-        });
+        _encoderSpec = EncoderSpec(features, backbone, context.Weights.Find("encoder.layers.0.conv.weight_v")?.Shape[0] ?? 32);
+        _encoders = new(samples => Network.Build(context, "wavtokenizer encoder", scope => Encoder(scope, samples, _encoderSpec, features)));
+        _lookup = Network.Build(context, "wavtokenizer codebook", scope => scope.Graph.Output("features", Lookup(scope, scope.Graph.Input("codes", ElementType.Int64, [1, Dim.Symbol("batch"), Dim.Symbol("frames")]).At(0, 0), features, backbone.InputChannels)));
+        _decoder = Network.Build(context, "wavtokenizer decoder", scope => Decoder(scope, backbone, head));
     }
 
     /// <summary>Card and opening.</summary>
@@ -97,8 +89,15 @@ public sealed class WavTokenizerModel : CodecModel
             Inputs = [Modality.Audio],
             Outputs = [Modality.Tokens, Modality.Audio],
             Layouts = ["authors: NAME.ckpt + NAME.yaml"],
+            Sizes = [new("novateur/WavTokenizer: 320-24k-4096", 73_847_298, []), new("novateur/WavTokenizer: 600-24k-4096", 74_208_866, [])],
         },
         OpenAsync);
+
+    internal static IReadOnlyList<string> Inventory(WavTokenizerFeaturesConfig features, VocosBackboneConfig backbone, IstftHeadConfig head) => Network.Inventory(scope =>
+    {
+        Encoder(scope, samples: 0, EncoderSpec(features, backbone, filters: 32), features);
+        Decoder(scope, backbone, head);
+    });
 
     /// <inheritdoc/>
     protected override IEnumerable<Network> Networks => [.. _encoders.Built, _lookup, _decoder];
@@ -155,17 +154,26 @@ public sealed class WavTokenizerModel : CodecModel
             NetworkContext.Of(source, KeyMap.WeightNorm.Then(WavTokenizerNetwork.Keys).Apply(checkpoint))));
     }
 
+    private static SeaNetSpec EncoderSpec(WavTokenizerFeaturesConfig features, VocosBackboneConfig backbone, long filters) =>
+        new() { Dimension = backbone.InputChannels, Filters = (int)filters, Ratios = features.Dowmsamples, LstmLayers = 2 };
+
     // Zero stands for any length that is long enough.
-    private void Encoder(Scope scope, int samples)
+    private static void Encoder(Scope scope, int samples, SeaNetSpec spec, WavTokenizerFeaturesConfig features)
     {
         var audio = scope.Graph.Input("audio", [Dim.Symbol("batch"), samples == 0 ? Dim.Symbol("samples") : samples]);
-        var latent = scope.Stage("latent", SeaNet.Encode(scope["encoder"], audio.Unsqueeze(1), _encoderSpec));
-        var codes = EuclideanQuantizer.Quantize(latent, [Codes(scope)])[0];                               // (B, T)
+        var latent = scope.Stage("latent", SeaNet.Encode(scope["encoder"], audio.Unsqueeze(1), spec));
+        var codes = EuclideanQuantizer.Quantize(latent, [Codes(scope, features, spec.Dimension)])[0];                               // (B, T)
         scope.Graph.Output("codes", codes.Unsqueeze(0));
-        scope.Graph.Output("features", Lookup(scope, codes));
+        scope.Graph.Output("features", Lookup(scope, codes, features, spec.Dimension));
     }
 
-    private Value Lookup(Scope scope, Value codes) => Codes(scope).Rows.Gather(codes).Swap(1, 2);
+    private static void Decoder(Scope scope, VocosBackboneConfig backbone, IstftHeadConfig head)
+    {
+        var input = scope.Graph.Input("features", [Dim.Symbol("batch"), backbone.InputChannels, Dim.Symbol("frames")]);
+        scope.Graph.Output("reconstruction", WavTokenizerNetwork.Decode(scope, input, scope.Graph.Input("bandwidth_id", ElementType.Int64, [1]), backbone, head));
+    }
 
-    private Codebook Codes(Scope scope) => Codebook.Stored(scope["quantizer.layers.0.codebook"], _features.VqBins, _backbone.InputChannels);
+    private static Value Lookup(Scope scope, Value codes, WavTokenizerFeaturesConfig features, int width) => Codes(scope, features, width).Rows.Gather(codes).Swap(1, 2);
+
+    private static Codebook Codes(Scope scope, WavTokenizerFeaturesConfig features, int width) => Codebook.Stored(scope["quantizer.layers.0.codebook"], features.VqBins, width);
 }
