@@ -16,8 +16,9 @@ internal static class VerifyCommand
         var paths = new Argument<string[]>("PATH") { Description = "Folders of parity cases, or folders above them.", Arity = ArgumentArity.OneOrMore };
         var device = new Option<string>("--device") { Description = "cpu, webgpu[:n], cuda[:n], tensorrt[:n] or auto.", HelpName = "D", DefaultValueFactory = _ => "cpu" };
         var json = new Option<bool>("--json") { Description = "One line of JSON a case." };
+        var table = new Option<bool>("--table") { Description = "A table in Markdown, a row a family, after all cases have run." };
         var command = new ZooCommand("verify", "Runs parity cases: the model must compute what the authors' own code did. Exit code 0 only if every case passes.",
-            "modelzoo verify tests/parity", "modelzoo verify ../shared/parity/speech/encodec --device webgpu", "modelzoo verify ../shared/parity --json > parity.jsonl") { paths, device, json };
+            "modelzoo verify tests/parity", "modelzoo verify ../shared/parity/speech/encodec --device webgpu", "modelzoo verify ../shared/parity --json > parity.jsonl", "modelzoo verify ../shared/parity --table") { paths, device, json, table };
         return command.Runs(terminal, async (parsed, services, cancel) =>
         {
             var folders = parsed.GetRequiredValue(paths).SelectMany(ParityCase.Find).Distinct().ToList();
@@ -25,14 +26,17 @@ internal static class VerifyCommand
             var catalog = services.GetRequiredService<PluginCatalog>();
             var runner = new ParityRunner(id => catalog.Find(id)?.Architecture, services.GetRequiredService<PluginServices>(), name);
             var reports = new List<ParityReport>();
-            if (!parsed.GetValue(json)) terminal.Writer.WriteLine(Row("model", "case", "worst output", "difference", "tolerance", "verdict"));
+            var rows = !parsed.GetValue(json) && !parsed.GetValue(table);
+            if (rows) terminal.Writer.WriteLine(Row("model", "case", "worst output", "difference", "tolerance", "verdict"));
             foreach (var folder in folders)
             {
                 var report = await runner.RunAsync(folder, cancel).ConfigureAwait(false);
                 reports.Add(report);
                 if (parsed.GetValue(json)) terminal.WriteJsonLine(report.ToJson());
-                else Write(terminal, report);
+                else if (rows) Write(terminal, report);
             }
+
+            if (parsed.GetValue(table)) foreach (var line in ParityTable.Markdown(reports)) terminal.Writer.WriteLine(line);
 
             services.GetRequiredService<ParityLedger>().Record(reports, name, model => catalog.Find(Contracts.ModelId.Parse(model)) is { } found ? found.Plugin.Digest.Value : null, services.GetRequiredService<TimeProvider>().GetUtcNow());
             if (folders.Count == 0) terminal.Error.MarkupLine("[red]error[/] There are no cases (folders with case.json) here.");

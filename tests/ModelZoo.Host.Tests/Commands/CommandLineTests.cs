@@ -132,6 +132,10 @@ public sealed class CommandLineTests : IDisposable
         Assert.Equal(["pass", "fail"], lines.Select(line => (string?)line["status"]));
         Assert.Equal("test/echo/wrong", (string?)lines[1]["case"]);
         Assert.Equal(ExitCodes.Failed, (await RunAsync("verify", In("plugins"))).Code);
+
+        output = (await RunAsync("verify", In("cases"), "--table")).Output;
+        Assert.Contains("| test | 1 of 2 |  | echo |", output, StringComparison.Ordinal);
+        Assert.Contains("| **all** | **1 of 2** | | |", output, StringComparison.Ordinal);
     }
 
     [Theory]
