@@ -50,6 +50,7 @@ public static class AutoencoderTinyModel
             Inputs = [Modality.Image],
             Outputs = [Modality.Tokens, Modality.Image],
             Layouts = ["diffusers: config.json + diffusion_pytorch_model.safetensors"],
+            Sizes = [new("madebyollin/taesd", 2_445_063, []), new("madebyollin/taesd3", 2_458_899, [])],
         },
         OpenAsync);
 

@@ -23,6 +23,7 @@ public static class DcAeModel
             Inputs = [Modality.Image],
             Outputs = [Modality.Tokens, Modality.Image],
             Layouts = ["diffusers: config.json + diffusion_pytorch_model.safetensors"],
+            Sizes = [new("mit-han-lab/dc-ae-f32c32-sana-1.0-diffusers", 312_250_275, [])],
         },
         OpenAsync);
 

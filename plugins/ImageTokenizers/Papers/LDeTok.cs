@@ -138,6 +138,7 @@ public static class LDeTokModel
             Inputs = [Modality.Image],
             Outputs = [Modality.Tokens, Modality.Image],
             Layouts = ["authors: detok*.pth"],
+            Sizes = [new("Jiawei-Yang/DeTok: l-DeTok-BB", 171_712_628, [])],
         },
         OpenAsync);
 

@@ -22,6 +22,7 @@ public static class LlamaGenVqModel
             Inputs = [Modality.Image],
             Outputs = [Modality.Tokens, Modality.Image],
             Layouts = ["authors: vq_ds*_*.pt"],
+            Sizes = [new("FoundationVision/LlamaGen: vq_ds16_c2i", 71_883_403, []), new("FoundationVision/LlamaGen: vq_ds8_c2i", 70_109_835, [])],
         },
         OpenAsync);
 

@@ -22,6 +22,14 @@ public static class MaskBitModel
             Inputs = [Modality.Image],
             Outputs = [Modality.Tokens, Modality.Image],
             Layouts = ["authors: config.yaml + tokenizer.bin"],
+            Sizes =
+            [
+                new("markweber/maskbit_tokenizer_10bit", 54_469_005, []),
+                new("markweber/maskbit_tokenizer_12bit", 54_479_247, []),
+                new("markweber/maskbit_tokenizer_14bit", 54_489_489, []),
+                new("markweber/maskbit_tokenizer_16bit", 54_499_731, []),
+                new("markweber/maskbit_tokenizer_18bit", 54_509_973, []),
+            ],
         },
         OpenAsync);
 

@@ -21,6 +21,7 @@ public static class OneDPieceModel
             Inputs = [Modality.Image],
             Outputs = [Modality.Tokens, Modality.Image],
             Layouts = ["authors: config.json + model.safetensors"],
+            Sizes = [new("turingmotors/One-D-Piece-L-256", 641_742_863, []), new("turingmotors/One-D-Piece-B-256", 205_256_463, []), new("turingmotors/One-D-Piece-S-256", 83_871_247, [])],
         },
         OpenAsync);
 

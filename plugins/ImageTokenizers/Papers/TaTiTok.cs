@@ -23,6 +23,15 @@ public static class TaTiTokModel
             Inputs = [Modality.Image],
             Outputs = [Modality.Tokens, Modality.Image],
             Layouts = ["authors: config.json + model.safetensors, with clip/ (transformers: config.json + model.safetensors + tokenizer.json) to read captions"],
+            Sizes =
+            [
+                new("turkeyju/tokenizer_tatitok_bl32_vq", 390_800_532, []),
+                new("turkeyju/tokenizer_tatitok_bl64_vq", 390_882_452, []),
+                new("turkeyju/tokenizer_tatitok_bl128_vq", 391_046_292, []),
+                new("turkeyju/tokenizer_tatitok_bl32_vae", 390_202_484, []),
+                new("turkeyju/tokenizer_tatitok_bl64_vae", 390_284_404, []),
+                new("turkeyju/tokenizer_tatitok_sl128_vae", 330_275_188, []),
+            ],
             Deviations = "Without a caption the empty text guides the decoder; without clip/ zeros do.",
         },
         OpenAsync);

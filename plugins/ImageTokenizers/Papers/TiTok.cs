@@ -24,6 +24,18 @@ public static class TiTokModel
             Inputs = [Modality.Image],
             Outputs = [Modality.Tokens, Modality.Image],
             Layouts = ["authors: config.json + model.safetensors"],
+            Sizes =
+            [
+                new("yucornetto/tokenizer_titok_l32_imagenet", 641_054_735, []),
+                new("yucornetto/tokenizer_titok_b64_imagenet", 204_814_095, []),
+                new("yucornetto/tokenizer_titok_s128_imagenet", 83_674_639, []),
+                new("yucornetto/tokenizer_titok_bl64_vq8k_imagenet", 390_016_148, []),
+                new("yucornetto/tokenizer_titok_bl128_vq8k_imagenet", 390_179_988, []),
+                new("yucornetto/tokenizer_titok_sl256_vq8k_imagenet", 330_260_884, []),
+                new("yucornetto/tokenizer_titok_ll32_vae_c16_imagenet", 606_879_604, []),
+                new("yucornetto/tokenizer_titok_bl64_vae_c16_imagenet", 389_418_100, []),
+                new("yucornetto/tokenizer_titok_bl128_vae_c16_imagenet", 389_581_940, []),
+            ],
             Deviations = "A prefix of the tokens decodes, which the paper does not train for.",
         },
         OpenAsync);

@@ -171,6 +171,7 @@ public static class UniTokModel
             Inputs = [Modality.Image],
             Outputs = [Modality.Tokens, Modality.Image],
             Layouts = ["authors: unitok_tokenizer.pth + config.json with its args"],
+            Sizes = [new("FoundationVision/unitok_tokenizer", 463_260_611, [])],
         },
         OpenAsync);
 

@@ -20,6 +20,7 @@ public static class VaVaeModel
             Inputs = [Modality.Image],
             Outputs = [Modality.Tokens, Modality.Image],
             Layouts = ["authors: config.yaml + vavae*.pt"],
+            Sizes = [new("hustvl/vavae-imagenet256-f16d32-dinov2", 69_836_067, [])],
         },
         OpenAsync);
 

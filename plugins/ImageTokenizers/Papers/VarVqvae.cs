@@ -22,6 +22,7 @@ public static class VarVqvaeModel
             Inputs = [Modality.Image],
             Outputs = [Modality.Tokens, Modality.Image],
             Layouts = ["authors: vae_ch160v4096z32.pth"],
+            Sizes = [new("FoundationVision/var: vae_ch160v4096z32", 108_948_355, [])],
         },
         OpenAsync);
 

@@ -41,6 +41,7 @@ public static class VqModelModel
             Inputs = [Modality.Image],
             Outputs = [Modality.Tokens, Modality.Image],
             Layouts = ["diffusers: config.json + diffusion_pytorch_model.safetensors"],
+            Sizes = [new("CompVis/ldm-celebahq-256: vqvae", 55_322_782, [])],
         },
         OpenAsync);
 

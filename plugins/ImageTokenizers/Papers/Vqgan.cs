@@ -34,6 +34,7 @@ public static class VqganModel
             Inputs = [Modality.Image],
             Outputs = [Modality.Tokens, Modality.Image],
             Layouts = ["authors: config.yaml + last.ckpt"],
+            Sizes = [new("CompVis/taming-transformers: vqgan_imagenet_f16_1024", 72_141_699, []), new("CompVis/taming-transformers: vqgan_imagenet_f16_16384", 76_073_859, [])],
         },
         OpenAsync);
 

@@ -23,6 +23,7 @@ public static class SemanticistModel
             Inputs = [Modality.Image],
             Outputs = [Modality.Tokens, Modality.Image],
             Layouts = ["authors: semanticist_tok*.pkl + tokenizer yaml"],
+            Sizes = [new("tennant/semanticist: semanticist_tok_L", 581_489_699, []), new("tennant/semanticist: semanticist_tok_XL", 798_384_419, [])],
         },
         OpenAsync);
 
