@@ -1,4 +1,5 @@
 using ModelZoo.Conformance;
+using ModelZoo.Contracts;
 using ModelZoo.Networks;
 
 namespace ModelZoo.Plugins.ImageGenerators.Tests;
@@ -6,48 +7,87 @@ namespace ModelZoo.Plugins.ImageGenerators.Tests;
 /// <summary>Every tensor that a published size needs, compared with approved text: <c>name [shape]</c> a line. A size without text writes it, to be read and approved.</summary>
 public sealed class InventoryTests
 {
-    // As the papers round them: 177M, 305M (MaskBit), 261M (RAR-B), 111M (LlamaGen-B), 208M (MAR-B). MaskGen's are those of its published configurations.
-    [Theory]
-    [InlineData("titok-maskgit.l-32", 177_202_432L)]
-    [InlineData("maskgen-vq.l", 604_311_552L)]
-    [InlineData("maskgen-kl.l", 641_364_000L)]
-    [InlineData("maskbit.14bit", 304_929_024L)]
-    [InlineData("rar.b", 260_923_648L)]
-    [InlineData("llamagen.b", 110_888_448L)]
-    [InlineData("mar.b", 207_924_768L)]
-    public void Inventory_PublishedSize_IsApproved(string size, long parameters)
+    // The papers round these: 177M and 287M (TiTok), 305M (MaskBit), 261M, 461M, 955M and 1.5B (RAR), 111M, 343M, 775M, 1.4B and 3.1B (LlamaGen), 208M, 479M and 943M (MAR), 310M to 2.4B (VAR).
+    private static readonly Dictionary<string, (ModelArchitecture Architecture, string Name, Action<Scope>[] Networks)> Published = new()
     {
-        var lines = Of(size);
-        Assert.Equal(parameters, ApprovedInventory.Verify("ModelZoo.Plugins.ImageGenerators.Tests", size, lines));
+        ["titok-maskgit.l-32"] = (TiTokMaskGitModel.Architecture, "yucornetto/generator_titok_l32_imagenet", [scope => TiTokMaskGitNetwork.Logits(scope, new(), 4096)]),
+        ["titok-maskgit.b-64"] = (TiTokMaskGitModel.Architecture, "yucornetto/generator_titok_b64_imagenet", [scope => TiTokMaskGitNetwork.Logits(scope, new() { ImageSeqLen = 64 }, 4096)]),
+        ["titok-maskgit.s-128"] = (TiTokMaskGitModel.Architecture, "yucornetto/generator_titok_s128_imagenet",
+            [scope => TiTokMaskGitNetwork.Logits(scope, new() { ModelType = "UViT", HiddenSize = 1024, NumHiddenLayers = 20, IntermediateSize = 4096, ImageSeqLen = 128 }, 4096)]),
+        ["maskgen-vq.l"] = (MaskGenVqModel.Architecture, "turkeyju/generator_maskgen_vq_l", [scope => MaskGenVqNetwork.Logits(scope, new(), new())]),
+        ["maskgen-vq.xl"] = (MaskGenVqModel.Architecture, "turkeyju/generator_maskgen_vq_xl", [scope => MaskGenVqNetwork.Logits(scope, ExtraLargeMaskGen, new())]),
+        ["maskgen-kl.l"] = (MaskGenKlModel.Architecture, "turkeyju/generator_maskgen_kl_l", MaskGenKl(new(), 1024)),
+        ["maskgen-kl.xl"] = (MaskGenKlModel.Architecture, "turkeyju/generator_maskgen_kl_xl", MaskGenKl(ExtraLargeMaskGen, 1280)),
+        ["maskbit.10bit"] = (MaskBitModel.Architecture, "markweber/maskbit_generator_10bit", [scope => MaskBitNetwork.Logits(scope, new(), 10)]),
+        ["maskbit.12bit"] = (MaskBitModel.Architecture, "markweber/maskbit_generator_12bit", [scope => MaskBitNetwork.Logits(scope, new(), 12)]),
+        ["maskbit.14bit"] = (MaskBitModel.Architecture, "markweber/maskbit_generator_14bit", [scope => MaskBitNetwork.Logits(scope, new(), 14)]),
+        ["maskbit.16bit"] = (MaskBitModel.Architecture, "markweber/maskbit_generator_16bit", [scope => MaskBitNetwork.Logits(scope, new(), 16)]),
+        ["maskbit.18bit"] = (MaskBitModel.Architecture, "markweber/maskbit_generator_18bit", [scope => MaskBitNetwork.Logits(scope, new(), 18)]),
+        ["rar.b"] = (RarModel.Architecture, "yucornetto/RAR: rar_b", [scope => RarNetwork.Step(scope, new(), 1024)]),
+        ["rar.l"] = (RarModel.Architecture, "yucornetto/RAR: rar_l", [scope => RarNetwork.Step(scope, new() { HiddenSize = 1024, IntermediateSize = 4096 }, 1024)]),
+        ["rar.xl"] = (RarModel.Architecture, "yucornetto/RAR: rar_xl", [scope => RarNetwork.Step(scope, new() { HiddenSize = 1280, NumHiddenLayers = 32, IntermediateSize = 5120 }, 1024)]),
+        ["rar.xxl"] = (RarModel.Architecture, "yucornetto/RAR: rar_xxl", [scope => RarNetwork.Step(scope, new() { HiddenSize = 1408, NumHiddenLayers = 40, IntermediateSize = 6144 }, 1024)]),
+        ["llamagen.b"] = (LlamaGenModel.Architecture, "FoundationVision/LlamaGen: c2i_B_256", LlamaGen(768, 12, 12)),
+        ["llamagen.l"] = (LlamaGenModel.Architecture, "FoundationVision/LlamaGen: c2i_L_256", LlamaGen(1024, 24, 16)),
+        ["llamagen.xl"] = (LlamaGenModel.Architecture, "FoundationVision/LlamaGen: c2i_XL_384", LlamaGen(1280, 36, 20)),
+        ["llamagen.xxl"] = (LlamaGenModel.Architecture, "FoundationVision/LlamaGen: c2i_XXL_384", LlamaGen(1536, 48, 24)),
+        ["llamagen.3b"] = (LlamaGenModel.Architecture, "FoundationVision/LlamaGen: c2i_3B_384", LlamaGen(3200, 24, 32)),
+        ["llamagen.t2i-xl"] = (LlamaGenModel.Architecture, "FoundationVision/LlamaGen: t2i_XL_stage1_256",
+            [scope => LlamaGenNetwork.Step(scope, new() { Dim = 1280, NLayer = 36, NHead = 20, ModelType = "t2i", ClsTokenNum = 120 })]),
+        ["mar.b"] = (MarModel.Architecture, "LTH14/mar: mar_base", Mar(768, 12, 12, 1024, 6)),
+        ["mar.l"] = (MarModel.Architecture, "LTH14/mar: mar_large", Mar(1024, 16, 16, 1280, 8)),
+        ["mar.h"] = (MarModel.Architecture, "LTH14/mar: mar_huge", Mar(1280, 20, 16, 1536, 12)),
+        ["var.d16"] = (VarModel.Architecture, "FoundationVision/var: var_d16", Var(16)),
+        ["var.d20"] = (VarModel.Architecture, "FoundationVision/var: var_d20", Var(20)),
+        ["var.d24"] = (VarModel.Architecture, "FoundationVision/var: var_d24", Var(24)),
+        ["var.d30"] = (VarModel.Architecture, "FoundationVision/var: var_d30", Var(30)),
+        ["var.d36"] = (VarModel.Architecture, "FoundationVision/var: var_d36", Var(36, large: true)),
+        ["taming-transformer.drin"] = (TamingTransformerModel.Architecture, "CompVis/taming-transformers: drin_transformer",
+            [scope => MinGptNetwork.Forward(scope["transformer"], new() { VocabSize = 1024, BlockSize = 512, NLayer = 24, NHead = 16, NEmbd = 1024 }, embeddings: false)]),
+        ["semanticist-ar.l"] = (SemanticistArModel.Architecture, "tennant/semanticist: semanticist_ar_gen_L",
+        [
+            scope => SemanticistArNetwork.Start(scope, new()),
+            scope => SemanticistArNetwork.Next(scope, new()),
+            scope => SemanticistArNetwork.Step(scope, new()),
+            scope => SemanticistArNetwork.Head(scope["diffloss.net"], new()),
+        ]),
+        ["fqgan-far.b"] = (FqGanFarModel.Architecture, "showlab/FQGAN: FAR-B",
+        [
+            scope => FqGanFarNetwork.Start(scope, new()),
+            scope => FqGanFarNetwork.Next(scope, new()),
+            scope => FqGanFarNetwork.Step(scope, new()),
+            scope => FqGanFarNetwork.Head(scope, new(), semantic: false),
+            scope => FqGanFarNetwork.Head(scope, new(), semantic: true),
+        ]),
+        ["d-ar.l"] = (DArModel.Architecture, "showlab/D-AR: D-AR-L", [scope => DArNetwork.Forward(scope, new())]),
+        ["instella-ar"] = (InstellaArModel.Architecture, "amd/Instella-T2I: ar", [scope => InstellaArNetwork.Forward(scope, new())]),
+        ["instella-diffusion"] = (InstellaDiffusionModel.Architecture, "amd/Instella-T2I: diffusion", [scope => InstellaDiffusionNetwork.Build(scope, new())]),
+        ["latentlm.l"] = (LatentLmModel.Architecture, "microsoft/unilm: latentlm-L", [scope => LatentLmNetwork.Parallel(scope, new()), scope => LatentLmNetwork.Head(scope, new())]),
+        ["enat.l"] = (EnatModel.Architecture, "LeapLabTHU/ENAT: ENAT-L", [scope => EnatNetwork.Build(scope, new(), new(true, true, true))]),
+    };
+
+    public static TheoryData<string> Sizes => [.. Published.Keys];
+
+    [Theory, MemberData(nameof(Sizes))]
+    public void Inventory_PublishedSize_IsApprovedAndTheCardSaysSo(string size)
+    {
+        var (architecture, name, networks) = Published[size];
+        string[] lines = [.. networks.SelectMany(Network.Inventory).Distinct().Order(StringComparer.Ordinal)];
+        Assert.Equal(architecture.Card.Sizes.Single(published => published.Name == name).Parameters, ApprovedInventory.Verify("ModelZoo.Plugins.ImageGenerators.Tests", size, lines));
     }
 
-    private static IReadOnlyList<string> Of(string size)
+    private static MaskGenConfig ExtraLargeMaskGen => new() { DecoderEmbedDim = 1280, DecoderDepth = 20 };
+
+    private static Action<Scope>[] MaskGenKl(MaskGenConfig config, int head) =>
+        [scope => MaskGenKlNetwork.Conditions(scope, config, new() { NumLatentTokens = 32 }), scope => DiffusionHead.Declare(scope["diffloss.net"], new(16, config.DecoderEmbedDim, head, 8))];
+
+    private static Action<Scope>[] LlamaGen(int width, int layers, int heads) => [scope => LlamaGenNetwork.Step(scope, new() { Dim = width, NLayer = layers, NHead = heads })];
+
+    private static Action<Scope>[] Mar(int width, int depth, int heads, int headWidth, int headDepth)
     {
-        switch (size)
-        {
-            case "titok-maskgit.l-32":
-                return Network.Inventory(scope => TiTokMaskGitNetwork.Logits(scope, new(), 4096));
-            case "maskgen-vq.l":
-                return Network.Inventory(scope => MaskGenVqNetwork.Logits(scope, new(), new()));
-            case "maskgen-kl.l":
-                return Network.Inventory(scope =>
-                {
-                    MaskGenKlNetwork.Conditions(scope, new(), new() { NumLatentTokens = 32 });
-                    DiffusionHead.Declare(scope["diffloss.net"], new(16, 1024, 1024, 8));
-                });
-            case "maskbit.14bit":
-                return Network.Inventory(scope => MaskBitNetwork.Logits(scope, new(), 14));
-            case "rar.b":
-                return Network.Inventory(scope => RarNetwork.Step(scope, new(), 1024));
-            case "llamagen.b":
-                return Network.Inventory(scope => LlamaGenNetwork.Step(scope, new() { Dim = 768, NLayer = 12, NHead = 12 }));
-            default:
-                var mar = new MarConfig { EncoderEmbedDim = 768, EncoderDepth = 12, EncoderNumHeads = 12, DecoderEmbedDim = 768, DecoderDepth = 12, DecoderNumHeads = 12, DifflossD = 6 };
-                return Network.Inventory(scope =>
-                {
-                    MarNetwork.Conditions(scope, mar.Sizes);
-                    DiffusionHead.Declare(scope["diffloss.net"], new(16, 768, mar.DifflossW, mar.DifflossD));
-                });
-        }
+        var config = new MarConfig { EncoderEmbedDim = width, EncoderDepth = depth, EncoderNumHeads = heads, DecoderEmbedDim = width, DecoderDepth = depth, DecoderNumHeads = heads, DifflossW = headWidth, DifflossD = headDepth };
+        return [scope => MarNetwork.Conditions(scope, config.Sizes), scope => DiffusionHead.Declare(scope["diffloss.net"], new(16, width, headWidth, headDepth))];
     }
+
+    private static Action<Scope>[] Var(int depth, bool large = false) => [scope => VarNetwork.Forward(scope, VarConfig.Published(depth, large), 4096, 32)];
 }

@@ -51,6 +51,7 @@ public sealed class PublishedSizesTests
         ["gigatok.ss"] = (GigaTokModel.Architecture, "YuuTennYi/GigaTok: VQ_SS256", () => GigaTok("small", "small")),
         ["gigatok.sb"] = (GigaTokModel.Architecture, "YuuTennYi/GigaTok: VQ_SB256", () => GigaTok("small", "base")),
         ["gigatok.bl"] = (GigaTokModel.Architecture, "YuuTennYi/GigaTok: VQ_BL256", () => GigaTok("base", "large")),
+        ["gigatok.xlxxl"] = (GigaTokModel.Architecture, "YuuTennYi/GigaTok: VQ_XLXXL256", () => GigaTok("xl", "xxl")),
         ["unitok"] = (UniTokModel.Architecture, "FoundationVision/unitok_tokenizer", () => UniTokModel.Plan(new())),
         ["dc-ae.f32c32-sana"] = (DcAeModel.Architecture, "mit-han-lab/dc-ae-f32c32-sana-1.0-diffusers", () => DcAeModel.Plan(DcAe() with
         {

@@ -148,6 +148,7 @@ public sealed class DArModel : ImageGenerator<DArOptions>
             Inputs = [Modality.Text],
             Outputs = [Modality.Tokens, Modality.Image],
             Layouts = ["authors: D-AR-*.pt + config.json, tokenizer/*.pt + config.yaml"],
+            Sizes = [new("showlab/D-AR: D-AR-L", 342_910_976, [])],
         },
         (source, _) => Generators.Open(source, checkpoint => new DArModel(source, checkpoint, PublishedConfig.Read<DArConfig>(source.RequireFolder()).Value), "model"));
 

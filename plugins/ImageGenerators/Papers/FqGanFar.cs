@@ -143,6 +143,7 @@ public sealed class FqGanFarModel : ImageGenerator<FqGanFarOptions>
             Inputs = [Modality.Text],
             Outputs = [Modality.Tokens],
             Layouts = ["authors: FAR-*.pt + config.json"],
+            Sizes = [new("showlab/FQGAN: FAR-B", 417_104_896, [])],
         },
         (source, _) => Generators.Open(source, checkpoint => new FqGanFarModel(source, checkpoint, PublishedConfig.Read<FqGanFarConfig>(source.RequireFolder()).Value), "model"));
 

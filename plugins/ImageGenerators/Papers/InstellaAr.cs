@@ -112,6 +112,7 @@ public sealed class InstellaArModel : ImageGenerator<InstellaArOptions>
             Inputs = [Modality.Tensors],
             Outputs = [Modality.Tokens],
             Layouts = ["diffusers: config.json + model.safetensors"],
+            Sizes = [new("amd/Instella-T2I: ar", 877_176_896, [])],
         },
         (source, _) => Generators.Open(source, checkpoint => new InstellaArModel(source, checkpoint, PublishedConfig.Read<InstellaConfig>(source.RequireFolder()).Value)));
 

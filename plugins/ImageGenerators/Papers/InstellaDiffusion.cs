@@ -88,6 +88,7 @@ public sealed class InstellaDiffusionModel : ImageGenerator<InstellaDiffusionOpt
             Inputs = [Modality.Tensors],
             Outputs = [Modality.Tokens],
             Layouts = ["diffusers: config.json + model.safetensors"],
+            Sizes = [new("amd/Instella-T2I: diffusion", 1_292_517_440, [])],
         },
         (source, _) => Generators.Open(source, checkpoint => new InstellaDiffusionModel(source, checkpoint, PublishedConfig.Read<InstellaConfig>(source.RequireFolder()).Value)));
 

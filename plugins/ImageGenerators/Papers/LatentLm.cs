@@ -213,6 +213,7 @@ public sealed class LatentLmModel : ImageGenerator<LatentLmOptions>
             Inputs = [Modality.Text],
             Outputs = [Modality.Tensors, Modality.Image],
             Layouts = ["authors: model.safetensors + other_state.pth + config.json, vae/ in diffusers' layout"],
+            Sizes = [new("microsoft/unilm: latentlm-L", 495_266_816, [])],
         },
         OpenAsync);
 

@@ -136,6 +136,15 @@ public sealed class LlamaGenModel : ImageGenerator<LlamaGenOptions>
             Inputs = [Modality.Text, Modality.Tensors],
             Outputs = [Modality.Tokens, Modality.Image],
             Layouts = ["authors: *.pt + config.json (constructor arguments), tokenizer/ for pictures"],
+            Sizes =
+            [
+                new("FoundationVision/LlamaGen: c2i_B_256", 110_888_448, []),
+                new("FoundationVision/LlamaGen: c2i_L_256", 342_910_976, []),
+                new("FoundationVision/LlamaGen: c2i_XL_384", 774_699_520, []),
+                new("FoundationVision/LlamaGen: c2i_XXL_384", 1_410_972_672, []),
+                new("FoundationVision/LlamaGen: c2i_3B_384", 3_096_659_200, []),
+                new("FoundationVision/LlamaGen: t2i_XL_stage1_256", 777_678_080, []),
+            ],
             Deviations = "Captions are given as T5 features.",
         },
         OpenAsync);

@@ -95,6 +95,7 @@ public sealed class MarModel : ImageGenerator<MarOptions>
             Inputs = [Modality.Text],
             Outputs = [Modality.Tensors, Modality.Image],
             Layouts = ["authors: checkpoint-last.pth + config.json (constructor arguments), vae/kl16.ckpt for pictures"],
+            Sizes = [new("LTH14/mar: mar_base", 207_924_768, []), new("LTH14/mar: mar_large", 478_326_304, []), new("LTH14/mar: mar_huge", 942_403_104, [])],
         },
         OpenAsync);
 

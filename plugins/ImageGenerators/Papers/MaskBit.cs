@@ -157,6 +157,14 @@ public sealed class MaskBitModel : ImageGenerator<MaskBitOptions>
             Inputs = [Modality.Text],
             Outputs = [Modality.Tokens, Modality.Image],
             Layouts = ["authors: config.yaml + *generator*.bin + *tokenizer*.bin"],
+            Sizes =
+            [
+                new("markweber/maskbit_generator_10bit", 304_728_128, []),
+                new("markweber/maskbit_generator_12bit", 304_795_776, []),
+                new("markweber/maskbit_generator_14bit", 304_929_024, []),
+                new("markweber/maskbit_generator_16bit", 305_193_472, []),
+                new("markweber/maskbit_generator_18bit", 305_720_320, []),
+            ],
         },
         OpenAsync);
 

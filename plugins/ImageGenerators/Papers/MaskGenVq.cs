@@ -125,6 +125,7 @@ public sealed class MaskGenVqModel : ImageGenerator<MaskGenVqOptions>
             Inputs = [Modality.Text],
             Outputs = [Modality.Tokens, Modality.Image],
             Layouts = ["authors: config.json + model.safetensors, clip/ for words"],
+            Sizes = [new("turkeyju/generator_maskgen_vq_l", 604_311_552, []), new("turkeyju/generator_maskgen_vq_xl", 1_176_611_840, [])],
         },
         OpenAsync);
 

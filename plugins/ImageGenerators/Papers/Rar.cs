@@ -116,6 +116,13 @@ public sealed class RarModel : ImageGenerator<RarOptions>
             Inputs = [Modality.Text],
             Outputs = [Modality.Tokens, Modality.Image],
             Layouts = ["authors: rar_*.bin + config.json, tokenizer/ for pictures"],
+            Sizes =
+            [
+                new("yucornetto/RAR: rar_b", 260_923_648, []),
+                new("yucornetto/RAR: rar_l", 461_668_352, []),
+                new("yucornetto/RAR: rar_xl", 955_425_024, []),
+                new("yucornetto/RAR: rar_xxl", 1_498_520_704, []),
+            ],
         },
         OpenAsync);
 

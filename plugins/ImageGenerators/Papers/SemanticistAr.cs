@@ -148,6 +148,7 @@ public sealed class SemanticistArModel : ImageGenerator<SemanticistArOptions>
             Inputs = [Modality.Text],
             Outputs = [Modality.Tensors],
             Layouts = ["authors: semanticist_ar_gen_*.pkl + config.json"],
+            Sizes = [new("tennant/semanticist: semanticist_ar_gen_L", 488_566_800, [])],
         },
         OpenAsync);
 

@@ -168,6 +168,7 @@ public sealed class TamingTransformerModel : ImageGenerator<TamingOptions>
             Inputs = [Modality.Text, Modality.Tokens],
             Outputs = [Modality.Tokens, Modality.Image],
             Layouts = ["authors: config.yaml + last.ckpt"],
+            Sizes = [new("CompVis/taming-transformers: drin_transformer", 304_932_864, [])],
         },
         OpenAsync);
 

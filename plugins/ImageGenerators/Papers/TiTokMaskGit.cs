@@ -150,6 +150,12 @@ public sealed class TiTokMaskGitModel : ImageGenerator<TiTokMaskGitOptions>
             Inputs = [Modality.Text],
             Outputs = [Modality.Tokens, Modality.Image],
             Layouts = ["authors: config.json + model.safetensors"],
+            Sizes =
+            [
+                new("yucornetto/generator_titok_l32_imagenet", 177_202_432, []),
+                new("yucornetto/generator_titok_b64_imagenet", 177_227_008, []),
+                new("yucornetto/generator_titok_s128_imagenet", 294_990_848, []),
+            ],
         },
         OpenAsync);
 

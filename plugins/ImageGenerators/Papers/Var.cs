@@ -173,6 +173,14 @@ public sealed class VarModel : ImageGenerator<VarOptions>
             Inputs = [Modality.Text],
             Outputs = [Modality.Image],
             Layouts = ["authors: vae_ch160v4096z32.pth + var_d16.pth"],
+            Sizes =
+            [
+                new("FoundationVision/var: var_d16", 310_283_520, []),
+                new("FoundationVision/var: var_d20", 600_917_136, []),
+                new("FoundationVision/var: var_d24", 1_033_399_360, []),
+                new("FoundationVision/var: var_d30", 2_010_020_356, []),
+                new("FoundationVision/var: var_d36", 2_353_893_904, []),
+            ],
         },
         OpenAsync);
 

@@ -23,7 +23,7 @@ public static class GigaTokModel
             Inputs = [Modality.Image],
             Outputs = [Modality.Tokens, Modality.Image],
             Layouts = ["authors: *.pt + config"],
-            Sizes = [new("YuuTennYi/GigaTok: VQ_SS256", 129_252_619, []), new("YuuTennYi/GigaTok: VQ_SB256", 218_236_939, []), new("YuuTennYi/GigaTok: VQ_BL256", 597_510_923, [])],
+            Sizes = [new("YuuTennYi/GigaTok: VQ_SS256", 129_252_619, []), new("YuuTennYi/GigaTok: VQ_SB256", 218_236_939, []), new("YuuTennYi/GigaTok: VQ_BL256", 597_510_923, []), new("YuuTennYi/GigaTok: VQ_XLXXL256", 2_842_052_875, [])],
         },
         OpenAsync);
 
