@@ -44,6 +44,7 @@ internal sealed class ModelDirectory(PluginCatalog catalog, ModelResolver resolv
         json["id"] = request.Id.ToString();
         json["architecture"] = architecture.Card.Id;
         json["object"] = "model";
+        (json["created"], json["owned_by"]) = (0, record.Name); // fields that clients of OpenAI read
         json["plugin"] = $"{record.Name} {record.Inspection!.Version.ToString(3)}";
         json["parity"] = Parity(ledger.Read().GetValueOrDefault(architecture.Card.Id), () => plugin.Digest.Value);
         try

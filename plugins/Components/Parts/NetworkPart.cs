@@ -18,6 +18,11 @@ internal sealed class NetworkPart(Checkpoint checkpoint, IReadOnlyDictionary<str
         Digests = checkpoint.DigestsAsync,
     };
 
+    /// <summary>The part as a verb, where it has one.</summary>
+    public IGenerate? Generates { get; init; }
+
+    public object? GetCapability(Type type) => type.IsInstanceOfType(this) ? this : type == typeof(IGenerate) ? Generates : null;
+
     public async ValueTask<CallResults> CallAsync(string call, CallArguments arguments, CancellationToken cancel = default) => calls.TryGetValue(call, out var compute)
         ? await compute(arguments, cancel).ConfigureAwait(false)
         : throw new ModelZooException(ErrorCodes.VerbUnsupported, "The part has no such call.") { Expected = string.Join(", ", calls.Keys), Found = call };

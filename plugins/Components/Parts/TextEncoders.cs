@@ -37,7 +37,7 @@ internal static class TextEncoders
             ["encode"] = (arguments, cancel) => arguments.Has("attention_mask")
                 ? NetworkPart.Forward(networks[true], "input_ids", "attention_mask")(arguments, cancel)
                 : NetworkPart.Forward(networks[false], "input_ids")(arguments, cancel),
-        }, networks);
+        }, networks) { Generates = ClipEmbedding.Find(source.RequireFolder(), config, () => networks[false]) };
     }
 
     private static NetworkPart T5Part(ModelSource source, Checkpoint checkpoint)
