@@ -21,7 +21,7 @@ internal sealed class ModelDirectory(PluginCatalog catalog, ModelResolver resolv
             {
                 var parity = Parity(parities.GetValueOrDefault(card.Id), () => record.Loaded.Digest.Value);
                 var tagged = resolver.Named.Where(id => id.WithoutTag.ToString() == card.Id).ToList();
-                if (tagged.Count == 0) yield return new(card.Id, card, null, parity, record.Name, null);
+                if (tagged.Count == 0) yield return new(card.Id, card, null, parity, record.Name, residents[ModelId.Parse(card.Id)].FirstOrDefault());
                 foreach (var id in tagged) yield return new(id.ToString(), card, resolver.Resolve(new(id)).Source, parity, record.Name, residents[id].FirstOrDefault());
             }
         }

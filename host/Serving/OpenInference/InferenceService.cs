@@ -39,8 +39,8 @@ internal sealed class InferenceService(ModelVerbs verbs, ModelDirectory director
     /// <summary>True when the server can serve.</summary>
     public bool IsServerReady => readiness.IsReady;
 
-    /// <summary>True when the model's weights are there; it need not be open.</summary>
-    public bool IsReady(ModelId id) => directory.Entries(all: true).Any(entry => entry.Source is not null && entry.State != "failed" && (entry.Id == id.ToString() || entry.Card.Id == id.ToString()));
+    /// <summary>True when the model is open, or its weights are there.</summary>
+    public bool IsReady(ModelId id) => directory.Entries(all: true).Any(entry => (entry.Source ?? entry.Resident?.Source) is not null && entry.State != "failed" && (entry.Id == id.ToString() || entry.Card.Id == id.ToString()));
 
     /// <summary>Runs a request.</summary>
     /// <returns>The wanted outputs, in order.</returns>

@@ -21,6 +21,8 @@ public sealed class Plugin : IModelPlugin
         Architecture<VectorModel>("test/vector", Modality.Tensors), Architecture<BodyModel>("test/body", Modality.Mesh),
     ];
 
+    public IReadOnlyList<IMetric> Metrics { get; } = [new MeanMetric("letters", "letters", null, "Length of the output.", o => o.Output is Text text ? text.Value.Length : null)];
+
     private static ModelArchitecture Architecture<T>(string id, Modality makes) where T : IModel, new() =>
         new(new ModelCard { Id = id, Paper = "A Studio", Authors = ["Nobody"], Inputs = [Modality.Text], Outputs = [makes] }, (_, _) => ValueTask.FromResult<IModel>(new T()));
 }
@@ -37,10 +39,25 @@ public sealed record StoryOptions : ModelOptions
     public int Delay { get; init; }
 }
 
-/// <summary>Its prompt, word by word, over and over.</summary>
-public sealed class StoryModel : IModel, IGenerate<Text, StoryOptions>
+/// <summary>Its prompt, word by word, over and over. Evaluated, it gives each text back, in the time of a word.</summary>
+public sealed class StoryModel : IModel, IGenerate<Text, StoryOptions>, IEvaluate
 {
     public ModelFacts Facts => new();
+
+    public Modality Evaluates => Modality.Text;
+
+    public IReadOnlyList<string> DefaultMetrics => ["letters"];
+
+    public OptionsSchema EvaluateOptions => OptionsSchema.Of<StoryOptions>();
+
+    public async IAsyncEnumerable<Observation> ObserveAsync(IAsyncEnumerable<Example> examples, ModelOptions options, ulong seed, [EnumeratorCancellation] CancellationToken cancel = default)
+    {
+        await foreach (var example in examples.WithCancellation(cancel))
+        {
+            await Task.Delay(options.Expect<StoryOptions>().Delay, cancel);
+            yield return new(example.Id, example.Media, example.Media);
+        }
+    }
 
     public async IAsyncEnumerable<Generation<Text>> GenerateAsync(Prompt prompt, StoryOptions options, ulong seed, [EnumeratorCancellation] CancellationToken cancel = default)
     {
