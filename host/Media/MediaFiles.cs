@@ -40,6 +40,10 @@ internal sealed class MediaFiles : IMediaReader
         {
             throw new MediaException(error.Code, $"It cannot be read as {extension}.", error) { Where = where }; // without the path of the scratch file
         }
+        catch (Exception error) when (error is IOException or UnauthorizedAccessException)
+        {
+            throw new MediaException("output.failed", "There is no room for the file that ffmpeg reads.", error) { Where = where };
+        }
         finally
         {
             File.Delete(scratch);

@@ -67,7 +67,9 @@ internal static class Server
         kestrel.AddServerHeader = false;
         kestrel.Limits.MaxRequestBodySize = settings.BodyLimit;
         kestrel.Limits.MaxConcurrentConnections = settings.ConnectionLimit;
-        kestrel.Limits.RequestHeadersTimeout = TimeSpan.FromSeconds(10);
+        kestrel.Limits.RequestHeadersTimeout = settings.HeaderTime;
+        kestrel.Limits.KeepAliveTimeout = settings.IdleTime;
+        kestrel.Limits.MinRequestBodyDataRate = kestrel.Limits.MinResponseDataRate = settings.DataRate;
         kestrel.Listen(new IPEndPoint(settings.Address, settings.Port), listen => listen.Protocols = HttpProtocols.Http1);
         if (settings.GrpcPort is { } grpc) kestrel.Listen(new IPEndPoint(settings.Address, grpc), listen => listen.Protocols = HttpProtocols.Http2); // without TLS the two cannot share a port
     }

@@ -1,4 +1,5 @@
 using System.Net;
+using Microsoft.AspNetCore.Server.Kestrel.Core;
 using ModelZoo.Contracts;
 
 namespace ModelZoo.Host.Serving;
@@ -32,6 +33,15 @@ internal sealed record ServerSettings
 
     /// <summary>Connections at a time; further ones wait in the system's queue.</summary>
     public int ConnectionLimit { get; init; } = 1024;
+
+    /// <summary>How long the headers of a request may take to come.</summary>
+    public TimeSpan HeaderTime { get; init; } = TimeSpan.FromSeconds(10);
+
+    /// <summary>How long a connection may lie without a request.</summary>
+    public TimeSpan IdleTime { get; init; } = TimeSpan.FromSeconds(130);
+
+    /// <summary>Least bytes a second in which a body must come, and an answer be taken, after a time of grace; who is slower is cut off.</summary>
+    public MinDataRate DataRate { get; init; } = new(bytesPerSecond: 240, gracePeriod: TimeSpan.FromSeconds(5));
 
     /// <summary>How long running requests may take when the server stops.</summary>
     public TimeSpan DrainTime { get; init; } = TimeSpan.FromSeconds(30);

@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Text.Json;
 using System.Text.Json.Nodes;
+using Microsoft.AspNetCore.Http.Features;
 using ModelZoo.Contracts;
 using ModelZoo.Host.Media;
 
@@ -29,7 +30,7 @@ internal sealed record VerbRequest(IReadOnlyList<Contracts.Media> Inputs, string
     {
         if (request.Headers.ContentEncoding.Count > 0) throw new ModelZooException("request.media-type", "Compressed bodies are not taken.") { Found = request.Headers.ContentEncoding };
         var query = request.Query.Select(pair => KeyValuePair.Create(pair.Key, (string?)pair.Value)).ToList();
-        if (request.HasFormContentType) return await FromFormAsync(await ReadFormAsync(request, cancel).ConfigureAwait(false), query, settings, cancel).ConfigureAwait(false);
+        if (request.HasFormContentType) return await FromFormAsync(await ReadFormAsync(request, settings, cancel).ConfigureAwait(false), query, settings, cancel).ConfigureAwait(false);
         if (request.ContentType is null && request.ContentLength is null or 0) return FromText([], query);
         if (request.ContentType is not { } type || MediaTypes.Extension(type) is not { } extension)
             throw new ModelZooException("request.media-type", "Bodies of this kind are not taken.") { Expected = "application/json, multipart/form-data, or media such as audio/wav, image/png, text/plain", Found = request.ContentType ?? "no Content-Type" };
@@ -37,11 +38,13 @@ internal sealed record VerbRequest(IReadOnlyList<Contracts.Media> Inputs, string
         return extension == ".json" ? await FromJsonAsync(body, query, settings, cancel).ConfigureAwait(false) : FromText([await MediaAsync(body, extension, settings, cancel).ConfigureAwait(false)], query);
     }
 
-    private static async Task<IFormCollection> ReadFormAsync(HttpRequest request, CancellationToken cancel)
+    // Files stay in memory, as bare bodies do: a full disk refuses no upload, and none is left on one.
+    private static async Task<IFormCollection> ReadFormAsync(HttpRequest request, ServerSettings settings, CancellationToken cancel)
     {
+        var limits = new FormOptions { MemoryBufferThreshold = int.MaxValue, MultipartBodyLengthLimit = settings.BodyLimit, ValueLengthLimit = (int)Math.Min(settings.BodyLimit, int.MaxValue) };
         try
         {
-            return await request.ReadFormAsync(cancel).ConfigureAwait(false);
+            return await request.ReadFormAsync(limits, cancel).ConfigureAwait(false);
         }
         catch (Exception error) when (error is InvalidDataException or IOException and not BadHttpRequestException)
         {

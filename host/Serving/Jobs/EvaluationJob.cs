@@ -15,7 +15,7 @@ internal enum JobState
     Failed,
     /// <summary>Somebody stopped it.</summary>
     Cancelled,
-    /// <summary>The server ended while it ran.</summary>
+    /// <summary>The server ended while it ran, and did not take it up again.</summary>
     Interrupted,
 }
 
@@ -29,8 +29,11 @@ internal enum JobState
 internal sealed record EvaluationRequest(ModelId Model, string Data, IReadOnlyList<string>? Metrics, int? Limit, ulong Seed, JsonObject Options);
 
 /// <summary>An evaluation that was submitted: what it does, how far it is, and what came out.</summary>
-internal sealed class EvaluationJob(string id, EvaluationRequest request, DateTimeOffset submitted, CancellationToken stopping)
+internal sealed class EvaluationJob(string id, EvaluationRequest request, DateTimeOffset submitted, int attempt, CancellationToken stopping)
 {
+    /// <summary>Times that a job is begun: one that ends the server may do so again.</summary>
+    public const int Attempts = 2;
+
     // Never disposed: it holds no timer, and somebody may cancel a job just as it ends.
     private readonly CancellationTokenSource _cancel = CancellationTokenSource.CreateLinkedTokenSource(stopping);
     private TaskCompletionSource _changed = new(TaskCreationOptions.RunContinuationsAsynchronously);
@@ -90,13 +93,26 @@ internal sealed class EvaluationJob(string id, EvaluationRequest request, DateTi
         ["object"] = "evaluation",
         ["model"] = Request.Model.ToString(),
         ["data"] = Request.Data,
+        ["metrics"] = Request.Metrics is { } metrics ? new JsonArray([.. metrics.Select(metric => (JsonNode)metric)]) : null,
+        ["limit"] = Request.Limit,
+        ["seed"] = Request.Seed,
+        ["options"] = Request.Options.DeepClone(),
         ["submitted"] = submitted,
+        ["attempt"] = attempt,
         ["state"] = State.ToString().ToLowerInvariant(),
         ["done"] = Done,
         ["total"] = Total,
         ["result"] = Result?.DeepClone(),
         ["error"] = Error?.DeepClone(),
     };
+
+    /// <summary>The job of a file that did not end, to be begun again; null when it was begun often enough, or the file does not say what was asked for.</summary>
+    public static EvaluationJob? Again(JsonObject json, CancellationToken stopping)
+    {
+        if ((int?)json["attempt"] is not { } attempt || attempt >= Attempts || !ModelId.TryParse((string?)json["model"] ?? "", out var model) || (string?)json["data"] is not { } data || json["submitted"] is not { } submitted) return null;
+        var request = new EvaluationRequest(model, data, json["metrics"]?.AsArray().Select(metric => (string)metric!).ToList(), (int?)json["limit"], (ulong?)json["seed"] ?? 0, json["options"]?.DeepClone().AsObject() ?? []);
+        return new((string)json["id"]!, request, (DateTimeOffset)submitted, attempt + 1, stopping);
+    }
 
     private void Announce() => Interlocked.Exchange(ref _changed, new(TaskCreationOptions.RunContinuationsAsynchronously)).TrySetResult();
 }

@@ -9,8 +9,8 @@ using ModelZoo.Host.Terminal;
 namespace ModelZoo.Host.Serving;
 
 /// <summary>
-/// Evaluations that run while nobody waits. Each is a file in the job folder from the moment it is accepted, replaced whole at each change of state: a server that is killed leaves jobs that say they were interrupted, and the
-/// results of all others.
+/// Evaluations that run while nobody waits. Each is a file in the job folder from the moment it is accepted, replaced whole at each change of state: a server that starts keeps the results that it finds, and begins the jobs again
+/// that its predecessor did not end.
 /// </summary>
 internal sealed class EvaluationJobs(Evaluator evaluator, ServerSettings settings, TimeProvider clock, IHostApplicationLifetime lifetime, ILogger<EvaluationJobs> log) : IHostedService
 {
@@ -26,10 +26,8 @@ internal sealed class EvaluationJobs(Evaluator evaluator, ServerSettings setting
         var data = Confine(request.Data);
         if (_running.Count >= Limit) throw new ModelZooException("queue.full", $"{Limit} evaluations wait already.") { Remedy = "Ask again later." };
         var now = clock.GetUtcNow();
-        var job = new EvaluationJob($"{now:yyyyMMddTHHmmss}-{Guid.NewGuid():N}"[..24], request, now, lifetime.ApplicationStopping);
-        await SaveAsync(job, cancel).ConfigureAwait(false);
-        _running[job.Id] = job;
-        job.Work = Task.Run(() => RunAsync(job, data), CancellationToken.None);
+        var job = new EvaluationJob($"{now:yyyyMMddTHHmmss}-{Guid.NewGuid():N}"[..24], request, now, attempt: 1, lifetime.ApplicationStopping);
+        await BeginAsync(job, data, cancel).ConfigureAwait(false);
         return job;
     }
 
@@ -40,7 +38,12 @@ internal sealed class EvaluationJobs(Evaluator evaluator, ServerSettings setting
     /// <exception cref="ModelZooException">There is none of that name.</exception>
     public async Task<JsonObject> ShowAsync(string id, CancellationToken cancel)
     {
-        if (Running(id) is { } job) return job.ToJson();
+        if (Running(id) is { } job)
+        {
+            if (job.State != JobState.Running) await EndAsync(job).ConfigureAwait(false); // there may be room on the disk by now
+            return job.ToJson();
+        }
+
         try
         {
             if (IsName(id) && File.Exists(FileOf(id))) return JsonNode.Parse(await File.ReadAllBytesAsync(FileOf(id), cancel).ConfigureAwait(false))!.AsObject();
@@ -68,7 +71,7 @@ internal sealed class EvaluationJobs(Evaluator evaluator, ServerSettings setting
         return all;
     }
 
-    /// <summary>Marks what a server that was killed left behind.</summary>
+    /// <summary>Begins again what a server that ended left behind, or says that it was interrupted.</summary>
     public async Task StartAsync(CancellationToken cancellationToken)
     {
         if (!Directory.Exists(settings.JobFolder)) return;
@@ -78,10 +81,11 @@ internal sealed class EvaluationJobs(Evaluator evaluator, ServerSettings setting
             {
                 var json = JsonNode.Parse(await File.ReadAllBytesAsync(file, cancellationToken).ConfigureAwait(false))!.AsObject();
                 if ((string?)json["state"] != "running") continue;
+                if (await TryBeginAgainAsync(json, cancellationToken).ConfigureAwait(false)) continue;
                 json["state"] = "interrupted";
                 await OutputFile.WriteAsync(file, json.ToJsonString(), cancellationToken).ConfigureAwait(false);
             }
-            catch (Exception error) when (error is JsonException or IOException or UnauthorizedAccessException or InvalidOperationException or ModelZooException)
+            catch (Exception error) when (error is JsonException or IOException or UnauthorizedAccessException or InvalidOperationException or FormatException or ModelZooException)
             {
                 log.LogError(error, "{File} is no record of a job", file);
             }
@@ -89,10 +93,34 @@ internal sealed class EvaluationJobs(Evaluator evaluator, ServerSettings setting
     }
 
     /// <summary>Lets jobs write how they ended.</summary>
-    public Task StopAsync(CancellationToken cancellationToken)
+    public async Task StopAsync(CancellationToken cancellationToken)
     {
         foreach (var job in _running.Values) job.Cancel();
-        return Task.WhenAll(_running.Values.Select(job => job.Work)).WaitAsync(cancellationToken);
+        await Task.WhenAll(_running.Values.Select(job => job.Work)).WaitAsync(cancellationToken).ConfigureAwait(false);
+        foreach (var job in _running.Values) await EndAsync(job).ConfigureAwait(false); // what found no room on the disk
+    }
+
+    private async Task<bool> TryBeginAgainAsync(JsonObject json, CancellationToken cancel)
+    {
+        if (EvaluationJob.Again(json, lifetime.ApplicationStopping) is not { } job) return false;
+        try
+        {
+            await BeginAsync(job, Confine(job.Request.Data), cancel).ConfigureAwait(false);
+            log.LogWarning("Job {Job} ran when the server ended, and begins again", job.Id);
+            return true;
+        }
+        catch (ModelZooException error)
+        {
+            log.LogError("Job {Job} ran when the server ended, and cannot begin again: {Reason}", job.Id, error.Message);
+            return false;
+        }
+    }
+
+    private async Task BeginAsync(EvaluationJob job, string data, CancellationToken cancel)
+    {
+        await SaveAsync(job, cancel).ConfigureAwait(false);
+        _running[job.Id] = job;
+        job.Work = Task.Run(() => RunAsync(job, data), CancellationToken.None);
     }
 
     private async Task RunAsync(EvaluationJob job, string data)
