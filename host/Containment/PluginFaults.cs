@@ -7,10 +7,8 @@ namespace ModelZoo.Host.Containment;
 /// Counts what plugins do wrong. Requests that fail one after the other with no answer between them, or faults in the background, condemn a plugin when there are as many as the manifest allows; what would have ended the process
 /// condemns it at once.
 /// </summary>
-internal sealed class PluginFaults(HostManifest manifest)
+internal sealed class PluginFaults(LiveManifest manifest)
 {
-    private readonly int _allowed = (manifest.Quarantine ?? new()).Faults;
-
     /// <summary>Called with the plugin and the sentence against it, once for each plugin.</summary>
     public Action<LoadedPlugin, string>? Condemned { get; set; }
 
@@ -19,7 +17,7 @@ internal sealed class PluginFaults(HostManifest manifest)
     {
         var count = plugin.Faults.Add(fault.Kind == FaultKind.Request);
         if (fault.Kind is FaultKind.Fatal or FaultKind.Leak) Condemn(plugin, fault.What);
-        else if (count >= _allowed) Condemn(plugin, $"{count} faults with no answer between them, the last: {fault.What}");
+        else if (count >= manifest.Quarantine.Faults) Condemn(plugin, $"{count} faults with no answer between them, the last: {fault.What}");
     }
 
     /// <summary>Takes note of an answer.</summary>

@@ -11,6 +11,9 @@ namespace ModelZoo.Host.Evaluation;
 /// <summary>Runs a model over a data set and feeds what comes out to metrics, each group of observations on its own.</summary>
 internal sealed class Evaluator(ModelVerbs verbs, PluginCatalog catalog, MediaFiles media)
 {
+    /// <summary>The same for one request with its own terms.</summary>
+    public Evaluator For(RequestTerms terms) => new(verbs.For(terms), catalog, media);
+
     /// <summary>Evaluates.</summary>
     /// <param name="request">The model.</param>
     /// <param name="data">Folder or file of the data set.</param>

@@ -42,6 +42,7 @@ internal static class Zoo
     public static IServiceCollection AddZoo(IServiceCollection services, ZooOptions options) => services
         .AddSingleton(options)
         .AddSingleton(_ => ReadManifest(options))
+        .AddSingleton<LiveManifest>()
         .AddSingleton(new PluginLoadSettings(Path.Combine(CacheFolder, "plugins"), options.ShadowCopy))
         .AddSingleton(_ => Loader())
         .AddSingleton(provider => Quarantine(provider.GetRequiredService<TimeProvider>()))
@@ -52,7 +53,7 @@ internal static class Zoo
         .AddSingleton<PluginLifecycle>()
         .AddHostedService<PluginWatcher>()
         .AddSingleton(provider => Engine(provider.GetService<ILoggerFactory>()))
-        .AddSingleton(provider => new PluginServices(provider.GetRequiredService<Lazy<InferenceRuntime>>(), Batching(provider)))
+        .AddSingleton(provider => new PluginServices(provider.GetRequiredService<Lazy<InferenceRuntime>>(), () => Batching(provider)))
         .AddSingleton(TimeProvider.System)
         .AddSingleton<ModelResolver>()
         .AddSingleton<ModelPool>()
@@ -65,6 +66,7 @@ internal static class Zoo
         .AddSingleton<IModelRunner, ModelRunner>()
         .Decorate<IModelRunner, ContainingRunner>()
         .Decorate<IModelRunner, AdmittingRunner>()
+        .Decorate<IModelRunner, DeadlineRunner>()
         .Decorate<IModelRunner, MeteringRunner>()
         .AddSingleton<ModelVerbs>()
         .AddSingleton<Evaluator>()
@@ -112,7 +114,7 @@ internal static class Zoo
     private static BatchSettings Batching(IServiceProvider provider)
     {
         var meter = provider.GetRequiredService<ModelMeter>();
-        return new() { Limit = (provider.GetRequiredService<HostManifest>().Queue ?? new()).Batch, Observe = size => meter.BatchSize.Record(size) };
+        return new() { Limit = provider.GetRequiredService<LiveManifest>().Queue.Batch, Observe = meter.Batched };
     }
 
     private static Lazy<InferenceRuntime> Engine(ILoggerFactory? loggers)

@@ -6,7 +6,7 @@ namespace ModelZoo.Host.Loading;
 /// Keeps the plugins of the manifest's watch folders as their files are. Folders are looked at five times a second, which works on network shares and in containers too; a copy that is under way is waited out: a plugin is taken when
 /// its sizes and times have stood still between two looks and nobody writes it.
 /// </summary>
-internal sealed class PluginWatcher(HostManifest manifest, PluginLifecycle lifecycle, ILogger<PluginWatcher> log) : BackgroundService
+internal sealed class PluginWatcher(LiveManifest manifest, PluginLifecycle lifecycle, ILogger<PluginWatcher> log) : BackgroundService
 {
     /// <summary>Time between two looks.</summary>
     public static readonly TimeSpan Interval = TimeSpan.FromMilliseconds(200);
@@ -57,7 +57,7 @@ internal sealed class PluginWatcher(HostManifest manifest, PluginLifecycle lifec
     {
         try
         {
-            return manifest.Watch.Where(Directory.Exists).SelectMany(Directory.EnumerateFileSystemEntries).Where(PluginPaths.LooksLikePlugin)
+            return manifest.Current.Watch.Where(Directory.Exists).SelectMany(Directory.EnumerateFileSystemEntries).Where(PluginPaths.LooksLikePlugin)
                 .Select(path => (Path: path, Signature: Signature(path))).Where(pair => pair.Signature is not null).ToDictionary(pair => pair.Path, pair => pair.Signature!);
         }
         catch (Exception error) when (error is IOException or UnauthorizedAccessException)

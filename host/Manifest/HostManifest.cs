@@ -71,6 +71,9 @@ internal sealed record ModelEntry
 /// <summary>How requests wait for a model.</summary>
 internal sealed record QueueSettings
 {
+    /// <summary>What counts where the manifest says nothing.</summary>
+    public static QueueSettings Default { get; } = new();
+
     /// <summary>Requests that run on one model at a time; at networks whose rows are independent they meet.</summary>
     public int Concurrency { get; init; } = 8;
 
@@ -82,11 +85,17 @@ internal sealed record QueueSettings
 
     /// <summary>Longest wait.</summary>
     public TimeSpan Deadline { get; init; } = TimeSpan.FromSeconds(60);
+
+    /// <summary>The wait that lifts a request by one level of priority, so that none starves.</summary>
+    public TimeSpan Ageing { get; init; } = TimeSpan.FromSeconds(5);
 }
 
 /// <summary>When plugins are put into quarantine.</summary>
 internal sealed record QuarantineSettings
 {
+    /// <summary>What counts where the manifest says nothing.</summary>
+    public static QuarantineSettings Default { get; } = new();
+
     /// <summary>Faults, with no answer between them, that condemn a plugin.</summary>
     public int Faults { get; init; } = 5;
 

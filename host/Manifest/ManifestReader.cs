@@ -91,19 +91,22 @@ internal static partial class ManifestReader
 
     private static QueueSettings Queue(LocatedJson item)
     {
-        item.AllowOnly("concurrency", "batch", "limit", "deadlineSeconds");
-        var defaults = new QueueSettings();
+        item.AllowOnly("concurrency", "batch", "limit", "deadlineSeconds", "ageingSeconds");
+        var defaults = QueueSettings.Default;
         return new()
         {
             Concurrency = item.Find("concurrency") is { } c ? Positive(c) : defaults.Concurrency,
             Batch = item.Find("batch") is { } b ? Positive(b) : defaults.Batch,
             Limit = item.Find("limit") is { } l ? Positive(l) : defaults.Limit,
-            Deadline = item.Find("deadlineSeconds") is { } d ? d.AsNumber() > 0 ? TimeSpan.FromSeconds(d.AsNumber()) : throw d.Wrong("seconds, more than 0") : defaults.Deadline,
+            Deadline = item.Find("deadlineSeconds") is { } d ? Seconds(d) : defaults.Deadline,
+            Ageing = item.Find("ageingSeconds") is { } a ? Seconds(a) : defaults.Ageing,
         };
     }
 
     private static QuarantineSettings Quarantine(LocatedJson item) =>
         item.AllowOnly("faults").Find("faults") is { } faults ? new() { Faults = Positive(faults) } : new();
+
+    private static TimeSpan Seconds(LocatedJson item) => item.AsNumber() is > 0 and <= 86_400 and var value ? TimeSpan.FromSeconds(value) : throw item.Wrong("seconds, more than 0 and at most a day");
 
     private static int Positive(LocatedJson item) => item.AsInteger() is > 0 and var value ? value : throw item.Wrong("a whole number above 0");
 

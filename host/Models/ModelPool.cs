@@ -1,7 +1,9 @@
+using System.Diagnostics.Metrics;
 using ModelZoo.Contracts;
 using ModelZoo.Host.Containment;
 using ModelZoo.Host.Loading;
 using ModelZoo.Host.Manifest;
+using ModelZoo.Host.Scheduling;
 
 namespace ModelZoo.Host.Models;
 
@@ -9,7 +11,7 @@ namespace ModelZoo.Host.Models;
 /// The models in memory. A model opens when it is first asked for, once however many ask; it is leased while in use, and leaves by least recent use when its device's budget is exceeded. A load that failed is not tried
 /// again at once.
 /// </summary>
-internal sealed class ModelPool(ModelResolver resolver, HostManifest manifest, PluginFaults faults, TimeProvider clock) : IAsyncDisposable
+internal sealed class ModelPool : IAsyncDisposable
 {
     /// <summary>How long a failed load answers for itself before it is tried again.</summary>
     public static readonly TimeSpan RetryAfter = TimeSpan.FromSeconds(5);
@@ -17,7 +19,18 @@ internal sealed class ModelPool(ModelResolver resolver, HostManifest manifest, P
     private readonly Lock _lock = new();
     private readonly Dictionary<ModelRequest, ResidentModel> _models = [];
     private readonly HashSet<ResidentModel> _leaving = [];
+    private readonly ModelResolver _resolver;
+    private readonly LiveManifest _manifest;
+    private readonly PluginFaults _faults;
+    private readonly ModelMeter _meter;
+    private readonly TimeProvider _clock;
     private long _uses;
+
+    public ModelPool(ModelResolver resolver, LiveManifest manifest, PluginFaults faults, ModelMeter meter, TimeProvider clock)
+    {
+        (_resolver, _manifest, _faults, _meter, _clock) = (resolver, manifest, faults, meter, clock);
+        meter.Observe(Bytes);
+    }
 
     /// <summary>The models in memory with what they take.</summary>
     public IReadOnlyList<ResidentModel> Residents
@@ -49,7 +62,7 @@ internal sealed class ModelPool(ModelResolver resolver, HostManifest manifest, P
             var isNews = Leave(resident, failed: true);
             if (error is ModelZooException) throw;
             var what = $"{resident.Id} failed while it was opened: {error.GetType().Name}: {error.Message}";
-            if (isNews) faults.Report(resident.Plugin, new(FaultKind.Request, what));
+            if (isNews) _faults.Report(resident.Plugin, new(FaultKind.Request, what));
             throw new ModelZooException(ErrorCodes.PluginFailed, what) { Where = resident.Plugin.Name };
         }
     }
@@ -103,7 +116,7 @@ internal sealed class ModelPool(ModelResolver resolver, HostManifest manifest, P
         {
             if (_models.TryGetValue(request, out var resident))
             {
-                if (resident.FailedAt is not { } failed || clock.GetUtcNow() - failed < RetryAfter)
+                if (resident.FailedAt is not { } failed || _clock.GetUtcNow() - failed < RetryAfter)
                 {
                     resident.Users++;
                     return resident;
@@ -113,9 +126,9 @@ internal sealed class ModelPool(ModelResolver resolver, HostManifest manifest, P
             }
 
             // A plugin that is on its way out gives no lease; its successor is in the table by then.
-            var resolved = resolver.Resolve(request);
+            var resolved = _resolver.Resolve(request);
             IDisposable? lease;
-            while ((lease = resolved.Plugin.TryLease()) is null) resolved = resolver.Resolve(request);
+            while ((lease = resolved.Plugin.TryLease()) is null) resolved = _resolver.Resolve(request);
             resident = new(request, resolved, lease) { Users = 1 };
             _models.Add(request, resident);
             return resident;
@@ -130,7 +143,8 @@ internal sealed class ModelPool(ModelResolver resolver, HostManifest manifest, P
         {
             if (resident.Memory is not null) return Task.CompletedTask;
             resident.Memory = new(model.Facts.MappedBytes, model.Facts.PrivateBytes, model.Facts.DeviceBytes);
-            if (!manifest.Memory.TryGetValue(resident.Source.Device, out var budget)) return Task.CompletedTask;
+            _meter.Loaded(resident.Id, resident.LoadTime);
+            if (!_manifest.Current.Memory.TryGetValue(resident.Source.Device, out var budget)) return Task.CompletedTask;
             while (Charged(resident.Source.Device) > budget)
             {
                 var idle = _models.Values.Where(other => other.Users == 0 && other.Source.Device == resident.Source.Device).MinBy(other => other.LastUse);
@@ -151,6 +165,16 @@ internal sealed class ModelPool(ModelResolver resolver, HostManifest manifest, P
         return Task.WhenAll(evicted.Select(model => model.Gone));
     }
 
+    private IEnumerable<Measurement<long>> Bytes()
+    {
+        foreach (var resident in Residents)
+        {
+            if (resident.Memory is not { } memory) continue;
+            foreach (var (kind, bytes) in new[] { ("mapped", memory.Mapped), ("private", memory.Private), ("device", memory.Device) })
+                yield return new(bytes, new("model", resident.Id.ToString()), new("device", resident.Source.Device), new("kind", kind));
+        }
+    }
+
     private long Charged(string device) => _models.Values.Where(model => model.Source.Device == device).Sum(model => model.Memory?.Charged ?? 0);
 
     // True for the first who says that the load failed.
@@ -161,7 +185,7 @@ internal sealed class ModelPool(ModelResolver resolver, HostManifest manifest, P
             var isNews = failed && resident.FailedAt is null;
             resident.Users--;
             resident.LastUse = ++_uses;
-            if (failed) resident.FailedAt ??= clock.GetUtcNow();
+            if (failed) resident.FailedAt ??= _clock.GetUtcNow();
             if (resident.Users == 0 && !resident.Load.IsCompleted) resident.IsAbandoned = true;
             if (resident.IsAbandoned || (resident.Retired && resident.Users == 0)) Retire(resident);
             return isNews;

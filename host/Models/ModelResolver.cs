@@ -14,7 +14,7 @@ namespace ModelZoo.Host.Models;
 internal sealed record ResolvedModel(LoadedPlugin Plugin, ModelArchitecture Architecture, ModelSource Source, JsonElement? Options);
 
 /// <summary>Finds the plugin and the weights of a model.</summary>
-internal sealed class ModelResolver(PluginCatalog catalog, HostManifest manifest, PluginServices services)
+internal sealed class ModelResolver(PluginCatalog catalog, LiveManifest manifest, PluginServices services)
 {
     /// <summary>The model of a request.</summary>
     /// <exception cref="ModelZooException">No plugin has it, or it needs a tag (<see cref="ErrorCodes.ModelUnknown"/>).</exception>
@@ -27,7 +27,7 @@ internal sealed class ModelResolver(PluginCatalog catalog, HostManifest manifest
             Id = id,
             Folder = request.Checkpoint is { } folder ? Path.GetFullPath(folder) : entry.Checkpoint,
             Parts = entry.Parts,
-            Device = Inference.Device.Parse(request.Device ?? entry.Device ?? manifest.Device ?? "cpu").ToString(),
+            Device = Inference.Device.Parse(request.Device ?? entry.Device ?? manifest.Current.Device ?? "cpu").ToString(),
             Settings = entry.Settings ?? Settings(plugin),
             Services = services,
         };
@@ -35,16 +35,16 @@ internal sealed class ModelResolver(PluginCatalog catalog, HostManifest manifest
     }
 
     /// <summary>Every model that the manifest names, in order of name.</summary>
-    public IReadOnlyList<ModelId> Named => [.. manifest.Models.Keys.OrderBy(id => id.ToString(), StringComparer.Ordinal)];
+    public IReadOnlyList<ModelId> Named => [.. manifest.Current.Models.Keys.OrderBy(id => id.ToString(), StringComparer.Ordinal)];
 
     private (ModelId, ModelEntry) Entry(ModelId id)
     {
-        if (manifest.Models.TryGetValue(id, out var entry)) return (id, entry);
+        if (manifest.Current.Models.TryGetValue(id, out var entry)) return (id, entry);
         var tagged = Named.Where(other => other.WithoutTag == id.WithoutTag).ToList();
         if (id.Tag is null) return tagged.Count switch
         {
             0 => (id, new()),
-            1 => (tagged[0], manifest.Models[tagged[0]]),
+            1 => (tagged[0], manifest.Current.Models[tagged[0]]),
             _ => throw new ModelZooException(ErrorCodes.ModelUnknown, $"There are several models of {id}.") { Expected = string.Join(", ", tagged), Remedy = "Name one with its tag, or a folder with --checkpoint DIR." },
         };
         throw new ModelZooException(ErrorCodes.ModelUnknown, $"No weights are named {id}.")

@@ -4,14 +4,14 @@ using ModelZoo.Host.Manifest;
 namespace ModelZoo.Host.Models;
 
 /// <summary>Opens the models that the manifest calls warm when the host starts; one that fails is logged, and is tried again when it is asked for.</summary>
-internal sealed class ModelWarmer(HostManifest manifest, ModelPool pool, ILogger<ModelWarmer> log) : BackgroundService
+internal sealed class ModelWarmer(LiveManifest manifest, ModelPool pool, ILogger<ModelWarmer> log) : BackgroundService
 {
     /// <summary>True when all of them were tried.</summary>
     public bool IsDone { get; private set; }
 
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
-        foreach (var id in manifest.Models.Where(pair => pair.Value.Warm).Select(pair => pair.Key))
+        foreach (var id in manifest.Current.Models.Where(pair => pair.Value.Warm).Select(pair => pair.Key))
         {
             try
             {

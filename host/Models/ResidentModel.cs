@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using ModelZoo.Contracts;
 using ModelZoo.Host.Loading;
 
@@ -16,7 +17,13 @@ internal sealed class ResidentModel
     {
         (Key, _resolved, _pluginLease) = (key, resolved, pluginLease);
         var stop = _abandoned.Token;
-        _load = new(() => Task.Run(async () => await resolved.Architecture.Open(resolved.Source, stop).ConfigureAwait(false)));
+        _load = new(() => Task.Run(async () =>
+        {
+            var started = Stopwatch.GetTimestamp();
+            var model = await resolved.Architecture.Open(resolved.Source, stop).ConfigureAwait(false);
+            LoadTime = Stopwatch.GetElapsedTime(started);
+            return model;
+        }));
     }
 
     public ModelRequest Key { get; }
@@ -47,7 +54,7 @@ internal sealed class ResidentModel
     public MemoryUse? Memory { get; set; }
 
     /// <summary>Time that opening took.</summary>
-    public TimeSpan LoadTime { get; set; }
+    public TimeSpan LoadTime { get; private set; }
 
     /// <summary>Ends when the model was disposed.</summary>
     public Task Gone => _gone.Task;

@@ -3,81 +3,67 @@ using ModelZoo.Host.Manifest;
 
 namespace ModelZoo.Host.Scheduling;
 
-/// <summary>Lets so many requests run on one model at a time, and so many wait, so long.</summary>
-internal sealed class AdmittingRunner(IModelRunner inner, HostManifest manifest, TimeProvider clock) : IModelRunner
+/// <summary>Lets so many requests run on one model at a time, and so many wait, so long: see <see cref="WaitingLine"/> for whose turn it is.</summary>
+internal sealed class AdmittingRunner(IModelRunner inner, LiveManifest manifest, ModelMeter meter, TimeProvider clock) : IModelRunner
 {
-    private readonly QueueSettings _settings = manifest.Queue ?? new();
     private readonly Lock _lock = new();
-    private readonly Dictionary<ModelId, Gate> _gates = [];
-
-    // A gate is there while somebody uses it: clients can make up any number of names.
-    private sealed class Gate(int concurrency)
-    {
-        public readonly SemaphoreSlim Free = new(concurrency);
-        public int Users;
-        public int Waiting;
-    }
+    private readonly Dictionary<ModelId, WaitingLine> _lines = []; // each is there while somebody is in it: clients can make up any number of names
 
     public async Task<T> RunAsync<T>(ModelCall call, Func<Models.ModelLease, CancellationToken, Task<T>> work, CancellationToken cancel)
     {
-        var gate = Enter(call.Model.Id);
+        if (call.Verb == ModelCall.Look) return await inner.RunAsync(call, work, cancel).ConfigureAwait(false); // else a request that looks before it asks would wait twice
+        var ticket = Join(call);
         try
         {
-            if (!gate.Free.Wait(0, CancellationToken.None)) await WaitAsync(gate, call, cancel).ConfigureAwait(false);
-            try
+            using (ModelMeter.Spans.StartActivity("queue"))
             {
-                return await inner.RunAsync(call, work, cancel).ConfigureAwait(false);
+                if (!ticket.Turn.IsCompletedSuccessfully) await WaitAsync(ticket, call, cancel).ConfigureAwait(false);
             }
-            finally
+
+            var waited = clock.GetElapsedTime(ticket.Arrived);
+            return await inner.RunAsync(call, (lease, stop) =>
             {
-                gate.Free.Release();
-            }
+                meter.Waited(lease.Resident.Id, call.Verb, waited);
+                return work(lease, stop);
+            }, cancel).ConfigureAwait(false);
         }
         finally
         {
-            Exit(call.Model.Id, gate);
+            Leave(call, ticket);
         }
     }
 
-    private Gate Enter(ModelId id)
+    private Ticket Join(ModelCall call)
     {
         lock (_lock)
         {
-            if (!_gates.TryGetValue(id, out var gate)) _gates.Add(id, gate = new(_settings.Concurrency));
-            gate.Users++;
-            return gate;
+            if (!_lines.TryGetValue(call.Model.Id, out var line)) _lines.Add(call.Model.Id, line = new(call.Model.Id, clock));
+            return line.Join(call.Terms, manifest.Queue);
         }
     }
 
-    private void Exit(ModelId id, Gate gate)
+    private void Leave(ModelCall call, Ticket ticket)
     {
         lock (_lock)
         {
-            if (--gate.Users == 0) _gates.Remove(id);
+            var line = _lines[call.Model.Id];
+            line.Leave(ticket, manifest.Queue);
+            if (line.IsEmpty) _lines.Remove(call.Model.Id);
         }
     }
 
-    private async Task WaitAsync(Gate gate, ModelCall call, CancellationToken cancel)
+    private async Task WaitAsync(Ticket ticket, ModelCall call, CancellationToken cancel)
     {
-        if (Interlocked.Increment(ref gate.Waiting) > _settings.Limit)
-        {
-            Interlocked.Decrement(ref gate.Waiting);
-            throw new ModelZooException("queue.full", $"{_settings.Limit} requests wait for {call.Model.Id} already.") { Remedy = "Ask again later, or raise queue.limit in plugins.json." };
-        }
-
-        using var deadline = new CancellationTokenSource(_settings.Deadline, clock);
+        var longest = manifest.Queue.Deadline;
+        using var deadline = new CancellationTokenSource(longest, clock);
         using var either = CancellationTokenSource.CreateLinkedTokenSource(cancel, deadline.Token);
         try
         {
-            await gate.Free.WaitAsync(either.Token).ConfigureAwait(false);
+            await ticket.Turn.WaitAsync(either.Token).ConfigureAwait(false);
         }
         catch (OperationCanceledException) when (!cancel.IsCancellationRequested)
         {
-            throw new ModelZooException("queue.deadline", $"{call.Model.Id} was busy for {_settings.Deadline.TotalSeconds:0.#} s.") { Remedy = "Ask again later, or raise queue.deadlineSeconds in plugins.json." };
-        }
-        finally
-        {
-            Interlocked.Decrement(ref gate.Waiting);
+            throw new ModelZooException("queue.deadline", $"{call.Model.Id} was busy for {longest.TotalSeconds:0.#} s.") { Remedy = "Ask again later, or raise queue.deadlineSeconds in plugins.json." };
         }
     }
 }

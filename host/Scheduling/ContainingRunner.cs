@@ -9,10 +9,8 @@ namespace ModelZoo.Host.Scheduling;
 /// Turns what a plugin throws into an error that names the plugin, and takes note of it; cancellation and the host's own errors pass. The plugin's code runs on a thread of the pool, so that one that goes on long after it was cancelled
 /// keeps nobody waiting but itself.
 /// </summary>
-internal sealed class ContainingRunner(IModelRunner inner, PluginFaults faults, CrashMarks marks, HostManifest manifest, TimeProvider clock) : IModelRunner
+internal sealed class ContainingRunner(IModelRunner inner, PluginFaults faults, CrashMarks marks, LiveManifest manifest, TimeProvider clock) : IModelRunner
 {
-    private readonly TimeSpan _patience = (manifest.Quarantine ?? new()).CancelPatience;
-
     public async Task<T> RunAsync<T>(ModelCall call, Func<Models.ModelLease, CancellationToken, Task<T>> work, CancellationToken cancel)
     {
         LoadedPlugin? plugin = null;
@@ -31,7 +29,7 @@ internal sealed class ContainingRunner(IModelRunner inner, PluginFaults faults, 
         catch (TimeoutException) when (cancel.IsCancellationRequested && !running.IsCompleted)
         {
             _ = running.ContinueWith(static late => _ = late.Exception, CancellationToken.None, TaskContinuationOptions.OnlyOnFaulted, TaskScheduler.Default);
-            if (plugin is not null) faults.Report(plugin, new(FaultKind.Background, $"{call.Model.Id} went on in {call.Verb} for {_patience.TotalSeconds:0.#} s after it was cancelled"));
+            if (plugin is not null) faults.Report(plugin, new(FaultKind.Background, $"{call.Model.Id} went on in {call.Verb} for {manifest.Quarantine.CancelPatience.TotalSeconds:0.#} s after it was cancelled"));
             throw new OperationCanceledException($"{call.Model.Id} was cancelled, and goes on.", cancel);
         }
         catch (Exception error) when (error is not ModelZooException && !(error is OperationCanceledException && cancel.IsCancellationRequested))
@@ -51,7 +49,7 @@ internal sealed class ContainingRunner(IModelRunner inner, PluginFaults faults, 
         }
         catch (OperationCanceledException) when (cancel.IsCancellationRequested)
         {
-            return await running.WaitAsync(_patience, clock, CancellationToken.None).ConfigureAwait(false);
+            return await running.WaitAsync(manifest.Quarantine.CancelPatience, clock, CancellationToken.None).ConfigureAwait(false);
         }
     }
 

@@ -6,7 +6,14 @@ namespace ModelZoo.Host.Scheduling;
 /// <summary>What is asked of a model.</summary>
 /// <param name="Model">The model.</param>
 /// <param name="Verb">tokenize, detokenize, generate or evaluate.</param>
-internal sealed record ModelCall(ModelRequest Model, string Verb);
+internal sealed record ModelCall(ModelRequest Model, string Verb)
+{
+    /// <summary>The verb of those who only look at a model.</summary>
+    public const string Look = "info";
+
+    /// <summary>Whose it is, how urgent, and until when.</summary>
+    public RequestTerms Terms { get; init; } = RequestTerms.None;
+}
 
 /// <summary>Runs work on a leased model. Everything that is true of every verb (queueing, metering, cancellation, containment) is a decorator of this.</summary>
 internal interface IModelRunner
@@ -21,7 +28,15 @@ internal sealed class ModelRunner(ModelPool pool) : IModelRunner
 {
     public async Task<T> RunAsync<T>(ModelCall call, Func<ModelLease, CancellationToken, Task<T>> work, CancellationToken cancel)
     {
-        using var lease = await pool.AcquireAsync(call.Model, cancel).ConfigureAwait(false);
+        using var lease = await LeaseAsync(call, cancel).ConfigureAwait(false);
+        using var run = ModelMeter.Spans.StartActivity("run");
+        run?.SetTag("modelzoo.device", lease.Resident.Source.Device);
         return await work(lease, cancel).ConfigureAwait(false);
+    }
+
+    private async Task<ModelLease> LeaseAsync(ModelCall call, CancellationToken cancel)
+    {
+        using var span = ModelMeter.Spans.StartActivity("load");
+        return await pool.AcquireAsync(call.Model, cancel).ConfigureAwait(false);
     }
 }

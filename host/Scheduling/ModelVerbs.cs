@@ -10,23 +10,34 @@ namespace ModelZoo.Host.Scheduling;
 internal sealed record VerbResult<T>(T Value, TimeSpan Elapsed, ModelOptions Options, ModelId Model, Provenance Provenance);
 
 /// <summary>The verbs on any model: options bound, media checked, provenance added.</summary>
-internal sealed class ModelVerbs(IModelRunner runner, ProvenanceSource provenance)
+internal sealed class ModelVerbs(IModelRunner runner, ProvenanceSource provenance, ModelMeter meter)
 {
+    private RequestTerms Terms { get; init; } = RequestTerms.None;
+
+    /// <summary>The verbs for one request with its own terms.</summary>
+    public ModelVerbs For(RequestTerms terms) => new(runner, provenance, meter) { Terms = terms };
+
     /// <summary>Media to tokens.</summary>
     public Task<VerbResult<Tokens>> TokenizeAsync(ModelRequest model, Contracts.Media media, JsonObject options, CancellationToken cancel) =>
-        RunAsync<ITokenize, Tokens>(model, "tokenize", options, tokenizer => tokenizer.TokenizeOptions, (tokenizer, bound, stop) =>
+        RunAsync<ITokenize, Tokens>(model, "tokenize", options, tokenizer => tokenizer.TokenizeOptions, async (lease, tokenizer, bound, stop) =>
         {
             Require(tokenizer.Takes, media);
-            return tokenizer.TokenizeAsync(media, bound, stop).AsTask();
+            var tokens = await tokenizer.TokenizeAsync(media, bound, stop).ConfigureAwait(false);
+            meter.Counted(lease.Resident.Id, "tokenize", tokens.Ids.Length);
+            return tokens;
         }, cancel);
 
     /// <summary>Tokens to media.</summary>
     public Task<VerbResult<Contracts.Media>> DetokenizeAsync(ModelRequest model, Tokens tokens, JsonObject options, CancellationToken cancel) =>
-        RunAsync<ITokenize, Contracts.Media>(model, "detokenize", options, tokenizer => tokenizer.TokenizeOptions, (tokenizer, bound, stop) => tokenizer.DetokenizeAsync(tokens, bound, stop).AsTask(), cancel);
+        RunAsync<ITokenize, Contracts.Media>(model, "detokenize", options, tokenizer => tokenizer.TokenizeOptions, (lease, tokenizer, bound, stop) =>
+        {
+            meter.Counted(lease.Resident.Id, "detokenize", tokens.Ids.Length);
+            return tokenizer.DetokenizeAsync(tokens, bound, stop).AsTask();
+        }, cancel);
 
     /// <summary>Prompt to media; each step is reported.</summary>
     public Task<VerbResult<Contracts.Media>> GenerateAsync(ModelRequest model, Prompt prompt, JsonObject options, ulong seed, Action<Generation> report, CancellationToken cancel) =>
-        RunAsync<IGenerate, Contracts.Media>(model, "generate", options, generator => generator.GenerateOptions, async (generator, bound, stop) =>
+        RunAsync<IGenerate, Contracts.Media>(model, "generate", options, generator => generator.GenerateOptions, async (lease, generator, bound, stop) =>
         {
             Contracts.Media? last = null;
             await foreach (var step in generator.GenerateAsync(prompt, bound, seed, stop).WithCancellation(stop).ConfigureAwait(false))
@@ -34,6 +45,7 @@ internal sealed class ModelVerbs(IModelRunner runner, ProvenanceSource provenanc
                 stop.ThrowIfCancellationRequested();
                 report(step);
                 if (step.IsFinal) last = step.Value;
+                else meter.Stepped(lease.Resident.Id);
             }
 
             return last ?? throw new ModelZooException(ErrorCodes.PluginFailed, $"{model.Id} ended without a result.") { Remedy = "This is a fault of the plugin; tell its author." };
@@ -41,7 +53,7 @@ internal sealed class ModelVerbs(IModelRunner runner, ProvenanceSource provenanc
 
     /// <summary>A data set to observations, each handed on as it comes.</summary>
     public Task<VerbResult<int>> ObserveAsync(ModelRequest model, IAsyncEnumerable<Example> examples, JsonObject options, ulong seed, Action<Observation> observe, CancellationToken cancel) =>
-        RunAsync<IEvaluate, int>(model, "evaluate", options, evaluator => evaluator.EvaluateOptions, async (evaluator, bound, stop) =>
+        RunAsync<IEvaluate, int>(model, "evaluate", options, evaluator => evaluator.EvaluateOptions, async (_, evaluator, bound, stop) =>
         {
             var count = 0;
             await foreach (var observation in evaluator.ObserveAsync(examples, bound, seed, stop).WithCancellation(stop).ConfigureAwait(false))
@@ -56,25 +68,27 @@ internal sealed class ModelVerbs(IModelRunner runner, ProvenanceSource provenanc
 
     /// <summary>One of the authors' own calls on raw tensors.</summary>
     public Task<CallResults> CallAsync(ModelRequest model, string call, CallArguments arguments, CancellationToken cancel) =>
-        runner.RunAsync(new(model, "call"), (lease, stop) => lease.Model.Get<IReferenceCalls>().CallAsync(call, arguments, stop).AsTask(), cancel);
+        runner.RunAsync(Call(model, "call"), (lease, stop) => lease.Model.Get<IReferenceCalls>().CallAsync(call, arguments, stop).AsTask(), cancel);
 
     /// <summary>A corpus to a model's files.</summary>
     public async Task<TrainingResult> TrainAsync(ModelRequest model, IReadOnlyList<string> files, string folder, JsonObject options, IProgress<TrainingProgress> progress, CancellationToken cancel) =>
-        (await RunAsync<ITrain, TrainingResult>(model, "train", options, trainer => trainer.TrainOptions, (trainer, bound, stop) => trainer.TrainAsync(files, folder, bound, progress, stop).AsTask(), cancel).ConfigureAwait(false)).Value;
+        (await RunAsync<ITrain, TrainingResult>(model, "train", options, trainer => trainer.TrainOptions, (_, trainer, bound, stop) => trainer.TrainAsync(files, folder, bound, progress, stop).AsTask(), cancel).ConfigureAwait(false)).Value;
 
-    /// <summary>Looks at an open model.</summary>
-    public Task<T> InspectAsync<T>(ModelRequest model, Func<ModelLease, CancellationToken, Task<T>> look, CancellationToken cancel) => runner.RunAsync(new(model, "info"), look, cancel);
+    /// <summary>Looks at an open model; waits for nobody.</summary>
+    public Task<T> InspectAsync<T>(ModelRequest model, Func<ModelLease, CancellationToken, Task<T>> look, CancellationToken cancel) => runner.RunAsync(Call(model, ModelCall.Look), look, cancel);
 
-    private Task<VerbResult<T>> RunAsync<TVerb, T>(ModelRequest model, string verb, JsonObject options, Func<TVerb, OptionsSchema> schema, Func<TVerb, ModelOptions, CancellationToken, Task<T>> work, CancellationToken cancel)
-        where TVerb : class => runner.RunAsync(new(model, verb), async (lease, stop) =>
+    private Task<VerbResult<T>> RunAsync<TVerb, T>(ModelRequest model, string verb, JsonObject options, Func<TVerb, OptionsSchema> schema, Func<ModelLease, TVerb, ModelOptions, CancellationToken, Task<T>> work, CancellationToken cancel)
+        where TVerb : class => runner.RunAsync(Call(model, verb), async (lease, stop) =>
         {
             var capability = lease.Model.Find<TVerb>() ?? throw new ModelZooException(ErrorCodes.VerbUnsupported, $"{model.Id} cannot {verb}.") { Remedy = "`modelzoo list` shows the verbs of each model." };
             var bound = Bind(schema(capability), lease.Resident.Resolved.Options, verb, options);
             var started = System.Diagnostics.Stopwatch.GetTimestamp();
-            var value = await work(capability, bound, stop).ConfigureAwait(false);
+            var value = await work(lease, capability, bound, stop).ConfigureAwait(false);
             var elapsed = System.Diagnostics.Stopwatch.GetElapsedTime(started);
             return new VerbResult<T>(value, elapsed, bound, lease.Resident.Id, await provenance.OfAsync(lease, stop).ConfigureAwait(false));
         }, cancel);
+
+    private ModelCall Call(ModelRequest model, string verb) => new(model, verb) { Terms = Terms };
 
     // The manifest's options of the verb under those of the request.
     private static ModelOptions Bind(OptionsSchema schema, JsonElement? manifest, string verb, JsonObject given)

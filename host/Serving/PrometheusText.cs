@@ -2,30 +2,24 @@ using System.Collections.Concurrent;
 using System.Diagnostics.Metrics;
 using System.Globalization;
 using System.Text;
-using ModelZoo.Host.Models;
+using ModelZoo.Host.Scheduling;
 
 namespace ModelZoo.Host.Serving;
 
-/// <summary>
-/// The host's instruments in Prometheus' text format (version 0.0.4). Counters and histograms of the meter <c>ModelZoo</c> are summed as they are recorded; gauges of memory are read when asked for.
-/// </summary>
+/// <summary>The host's instruments in Prometheus' text format (version 0.0.4): counters and histograms are summed as they are recorded, what is observed is read when asked for. Names are those that OTLP's exporters give them.</summary>
 internal sealed class PrometheusText : IDisposable
 {
     public const string ContentType = "text/plain; version=0.0.4; charset=utf-8";
 
-    // Seconds, from a text tokenizer's call to a long generation; counts such as batch sizes fall into them as well.
-    private static readonly double[] Bounds = [0.0001, 0.0003, 0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1, 3, 10, 30, 100, 300];
-
     private readonly MeterListener _listener = new();
     private readonly ConcurrentDictionary<(Instrument Instrument, string Labels), Series> _series = new();
-    private readonly ModelPool _pool;
+    private readonly Lock _reading = new();
 
-    public PrometheusText(ModelPool pool)
+    public PrometheusText(ModelMeter meter)
     {
-        _pool = pool;
-        _listener.InstrumentPublished = static (instrument, listener) =>
+        _listener.InstrumentPublished = (instrument, listener) =>
         {
-            if (instrument.Meter.Name == Scheduling.ModelMeter.Name) listener.EnableMeasurementEvents(instrument);
+            if (meter.Has(instrument)) listener.EnableMeasurementEvents(instrument);
         };
         _listener.SetMeasurementEventCallback<double>((instrument, value, tags, _) => Find(instrument, tags).Add(value));
         _listener.SetMeasurementEventCallback<long>((instrument, value, tags, _) => Find(instrument, tags).Add(value));
@@ -35,51 +29,53 @@ internal sealed class PrometheusText : IDisposable
     /// <summary>All series as text.</summary>
     public string Write()
     {
-        var text = new StringBuilder();
-        foreach (var instrument in _series.GroupBy(pair => pair.Key.Instrument).OrderBy(group => group.Key.Name, StringComparer.Ordinal))
+        lock (_reading)
         {
-            var histogram = instrument.Key is Histogram<double> or Histogram<long>;
-            var name = NameOf(instrument.Key);
-            text.Append(CultureInfo.InvariantCulture, $"# HELP {name} {instrument.Key.Description}\n# TYPE {name} {(histogram ? "histogram" : instrument.Key is Counter<long> ? "counter" : "gauge")}\n");
-            foreach (var (key, series) in instrument.OrderBy(pair => pair.Key.Labels, StringComparer.Ordinal)) series.Write(text, name, key.Labels, histogram);
-        }
+            foreach (var observed in _series.Keys.Where(key => key.Instrument.IsObservable)) _series.TryRemove(observed, out _);
+            _listener.RecordObservableInstruments();
+            var text = new StringBuilder();
+            foreach (var instrument in _series.GroupBy(pair => pair.Key.Instrument).OrderBy(group => group.Key.Name, StringComparer.Ordinal))
+            {
+                var name = NameOf(instrument.Key);
+                var kind = BoundsOf(instrument.Key) is not null ? "histogram" : instrument.Key is Counter<long> ? "counter" : "gauge";
+                text.Append(CultureInfo.InvariantCulture, $"# HELP {name} {instrument.Key.Description}\n# TYPE {name} {kind}\n");
+                foreach (var (key, series) in instrument.OrderBy(pair => pair.Key.Labels, StringComparer.Ordinal)) series.Write(text, name, key.Labels);
+            }
 
-        WriteMemory(text);
-        return text.ToString();
+            return text.ToString();
+        }
     }
 
     public void Dispose() => _listener.Dispose();
-
-    private void WriteMemory(StringBuilder text)
-    {
-        text.Append("# HELP modelzoo_model_bytes Bytes of open models: mapped files, private memory, and devices.\n# TYPE modelzoo_model_bytes gauge\n");
-        foreach (var resident in _pool.Residents)
-        {
-            if (resident.Memory is not { } memory) continue;
-            foreach (var (kind, bytes) in new[] { ("mapped", memory.Mapped), ("private", memory.Private), ("device", memory.Device) })
-                text.Append(CultureInfo.InvariantCulture, $"modelzoo_model_bytes{{model=\"{Escape(resident.Id.ToString())}\",device=\"{Escape(resident.Source.Device)}\",kind=\"{kind}\"}} {bytes}\n");
-        }
-    }
 
     private Series Find(Instrument instrument, ReadOnlySpan<KeyValuePair<string, object?>> tags)
     {
         var labels = new StringBuilder();
         foreach (var (name, value) in tags) labels.Append(labels.Length == 0 ? "" : ",").Append(CultureInfo.InvariantCulture, $"{name}=\"{Escape(value?.ToString() ?? "")}\"");
-        return _series.GetOrAdd((instrument, labels.ToString()), static _ => new());
+        return _series.GetOrAdd((instrument, labels.ToString()), static key => new(BoundsOf(key.Instrument)));
     }
+
+    // Null for what is no histogram.
+    private static double[]? BoundsOf(Instrument instrument) => instrument switch
+    {
+        Histogram<double> histogram => [.. histogram.Advice!.HistogramBucketBoundaries!],
+        Histogram<long> histogram => [.. histogram.Advice!.HistogramBucketBoundaries!.Select(bound => (double)bound)],
+        _ => null,
+    };
 
     private static string NameOf(Instrument instrument)
     {
         var unit = instrument.Unit switch { "s" => "_seconds", "By" => "_bytes", _ => "" };
-        return instrument.Name.Replace('.', '_') + unit + (instrument is Counter<long> ? "_total" : "");
+        var name = instrument.Name.Replace('.', '_');
+        return (name.EndsWith(unit, StringComparison.Ordinal) ? name : name + unit) + (instrument is Counter<long> ? "_total" : "");
     }
 
     private static string Escape(string value) => value.Replace("\\", "\\\\", StringComparison.Ordinal).Replace("\"", "\\\"", StringComparison.Ordinal).Replace("\n", "\\n", StringComparison.Ordinal);
 
-    private sealed class Series
+    private sealed class Series(double[]? bounds)
     {
         private readonly Lock _lock = new();
-        private readonly long[] _buckets = new long[Bounds.Length];
+        private readonly long[] _buckets = new long[bounds?.Length ?? 0];
         private double _sum;
         private long _count;
 
@@ -89,25 +85,25 @@ internal sealed class PrometheusText : IDisposable
             {
                 _sum += value;
                 _count++;
-                for (var i = 0; i < Bounds.Length; i++)
+                for (var i = 0; i < _buckets.Length; i++)
                 {
-                    if (value <= Bounds[i]) _buckets[i]++;
+                    if (value <= bounds![i]) _buckets[i]++;
                 }
             }
         }
 
-        public void Write(StringBuilder text, string name, string labels, bool histogram)
+        public void Write(StringBuilder text, string name, string labels)
         {
             lock (_lock)
             {
-                if (!histogram)
+                if (bounds is null)
                 {
                     text.Append(CultureInfo.InvariantCulture, $"{name}{(labels.Length == 0 ? "" : $"{{{labels}}}")} {_sum}\n");
                     return;
                 }
 
                 var comma = labels.Length == 0 ? "" : ",";
-                for (var i = 0; i < Bounds.Length; i++) text.Append(CultureInfo.InvariantCulture, $"{name}_bucket{{{labels}{comma}le=\"{Bounds[i]}\"}} {_buckets[i]}\n");
+                for (var i = 0; i < bounds.Length; i++) text.Append(CultureInfo.InvariantCulture, $"{name}_bucket{{{labels}{comma}le=\"{bounds[i]}\"}} {_buckets[i]}\n");
                 text.Append(CultureInfo.InvariantCulture, $"{name}_bucket{{{labels}{comma}le=\"+Inf\"}} {_count}\n{name}_sum{{{labels}}} {_sum}\n{name}_count{{{labels}}} {_count}\n");
             }
         }

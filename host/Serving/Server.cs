@@ -38,6 +38,7 @@ internal static class Server
             app.UseMiddleware<Problems>();
             app.UseRouting();
             app.UseMiddleware<Doorkeeper>();
+            app.UseMiddleware<RequestTermsReader>();
             Map(app);
             await app.Services.GetRequiredService<PluginCatalog>().LoadAsync(app.Services.GetRequiredService<HostManifest>().Plugins, cancel).ConfigureAwait(false);
             await app.StartAsync(cancel).ConfigureAwait(false);

@@ -29,7 +29,8 @@ internal sealed class Doorkeeper(RequestDelegate next, ServerSettings settings)
         return settings.Keys.OpensVerbs(key) ? next(context) : Refuse(context, 401, "access.key", "This needs a key.", "Send it as `Authorization: Bearer KEY`.");
     }
 
-    private static string? Key(HttpRequest request) => request.Headers.Authorization is [{ } value] && value.StartsWith("Bearer ", StringComparison.OrdinalIgnoreCase) ? value["Bearer ".Length..].Trim() : null;
+    /// <summary>The key that a request brings; null for none.</summary>
+    public static string? Key(HttpRequest request) => request.Headers.Authorization is [{ } value] && value.StartsWith("Bearer ", StringComparison.OrdinalIgnoreCase) ? value["Bearer ".Length..].Trim() : null;
 
     private static bool IsThisMachine(string host) => host is "localhost" or "127.0.0.1" or "[::1]" or "::1";
 

@@ -35,6 +35,7 @@ internal sealed class Problems(RequestDelegate next, ILogger<Problems> log)
         "job.ended" => 409,
         "request.media-type" => 415,
         "queue.full" => 429,
+        "request.deadline" => 504,
         "output.failed" => 507,
         ErrorCodes.OptionUnknown or ErrorCodes.OptionType or ErrorCodes.OptionRange or ErrorCodes.MediaMalformed or ErrorCodes.MediaUnsupported or ErrorCodes.TokensForeign or ErrorCodes.TokensInvalid
             or ErrorCodes.VerbUnsupported or ErrorCodes.DatasetInvalid or ErrorCodes.TensorType or ErrorCodes.CheckpointMalformed => 422,

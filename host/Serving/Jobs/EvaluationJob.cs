@@ -1,5 +1,6 @@
 using System.Text.Json.Nodes;
 using ModelZoo.Contracts;
+using ModelZoo.Host.Scheduling;
 using ModelZoo.Host.Serving.Http;
 
 namespace ModelZoo.Host.Serving;
@@ -26,7 +27,11 @@ internal enum JobState
 /// <param name="Limit">Most examples to use.</param>
 /// <param name="Seed">Seed of whatever is drawn.</param>
 /// <param name="Options">Options of the model.</param>
-internal sealed record EvaluationRequest(ModelId Model, string Data, IReadOnlyList<string>? Metrics, int? Limit, ulong Seed, JsonObject Options);
+internal sealed record EvaluationRequest(ModelId Model, string Data, IReadOnlyList<string>? Metrics, int? Limit, ulong Seed, JsonObject Options)
+{
+    /// <summary>Whose it is, and how urgent; nobody waits for it, so that it has no deadline.</summary>
+    public RequestTerms Terms { get; init; } = RequestTerms.None;
+}
 
 /// <summary>An evaluation that was submitted: what it does, how far it is, and what came out.</summary>
 internal sealed class EvaluationJob(string id, EvaluationRequest request, DateTimeOffset submitted, int attempt, CancellationToken stopping)

@@ -128,7 +128,7 @@ internal sealed class EvaluationJobs(Evaluator evaluator, ServerSettings setting
         try
         {
             var request = job.Request;
-            var report = await evaluator.EvaluateAsync(new(request.Model), data, request.Metrics, request.Limit, request.Options, request.Seed, job.Progress, job.Token).ConfigureAwait(false);
+            var report = await evaluator.For(request.Terms).EvaluateAsync(new(request.Model), data, request.Metrics, request.Limit, request.Options, request.Seed, job.Progress, job.Token).ConfigureAwait(false);
             var run = new RunRecord
             {
                 Verb = "evaluate", Model = report.Model.ToString(), Device = report.Provenance.Device, Options = JsonSerializer.SerializeToElement(request.Options), Seed = report.Seed, Provenance = report.Provenance,

@@ -2,6 +2,7 @@ using System.Text.Json;
 using System.Text.Json.Nodes;
 using ModelZoo.Contracts;
 using ModelZoo.Host.Models;
+using ModelZoo.Host.Scheduling;
 using ModelZoo.Host.Serving.Http;
 
 namespace ModelZoo.Host.Serving.OpenAi;
@@ -11,7 +12,7 @@ internal sealed class OpenAiRequest
 {
     // What clients send for their own books, or as hints that no local model has a use for.
     private static readonly string[] WithoutEffect =
-        ["user", "metadata", "store", "service_tier", "quality", "style", "background", "moderation", "safety_identifier", "prompt_cache_key", "output_compression", "voice", "instructions", "parallel_tool_calls"];
+        ["user", "metadata", "store", "quality", "style", "background", "moderation", "safety_identifier", "prompt_cache_key", "output_compression", "voice", "instructions", "parallel_tool_calls"];
 
     // OpenAI's names and those that models use.
     private static readonly Dictionary<string, string[]> Synonyms = new()
@@ -19,13 +20,24 @@ internal sealed class OpenAiRequest
         ["max_tokens"] = ["max_tokens", "max_new_tokens"], ["max_completion_tokens"] = ["max_tokens", "max_new_tokens"],
     };
 
+    // What OpenAI sells as speed is a place in the queue here.
+    private static readonly Dictionary<string, int?> Tiers = new() { ["auto"] = null, ["default"] = null, ["priority"] = 3, ["flex"] = 7 };
+
     private readonly JsonObject _fields;
 
-    private OpenAiRequest(JsonObject fields) => _fields = fields;
+    private OpenAiRequest(JsonObject fields, RequestTerms terms)
+    {
+        _fields = fields;
+        var tier = Take<string>("service_tier") ?? "auto";
+        Terms = Tiers.TryGetValue(tier, out var priority) ? terms with { Priority = priority ?? terms.Priority } : throw new OptionsException(ErrorCodes.OptionRange, "There is no such tier.") { Where = "service_tier", Expected = string.Join(", ", Tiers.Keys), Found = tier };
+    }
+
+    /// <summary>What the request asks of the queue: its headers, and <c>service_tier</c>.</summary>
+    public RequestTerms Terms { get; }
 
     /// <summary>Reads a body.</summary>
     /// <exception cref="ModelZooException">It is no JSON object.</exception>
-    public static async Task<OpenAiRequest> ReadAsync(HttpContext context) => new(await RequestJson.ReadObjectAsync(context.Request, context.RequestAborted).ConfigureAwait(false));
+    public static async Task<OpenAiRequest> ReadAsync(HttpContext context) => new(await RequestJson.ReadObjectAsync(context.Request, context.RequestAborted).ConfigureAwait(false), RequestTermsReader.Of(context));
 
     /// <summary>The model.</summary>
     public ModelRequest Model => new(ModelId.Parse(Take<string>("model") ?? throw Missing("model")));

@@ -33,6 +33,7 @@ internal static class OpenAiRoutes
     private static async Task<IResult> ChatAsync(HttpContext context, ModelVerbs verbs, TimeProvider clock)
     {
         var request = await OpenAiRequest.ReadAsync(context).ConfigureAwait(false);
+        verbs = verbs.For(request.Terms);
         var raw = request.Require<JsonArray>("messages");
         var messages = raw.Select(message => new Message((string?)(message as JsonObject)?["role"] ?? throw OpenAiRequest.Missing("messages[].role"), message!["content"])).ToList();
         if (messages.Count == 0) throw OpenAiRequest.Missing("messages");
@@ -48,6 +49,7 @@ internal static class OpenAiRoutes
     private static async Task<IResult> CompleteAsync(HttpContext context, ModelVerbs verbs, TimeProvider clock)
     {
         var request = await OpenAiRequest.ReadAsync(context).ConfigureAwait(false);
+        verbs = verbs.For(request.Terms);
         static JsonObject Choice(string? text, string? reason) => new() { ["index"] = 0, ["text"] = text ?? "", ["logprobs"] = null, ["finish_reason"] = reason };
         return await AnswerAsync(context, verbs, clock, request, request.Require<string>("prompt"), new("cmpl-", "text_completion", "text_completion", Choice, Choice)).ConfigureAwait(false);
     }
@@ -120,6 +122,7 @@ internal static class OpenAiRoutes
     {
         var cancel = context.RequestAborted;
         var request = await OpenAiRequest.ReadAsync(context).ConfigureAwait(false);
+        verbs = verbs.For(request.Terms);
         var (model, seed, prompt, count) = (request.Model, request.Seed, request.Require<string>("prompt"), request.Take<int?>("n") ?? 1);
         if (count is < 1 or > 10) throw new OptionsException(ErrorCodes.OptionRange, "So many pictures are not drawn at once.") { Where = "n", Expected = "1..10", Found = $"{count}" };
         Only(request, "response_format", "b64_json");
@@ -140,6 +143,7 @@ internal static class OpenAiRoutes
     {
         var cancel = context.RequestAborted;
         var request = await OpenAiRequest.ReadAsync(context).ConfigureAwait(false);
+        verbs = verbs.For(request.Terms);
         var (model, seed, input, format) = (request.Model, request.Seed, request.Require<string>("input"), request.Take<string>("response_format") ?? "wav");
         if (format is not ("wav" or "pcm")) throw new OptionsException(ErrorCodes.OptionRange, "Sound is sent uncompressed here.") { Where = "response_format", Expected = "wav, pcm", Found = format };
         var options = await OptionsAsync(verbs, model, request, Modality.Audio, cancel).ConfigureAwait(false);
@@ -160,6 +164,7 @@ internal static class OpenAiRoutes
     {
         var cancel = context.RequestAborted;
         var request = await OpenAiRequest.ReadAsync(context).ConfigureAwait(false);
+        verbs = verbs.For(request.Terms);
         var (model, format, given) = (request.Model, request.Take<string>("encoding_format") ?? "float", request.Require<JsonNode>("input"));
         if (format is not ("float" or "base64")) throw new OptionsException(ErrorCodes.OptionRange, "Vectors have no such form.") { Where = "encoding_format", Expected = "float, base64", Found = format };
         string[] texts = given is JsonArray list ? [.. list.Select(text => text is JsonValue value && value.TryGetValue(out string? words) ? words : throw new ModelZooException("request.malformed", "The input is text.") { Where = "input", Expected = "a text or a list of texts" })] : [(string?)given ?? ""];

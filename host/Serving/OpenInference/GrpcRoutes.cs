@@ -16,13 +16,13 @@ namespace ModelZoo.Host.Serving.OpenInference;
 internal static class GrpcRoutes
 {
     // google.rpc.Code
-    private const int Ok = 0, Cancelled = 1, InvalidArgument = 3, NotFound = 5, PermissionDenied = 7, ResourceExhausted = 8, Internal = 13, Unavailable = 14;
+    private const int Ok = 0, Cancelled = 1, InvalidArgument = 3, DeadlineExceeded = 4, NotFound = 5, PermissionDenied = 7, ResourceExhausted = 8, Internal = 13, Unavailable = 14;
 
     public static void Map(IEndpointRouteBuilder routes)
     {
         Map(routes, "ServerLive", ServerLiveRequest.Parser, static (_, _, _) => Task.FromResult(new ServerLiveResponse { Live = true }), open: true);
         Map(routes, "ServerReady", ServerReadyRequest.Parser, static (service, _, _) => Task.FromResult(new ServerReadyResponse { Ready = service.IsServerReady }), open: true);
-        Map(routes, "ServerMetadata", ServerMetadataRequest.Parser, static (_, _, _) => Task.FromResult(new ServerMetadataResponse { Name = "modelzoo", Version = Zoo.Version, Extensions = { "model_repository" } }));
+        Map(routes, "ServerMetadata", ServerMetadataRequest.Parser, static (_, _, _) => Task.FromResult(new ServerMetadataResponse { Name = "modelzoo", Version = Zoo.Version, Extensions = { "model_repository", "schedule_policy" } }));
         Map(routes, "ModelReady", ModelReadyRequest.Parser, static (service, request, _) => Task.FromResult(new ModelReadyResponse { Ready = service.IsReady(Model(request.Name, request.Version).Id) }));
         Map(routes, "ModelMetadata", ModelMetadataRequest.Parser, DescribeAsync);
         Map(routes, "ModelInfer", ModelInferRequest.Parser, InferAsync);
@@ -31,9 +31,9 @@ internal static class GrpcRoutes
     private static ModelRequest Model(string name, string version) => version is "" or OpenInferenceRoutes.Version ? new(ModelId.Parse(name))
         : throw new ModelZooException(ErrorCodes.ModelUnknown, "There is no such version of the model.") { Expected = OpenInferenceRoutes.Version, Found = version };
 
-    private static async Task<ModelMetadataResponse> DescribeAsync(InferenceService service, ModelMetadataRequest request, CancellationToken cancel)
+    private static async Task<ModelMetadataResponse> DescribeAsync(InferenceService service, ModelMetadataRequest request, HttpContext context)
     {
-        var model = await service.DescribeAsync(Model(request.Name, request.Version), cancel).ConfigureAwait(false);
+        var model = await service.DescribeAsync(Model(request.Name, request.Version), context.RequestAborted).ConfigureAwait(false);
         var answer = new ModelMetadataResponse { Name = model.Name, Versions = { OpenInferenceRoutes.Version }, Platform = model.Platform };
         answer.Inputs.AddRange(model.Inputs.Select(Describe));
         answer.Outputs.AddRange(model.Outputs.Select(Describe));
@@ -43,13 +43,13 @@ internal static class GrpcRoutes
 
     private static ModelMetadataResponse.Types.TensorMetadata Describe(TensorDescription tensor) => new() { Name = tensor.Name, Datatype = tensor.Datatype, Shape = { tensor.Shape } };
 
-    private static async Task<ModelInferResponse> InferAsync(InferenceService service, ModelInferRequest request, CancellationToken cancel)
+    private static async Task<ModelInferResponse> InferAsync(InferenceService service, ModelInferRequest request, HttpContext context)
     {
         var raw = request.RawInputContents.Count > 0;
         if (raw && (request.RawInputContents.Count != request.Inputs.Count || request.Inputs.Any(input => input.Contents is not null)))
             throw new ModelZooException("request.malformed", "Either all inputs are raw or none is.") { Expected = $"{request.Inputs.Count} raw inputs and no contents", Found = $"{request.RawInputContents.Count} raw inputs" };
         var inputs = request.Inputs.Select((input, i) => new InferTensor(input.Name, input.Datatype, [.. input.Shape], raw ? request.RawInputContents[i].Memory : Contents(input)) { Parameters = Read(input.Parameters) }).ToList();
-        var outputs = await service.InferAsync(Model(request.ModelName, request.ModelVersion), new(request.Id, Read(request.Parameters), inputs, [.. request.Outputs.Select(output => output.Name)]), cancel).ConfigureAwait(false);
+        var outputs = await service.InferAsync(Model(request.ModelName, request.ModelVersion), new(request.Id, Read(request.Parameters), inputs, [.. request.Outputs.Select(output => output.Name)]), RequestTermsReader.Of(context), context.RequestAborted).ConfigureAwait(false);
         var answer = new ModelInferResponse { ModelName = request.ModelName, ModelVersion = OpenInferenceRoutes.Version, Id = request.Id };
         foreach (var output in outputs)
         {
@@ -109,7 +109,7 @@ internal static class GrpcRoutes
         : value is JsonValue real && real.TryGetValue(out double precise) ? new() { DoubleParam = precise }
         : new() { StringParam = value?.ToString() ?? "" };
 
-    private static void Map<TRequest, TResponse>(IEndpointRouteBuilder routes, string name, MessageParser<TRequest> parser, Func<InferenceService, TRequest, CancellationToken, Task<TResponse>> handle, bool open = false)
+    private static void Map<TRequest, TResponse>(IEndpointRouteBuilder routes, string name, MessageParser<TRequest> parser, Func<InferenceService, TRequest, HttpContext, Task<TResponse>> handle, bool open = false)
         where TRequest : IMessage<TRequest> where TResponse : IMessage<TResponse>
     {
         var route = routes.MapPost($"/inference.GRPCInferenceService/{name}", async (HttpContext context, InferenceService service) =>
@@ -118,7 +118,7 @@ internal static class GrpcRoutes
             try
             {
                 var request = parser.ParseFrom(await ReadAsync(context).ConfigureAwait(false));
-                var answer = await handle(service, request, context.RequestAborted).ConfigureAwait(false);
+                var answer = await handle(service, request, context).ConfigureAwait(false);
                 await WriteAsync(context, answer).ConfigureAwait(false);
                 End(context, Ok, "");
             }
@@ -132,7 +132,7 @@ internal static class GrpcRoutes
             }
             catch (Exception error) when (Problems.Known(error) is { } known)
             {
-                End(context, Problems.Status(known, error) switch { 404 => NotFound, 429 => ResourceExhausted, 403 => PermissionDenied, 503 => Unavailable, 500 => Internal, _ => InvalidArgument }, known.Message);
+                End(context, Problems.Status(known, error) switch { 404 => NotFound, 429 => ResourceExhausted, 403 => PermissionDenied, 503 => Unavailable, 504 => DeadlineExceeded, 500 => Internal, _ => InvalidArgument }, known.Message);
             }
             catch (OperationCanceledException) when (context.RequestAborted.IsCancellationRequested)
             {

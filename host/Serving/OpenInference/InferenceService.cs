@@ -4,14 +4,15 @@ using System.Text.Json.Nodes;
 using ModelZoo.Contracts;
 using ModelZoo.Host.Models;
 using ModelZoo.Host.Scheduling;
+using ModelZoo.Host.Serving.Http;
 
 namespace ModelZoo.Host.Serving.OpenInference;
 
 /// <summary>
 /// Models behind the Open Inference Protocol, whatever carries it. One request is one verb: the parameter <c>verb</c> names it; without it, <c>ids</c> are detokenized, a <c>prompt</c> or a <c>seed</c> generates, and all else is
-/// tokenized where the model can, and generated from where it cannot. The parameter <c>call</c> runs one of the authors' own calls on the tensors instead. All other parameters are options of the model.
+/// tokenized where the model can, and generated from where it cannot. <c>priority</c> and <c>timeout</c> (microseconds) are those of Triton's scheduling policy. The parameter <c>call</c> runs one of the authors' own calls on the tensors instead. All other parameters are options of the model.
 /// </summary>
-internal sealed class InferenceService(ModelVerbs verbs, ModelDirectory directory, Readiness readiness)
+internal sealed class InferenceService(ModelVerbs verbs, ModelDirectory directory, Readiness readiness, TimeProvider clock)
 {
     private static readonly string[] Own = ["verb", "call", "seed", "binary_data_output", "priority", "timeout"];
 
@@ -45,18 +46,19 @@ internal sealed class InferenceService(ModelVerbs verbs, ModelDirectory director
     /// <summary>Runs a request.</summary>
     /// <returns>The wanted outputs, in order.</returns>
     /// <exception cref="ModelZooException">The request cannot be understood, or the model failed.</exception>
-    public async Task<IReadOnlyList<InferTensor>> InferAsync(ModelRequest model, InferRequest request, CancellationToken cancel)
+    public async Task<IReadOnlyList<InferTensor>> InferAsync(ModelRequest model, InferRequest request, RequestTerms terms, CancellationToken cancel)
     {
         if (request.Inputs.GroupBy(input => input.Name).FirstOrDefault(group => group.Count() > 1) is { } twice) throw new ModelZooException(ErrorCodes.TensorType, "An input is given twice.") { Where = twice.Key };
+        var own = verbs.For(terms.Under(Whole(request, "priority") is { } level ? RequestTermsReader.Level(level, "priority") : null, Whole(request, "timeout") is > 0 and var time ? RequestTermsReader.Time(time / 1e6, "timeout") : null, clock));
         var outputs = (string?)request.Parameters["call"] is { } call
-            ? await CallAsync(model, call, request, cancel).ConfigureAwait(false)
-            : [.. MediaTensors.Write(await VerbAsync(model, request, cancel).ConfigureAwait(false))];
+            ? await CallAsync(own, model, call, request, cancel).ConfigureAwait(false)
+            : [.. MediaTensors.Write(await VerbAsync(own, model, request, cancel).ConfigureAwait(false))];
         if (request.Outputs.Count == 0) return outputs;
         return [.. request.Outputs.Select(name => outputs.FirstOrDefault(output => output.Name == name)
             ?? throw new ModelZooException(ErrorCodes.TensorType, "There is no such output.") { Where = name, Expected = string.Join(", ", outputs.Select(output => output.Name)) })];
     }
 
-    private async Task<Contracts.Media> VerbAsync(ModelRequest model, InferRequest request, CancellationToken cancel)
+    private static async Task<Contracts.Media> VerbAsync(ModelVerbs verbs, ModelRequest model, InferRequest request, CancellationToken cancel)
     {
         var options = new JsonObject(request.Parameters.Where(parameter => !Own.Contains(parameter.Key)).Select(parameter => KeyValuePair.Create(parameter.Key, parameter.Value?.DeepClone())));
         var (takes, tokenizes) = await verbs.InspectAsync(model, static (lease, _) => Task.FromResult((lease.Model.Find<ITokenize>()?.Takes ?? Modality.Tensors, lease.Model.Find<ITokenize>() is not null)), cancel).ConfigureAwait(false);
@@ -78,7 +80,7 @@ internal sealed class InferenceService(ModelVerbs verbs, ModelDirectory director
         }
     }
 
-    private async Task<IReadOnlyList<InferTensor>> CallAsync(ModelRequest model, string call, InferRequest request, CancellationToken cancel)
+    private static async Task<IReadOnlyList<InferTensor>> CallAsync(ModelVerbs verbs, ModelRequest model, string call, InferRequest request, CancellationToken cancel)
     {
         var arguments = new CallArguments();
         foreach (var input in request.Inputs)
@@ -97,6 +99,11 @@ internal sealed class InferenceService(ModelVerbs verbs, ModelDirectory director
         Enum.GetValues<Modality>().FirstOrDefault(modality => MediaTensors.Describe(modality) is [var first, ..] && tensors.Any(tensor => tensor.Name == first.Name), Modality.Tensors);
 
     private static bool Has(InferRequest request, string name) => request.Inputs.Any(input => input.Name == name);
+
+    // As a number, or as text, which is how some clients send every parameter.
+    private static long? Whole(InferRequest request, string name) => request.Parameters[name] is not { } value ? null
+        : long.TryParse(value.ToString(), NumberStyles.None, CultureInfo.InvariantCulture, out var number) ? number
+        : throw new OptionsException(ErrorCodes.OptionType, "This parameter is a whole number from 0.") { Where = name, Found = value.ToString() };
 
     private static ulong Seed(InferRequest request) => request.Parameters["seed"] is not { } seed ? 0
         : ulong.TryParse(seed.ToString(), CultureInfo.InvariantCulture, out var number) ? number

@@ -13,7 +13,7 @@ internal static class OpenInferenceRoutes
     public const string Version = "1";
 
     /// <summary>The extensions that are served.</summary>
-    public static IReadOnlyList<string> Extensions { get; } = ["binary_tensor_data", "model_repository"];
+    public static IReadOnlyList<string> Extensions { get; } = ["binary_tensor_data", "model_repository", "schedule_policy"];
 
     public static void Map(IEndpointRouteBuilder routes)
     {
@@ -77,7 +77,7 @@ internal static class OpenInferenceRoutes
         await context.Request.Body.CopyToAsync(body, cancel).ConfigureAwait(false);
         var model = Model(context);
         var request = RestCodec.Read(body.GetBuffer().AsMemory(0, (int)body.Length), context.Request.Headers[RestCodec.LengthHeader], out var binary);
-        var outputs = await service.InferAsync(model, request, cancel).ConfigureAwait(false);
+        var outputs = await service.InferAsync(model, request, RequestTermsReader.Of(context), cancel).ConfigureAwait(false);
         var (json, raw) = RestCodec.Write(model.Id.ToString(), Version, request.Id, outputs, binary);
         if (raw.Count == 0) return TypedResults.Bytes(json, MediaTypes.Json);
         context.Response.Headers[RestCodec.LengthHeader] = json.Length.ToString(System.Globalization.CultureInfo.InvariantCulture);
@@ -96,7 +96,7 @@ internal static class OpenInferenceRoutes
         }
         catch (Exception error) when (Problems.Known(error) is { } known && !context.HttpContext.RequestAborted.IsCancellationRequested)
         {
-            var status = Problems.Status(known, error) switch { 404 => 404, 429 => 429, 503 => 503, 500 => 500, 413 => 413, _ => 400 };
+            var status = Problems.Status(known, error) switch { 404 => 404, 429 => 429, 503 => 503, 504 => 504, 500 => 500, 413 => 413, _ => 400 };
             if (status is 429 or 503) context.HttpContext.Response.Headers.RetryAfter = "1";
             return TypedResults.Json(new JsonObject { ["error"] = known.Message }, statusCode: status);
         }

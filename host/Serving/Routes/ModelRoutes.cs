@@ -61,6 +61,6 @@ internal static class ModelRoutes
         await VerbAnswer.WriteAsync(context, "output", result, request, "generate", context.RequestAborted).ConfigureAwait(false);
     }
 
-    private static async Task<(ModelVerbs Verbs, VerbRequest Request)> BeginAsync(HttpContext context) => (context.RequestServices.GetRequiredService<ModelVerbs>(),
+    private static async Task<(ModelVerbs Verbs, VerbRequest Request)> BeginAsync(HttpContext context) => (RequestTermsReader.Verbs(context),
         await VerbRequest.ReadAsync(context.Request, context.RequestServices.GetRequiredService<ServerSettings>(), context.RequestAborted).ConfigureAwait(false));
 }

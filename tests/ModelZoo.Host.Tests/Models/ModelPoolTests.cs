@@ -51,8 +51,8 @@ public sealed class ModelPoolTests
         })), new("/nowhere"), quarantine, new(Path.Combine(folder, "marks"), quarantine));
         var dll = Loading.Tests.TestPlugins.Build("Good", folder);
         await catalog.LoadAsync([new(dll, "test")]);
-        var manifest = new HostManifest { Memory = new Dictionary<string, long> { ["cpu"] = budget }, Models = Enumerable.Range(1, 4).ToDictionary(i => ModelId.Parse($"test/a.{i}"), _ => new ModelEntry()) };
-        return new(new(catalog, manifest, new PluginServices(new Lazy<InferenceRuntime>(() => throw new InvalidOperationException()), new())), manifest, new(manifest), _clock);
+        var manifest = new LiveManifest(new HostManifest { Memory = new Dictionary<string, long> { ["cpu"] = budget }, Models = Enumerable.Range(1, 4).ToDictionary(i => ModelId.Parse($"test/a.{i}"), _ => new ModelEntry()) });
+        return new(new(catalog, manifest, new PluginServices(new Lazy<InferenceRuntime>(() => throw new InvalidOperationException()), static () => new())), manifest, new(manifest), new(), _clock);
     }
 
     private static ModelRequest Ask(int tag) => new(ModelId.Parse($"test/a.{tag}"));

@@ -8,13 +8,15 @@ public sealed class AdmittingRunnerTests
 {
     private sealed class Direct : IModelRunner
     {
-        public Task<T> RunAsync<T>(ModelCall call, Func<ModelLease, CancellationToken, Task<T>> work, CancellationToken cancel) => work(null!, cancel);
+        public Task<T> RunAsync<T>(ModelCall call, Func<ModelLease, CancellationToken, Task<T>> work, CancellationToken cancel) => work(Lease, cancel);
     }
+
+    private static ModelLease Lease { get; } = new(null!, new(new(ModelId.Parse("test/a")), new(null!, null!, new() { Id = ModelId.Parse("test/a"), Device = "cpu", Services = null! }, null), null!), null!);
 
     private readonly ModelCall _call = new(new(ModelId.Parse("test/a")), "tokenize");
 
     private static IModelRunner Runner(int limit, TimeSpan deadline) =>
-        new AdmittingRunner(new Direct(), new HostManifest { Queue = new() { Concurrency = 1, Limit = limit, Deadline = deadline } }, TimeProvider.System);
+        new AdmittingRunner(new Direct(), new LiveManifest(new HostManifest { Queue = new() { Concurrency = 1, Limit = limit, Deadline = deadline } }), new ModelMeter(), TimeProvider.System);
 
     [Fact]
     public async Task Run_BeyondConcurrency_WaitsItsTurn()

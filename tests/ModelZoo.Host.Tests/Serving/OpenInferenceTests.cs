@@ -107,13 +107,14 @@ public sealed class OpenInferenceTests
         Assert.NotEmpty((await answer.Content.ReadFromJsonAsync<JsonElement>()).GetProperty("error").GetString()!);
     }
 
-    private static async Task<(string Status, byte[] Message)> CallAsync(TestServer server, string name, byte[] message)
+    private static async Task<(string Status, byte[] Message)> CallAsync(TestServer server, string name, byte[] message, string? timeout = null)
     {
         var address = server.Addresses.Single(other => other != server.Address);
         using var client = new HttpClient { BaseAddress = new(address), DefaultRequestVersion = HttpVersion.Version20, DefaultVersionPolicy = HttpVersionPolicy.RequestVersionExact };
         var frame = new byte[5 + message.Length];
         BinaryPrimitives.WriteInt32BigEndian(frame.AsSpan(1), message.Length);
         message.CopyTo(frame, 5);
+        if (timeout is not null) client.DefaultRequestHeaders.Add("grpc-timeout", timeout);
         using var answer = await client.PostAsync($"/inference.GRPCInferenceService/{name}", new ByteArrayContent(frame) { Headers = { ContentType = new("application/grpc") } });
         var bytes = await answer.Content.ReadAsByteArrayAsync();
         return (answer.TrailingHeaders.GetValues("grpc-status").Single(), bytes.Length > 5 ? bytes[5..] : []);
@@ -133,6 +134,21 @@ public sealed class OpenInferenceTests
         Assert.Equal(answers[0], answers[1]);
         Assert.Equal([98, 0, 0, 0, 99, 0, 0, 0, 100, 0, 0, 0], answers[0].RawOutputContents[0].ToByteArray());
         Assert.Equal("test/echo", ModelMetadataResponse.Parser.ParseFrom((await CallAsync(server, "ModelMetadata", new ModelMetadataRequest { Name = "test/echo" }.ToByteArray())).Message).Name);
+    }
+
+    [Theory]
+    [InlineData("300m", null)]
+    [InlineData(null, 300_000)]
+    public async Task Grpc_DeadlineOfHeaderOrParameter_IsDeadlineExceeded(string? header, int? microseconds)
+    {
+        await using var server = await TestServer.StartAsync(settings => settings with { GrpcPort = 0 });
+        var request = new ModelInferRequest
+        {
+            ModelName = "test/echo", Parameters = { ["delay"] = new() { Int64Param = 5_000 } },
+            Inputs = { new ModelInferRequest.Types.InferInputTensor { Name = "prompt", Datatype = "BYTES", Shape = { 1 }, Contents = new() { BytesContents = { ByteString.CopyFromUtf8("x") } } } },
+        };
+        if (microseconds is { } time) request.Parameters["timeout"] = new() { Int64Param = time };
+        Assert.Equal("4", (await CallAsync(server, "ModelInfer", request.ToByteArray(), header)).Status);
     }
 
     [Fact]

@@ -41,7 +41,10 @@ public sealed class OperationRoutesTests
         Assert.Contains("modelzoo_request_duration_seconds_count{model=\"test/echo\",verb=\"tokenize\",outcome=\"ok\"} 1\n", text);
         Assert.Contains("modelzoo_request_duration_seconds_count{model=\"unknown\",verb=\"tokenize\",outcome=\"model.unknown\"} 1\n", text);
         Assert.Contains("modelzoo_model_bytes{model=\"test/echo\",device=\"cpu\",kind=\"private\"} 1000\n", text);
-        Assert.DoesNotContain("made", text);
+        Assert.DoesNotContain("made/up", text);
+        Assert.Contains("modelzoo_tokens_total{model=\"test/echo\",verb=\"tokenize\"} 1\n", text);
+        Assert.Contains("modelzoo_queue_duration_seconds_count{model=\"test/echo\",verb=\"tokenize\"} 1\n", text);
+        Assert.Contains("modelzoo_load_duration_seconds_count{model=\"test/echo\"} 1\n", text);
     }
 
     [Fact]
