@@ -1,6 +1,7 @@
 // Media to look at and listen to.
 import { el, bytesOf } from './dom.js';
 import { ask } from './api.js';
+import { mesh } from './mesh.js';
 
 const url = media => URL.createObjectURL(new Blob([bytesOf(media.data)], { type: media.type }));
 const download = (href, name) => el('p', {}, el('a', { href, download: name }, `Download ${name}`));
@@ -13,7 +14,7 @@ export async function show(media, words = '') {
   if (media?.type === 'image/png') return picture(media);
   if (media?.type === 'audio/wav') return sound(media);
   if (media?.type === 'application/x-npy') return motion(media);
-  if (media?.type === 'model/obj') return mesh(media);
+  if (media?.type === 'model/obj') return el('div', {}, mesh(new TextDecoder().decode(bytesOf(media.data))), download(url(media), 'result.obj'));
   return media?.data ? download(url(media), 'result.safetensors') : el('pre', {}, JSON.stringify(media, null, 2));
 }
 
@@ -60,24 +61,3 @@ function tokens(media, words) {
 
 const items = media => el('table', {}, el('caption', {}, 'Items, best first'), el('tr', {}, el('th', { scope: 'col' }, 'rank'), el('th', { scope: 'col' }, 'item'), media.scores ? el('th', { scope: 'col' }, 'score') : null),
   media.ids.map((id, i) => el('tr', {}, el('td', {}, String(i + 1)), el('td', {}, id), media.scores ? el('td', {}, media.scores[i].toFixed(4)) : null)));
-
-// A turning wire frame; arrow keys turn it too.
-function mesh(media) {
-  const lines = new TextDecoder().decode(bytesOf(media.data)).split('\n').map(line => line.trim().split(/\s+/)), points = lines.filter(l => l[0] === 'v').map(l => l.slice(1, 4).map(Number)), faces = lines.filter(l => l[0] === 'f').map(l => l.slice(1).map(i => parseInt(i, 10) - 1));
-  const middle = [0, 1, 2].map(a => points.reduce((sum, p) => sum + p[a], 0) / points.length), reach = Math.max(...points.map(p => Math.hypot(...p.map((v, a) => v - middle[a])))) || 1;
-  const canvas = el('canvas', { width: 640, height: 480, tabindex: 0, class: 'picture', role: 'img', 'aria-label': `Mesh of ${points.length} points and ${faces.length} faces; arrow keys turn it` }), context = canvas.getContext('2d');
-  let turn = 0.5, tilt = 0.3;
-  const draw = () => {
-    context.clearRect(0, 0, 640, 480);
-    context.strokeStyle = context.fillStyle = getComputedStyle(document.documentElement).getPropertyValue('--accent');
-    const flat = points.map(p => { const [x, y, z] = p.map((v, a) => (v - middle[a]) / reach), x1 = x * Math.cos(turn) - z * Math.sin(turn), z1 = x * Math.sin(turn) + z * Math.cos(turn); return [320 + 220 * x1, 240 - 220 * (y * Math.cos(tilt) - z1 * Math.sin(tilt))]; });
-    if (faces.length === 0) flat.forEach(([x, y]) => context.fillRect(x - 1, y - 1, 2, 2));
-    context.beginPath();
-    for (const face of faces) face.forEach((index, i) => context[i ? 'lineTo' : 'moveTo'](...flat[index]));
-    context.stroke();
-  };
-  canvas.onkeydown = e => { const [a, b] = { ArrowLeft: [-0.1, 0], ArrowRight: [0.1, 0], ArrowUp: [0, 0.1], ArrowDown: [0, -0.1] }[e.key] ?? [0, 0]; if (a || b) { e.preventDefault(); turn += a; tilt += b; draw(); } };
-  canvas.onpointermove = e => { if (e.buttons) { turn += e.movementX * 0.01; tilt += e.movementY * 0.01; draw(); } };
-  draw();
-  return el('div', {}, canvas, download(url(media), 'result.obj'));
-}

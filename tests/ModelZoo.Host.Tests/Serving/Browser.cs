@@ -69,6 +69,29 @@ internal sealed class Browser : IAsyncDisposable
           chooser.files = data.files; chooser.dispatchEvent(new Event('change')); })()
         """, cancel);
 
+    /// <summary>Presses a key as a hand does.</summary>
+    public async Task PressAsync(string key, CancellationToken cancel)
+    {
+        var code = key switch { "Tab" => 9, "Enter" => 13, "ArrowLeft" => 37, "ArrowUp" => 38, "ArrowRight" => 39, "ArrowDown" => 40, _ => 0 };
+        foreach (var type in new[] { "keyDown", "keyUp" })
+        {
+            var press = new JsonObject { ["type"] = type, ["key"] = key, ["code"] = key, ["windowsVirtualKeyCode"] = code };
+            if (type == "keyDown" && (key.Length == 1 || key == "Enter")) press["text"] = key == "Enter" ? "\r" : key;
+            await SendAsync("Input.dispatchKeyEvent", press, cancel);
+        }
+    }
+
+    /// <summary>Makes the page as large as a screen.</summary>
+    public Task ResizeAsync(int width, int height, CancellationToken cancel) => SendAsync("Emulation.setDeviceMetricsOverride", new() { ["width"] = width, ["height"] = height, ["deviceScaleFactor"] = 1, ["mobile"] = width < 600 }, cancel);
+
+    /// <summary>Writes what the page looks like into the folder of MODELZOO_SCREENSHOTS, where there is one.</summary>
+    public async Task PictureAsync(string name, CancellationToken cancel)
+    {
+        if (Environment.GetEnvironmentVariable("MODELZOO_SCREENSHOTS") is not { Length: > 0 } folder) return;
+        var answer = await SendAsync("Page.captureScreenshot", new() { ["captureBeyondViewport"] = true }, cancel);
+        await File.WriteAllBytesAsync(Path.Combine(folder, name + ".png"), answer.GetProperty("data").GetBytesFromBase64(), cancel);
+    }
+
     /// <summary>Sends the form, and gives the text of its result.</summary>
     public async Task<string> SubmitAsync(CancellationToken cancel)
     {

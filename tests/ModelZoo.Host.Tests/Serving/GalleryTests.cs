@@ -1,6 +1,7 @@
 using System.Net;
 using ModelZoo.Conformance;
 using ModelZoo.Contracts;
+using ModelZoo.Host.Loading.Tests;
 using ModelZoo.Host.Manifest;
 
 namespace ModelZoo.Host.Serving.Tests;
@@ -80,5 +81,102 @@ public sealed class GalleryTests
         await browser.EvaluateAsync("document.querySelector('[data-verb=generate]').click()", token);
         await browser.ChooseAsync("history.json", "application/json", "[\"1\", \"2\", \"3\"]"u8.ToArray(), token);
         Assert.Contains("rank", await browser.SubmitAsync(token));
+    }
+
+    private static Task<TestServer> StudioAsync()
+    {
+        var folder = Directory.CreateTempSubdirectory("server-").FullName;
+        return TestServer.StartAsync(folder: folder, manifest: new HostManifest { Plugins = [new(TestPlugins.Build("Studio", Path.Combine(folder, "plugins")), "test")] });
+    }
+
+    [Fact]
+    public async Task Mesh_Surface_IsSeenTurnedAndBroughtNear()
+    {
+        if (Browser.Program is null) return;
+        using var stop = new CancellationTokenSource(TimeSpan.FromSeconds(60));
+        var token = stop.Token;
+        await using var server = await StudioAsync();
+        await using var browser = await Browser.OpenAsync(server.Address + "/#/model/test/body", token);
+        await browser.UntilAsync("document.querySelector('form')", token);
+        Assert.Contains("1152 points and 2304 faces", await browser.SubmitAsync(token));
+
+        // How much of the canvas is drawn on, and a number that changes with what is.
+        const string Look = "(() => { const c = document.querySelector('canvas.mesh'), p = c.getContext('2d').getImageData(0, 0, c.width, c.height).data; let drawn = 0, sum = 0; for (let i = 0; i < p.length; i += 4) { if (p[i + 3]) drawn++; sum = (sum * 31 + p[i]) % 1000003; } return [drawn, sum].join(); })()";
+        async Task<(int Drawn, string All)> LookAsync()
+        {
+            var seen = await browser.EvaluateAsync(Look, token);
+            return (int.Parse(seen.Split(',')[0]), seen);
+        }
+
+        var first = await LookAsync();
+        Assert.InRange(first.Drawn, 20_000, 200_000);
+        await browser.PictureAsync("mesh", token);
+        await browser.EvaluateAsync("document.querySelector('canvas.mesh').focus()", token);
+        await browser.PressAsync("ArrowRight", token);
+        await browser.PressAsync("ArrowUp", token);
+        var turned = await LookAsync();
+        Assert.NotEqual(first.All, turned.All);
+        await browser.PressAsync("-", token);
+        Assert.True((await LookAsync()).Drawn < turned.Drawn);
+        await browser.PressAsync("Tab", token);
+        Assert.Equal("A", await browser.EvaluateAsync("document.activeElement.tagName", token)); // the download: the canvas keeps nobody
+
+        await browser.EvaluateAsync("document.querySelector('[name=points]').checked = true", token);
+        Assert.Contains("1152 points.", await browser.SubmitAsync(token));
+        Assert.InRange((await LookAsync()).Drawn, 1000, 20_000);
+    }
+
+    [Fact]
+    public async Task Page_OfAPhone_FitsItsWidth()
+    {
+        if (Browser.Program is null) return;
+        using var stop = new CancellationTokenSource(TimeSpan.FromSeconds(60));
+        var token = stop.Token;
+        await using var server = await StudioAsync();
+        File.WriteAllText(Path.Combine(server.Folder, "data", "a.txt"), "text");
+        await server.PostAsync("/v1/models/test/story/evaluate", new { data = "." });
+        await using var browser = await Browser.OpenAsync(server.Address, token);
+        await browser.ResizeAsync(360, 740, token);
+        foreach (var (place, element) in new[] { ("#/", ".filter"), ("#/model/test/body", "form"), ("#/model/test/story", "form"), ("#/jobs", "table") })
+        {
+            await browser.GoAsync(place, element, token);
+            if (place == "#/model/test/body") await browser.SubmitAsync(token);
+            await browser.PictureAsync($"phone{place.Replace('/', '-')}", token);
+            Assert.True(await browser.EvaluateAsync("document.documentElement.scrollWidth <= innerWidth", token) == "True", $"{place} is wider than the screen: {await browser.EvaluateAsync("document.documentElement.scrollWidth", token)}");
+        }
+    }
+
+    [Fact]
+    public async Task Keyboard_Alone_ReachesAModelAndItsResult()
+    {
+        if (Browser.Program is null) return;
+        using var stop = new CancellationTokenSource(TimeSpan.FromSeconds(60));
+        var token = stop.Token;
+        await using var server = await TestServer.StartAsync();
+        await using var browser = await Browser.OpenAsync(server.Address, token);
+        await browser.UntilAsync("document.querySelector('.filter')", token);
+        await browser.EvaluateAsync("document.querySelector('.models') ?? document.querySelector('input[type=checkbox]').click()", token);
+        await TabToAsync("document.activeElement.textContent === 'echo'");
+        await browser.PressAsync("Enter", token);
+        await browser.UntilAsync("document.querySelector('form textarea')", token);
+        await TabToAsync("document.activeElement.getAttribute('role') === 'tab'");
+        await browser.PressAsync("ArrowRight", token);
+        await browser.PressAsync("ArrowRight", token);
+        Assert.Equal("generate", await browser.EvaluateAsync("document.activeElement.dataset.verb", token));
+        await TabToAsync("document.activeElement.name === 'prompt'");
+        await browser.PressAsync("h", token);
+        await TabToAsync("document.activeElement.type === 'submit'");
+        await browser.PressAsync("Enter", token);
+        await browser.UntilAsync("document.querySelector('.result').innerText.includes('1.0.0:h:0')", token);
+        Assert.Equal("Done", await browser.EvaluateAsync("document.querySelector('#status').innerText", token)); // what a screen reader says
+
+        async Task TabToAsync(string condition)
+        {
+            for (var presses = 0; await browser.EvaluateAsync($"Boolean({condition})", token) != "True"; presses++)
+            {
+                Assert.True(presses < 40, $"Tab never reached: {condition}");
+                await browser.PressAsync("Tab", token);
+            }
+        }
     }
 }
