@@ -99,6 +99,9 @@ public sealed record UNetConfig
     // Counted from the deepest level.
     internal int UpDepth(int place) => ReverseTransformerLayersPerBlock is { ValueKind: JsonValueKind.Array or JsonValueKind.Number } given ? Of(given, place, 1) : Depth(Levels - 1 - place);
 
+    /// <summary>Height and width of the latent it was trained on, as one number; 64 when left out.</summary>
+    public int Extent => Of(SampleSize ?? default, 0, 64);
+
     /// <summary>Width of the text that comes in.</summary>
     public int TextWidth => EncoderHidDim ?? Of(CrossAttentionDim, 0, 1280);
 

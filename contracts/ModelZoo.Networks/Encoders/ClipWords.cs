@@ -11,7 +11,10 @@ namespace ModelZoo.Networks.Encoders;
 /// </summary>
 public sealed partial class ClipWords
 {
-    private const string WordEnd = "</w>", Start = "<|startoftext|>", End = "<|endoftext|>";
+    /// <summary>The token that ends a text.</summary>
+    public const string End = "<|endoftext|>";
+
+    private const string WordEnd = "</w>", Start = "<|startoftext|>";
     private static readonly string[] ByteSymbols = MakeByteSymbols();
 
     private readonly Dictionary<string, int> _vocabulary;
@@ -45,14 +48,18 @@ public sealed partial class ClipWords
     /// <summary>Start, the words, end; cut to <paramref name="length"/> with the end kept, or filled with <paramref name="padding"/>.</summary>
     public long[] Encode(string text, int length, long padding)
     {
-        var ids = new List<long> { _vocabulary[Start] };
-        var clean = Spaces().Replace(text.Normalize(NormalizationForm.FormC), " ").ToLowerInvariant();
-        foreach (Match word in Words().Matches(clean)) ids.AddRange(Merge(word.Value));
+        List<long> ids = [_vocabulary[Start], .. Encode(text)];
         if (ids.Count > length - 1) ids.RemoveRange(length - 1, ids.Count - (length - 1));
         ids.Add(_vocabulary[End]);
         while (ids.Count < length) ids.Add(padding);
         return [.. ids];
     }
+
+    /// <summary>The id of a token of the vocabulary; null where there is none.</summary>
+    public long? Find(string token) => _vocabulary.TryGetValue(token, out var id) ? id : null;
+
+    /// <summary>The ids of the words alone, without start and end.</summary>
+    public IReadOnlyList<long> Encode(string text) => [.. Words().Matches(Clean(text)).SelectMany(word => Merge(word.Value))];
 
     // The pair with the lowest rank is merged, until there is none.
     private IEnumerable<long> Merge(string word)
@@ -73,6 +80,8 @@ public sealed partial class ClipWords
 
         return pieces.Select(piece => (long)_vocabulary.GetValueOrDefault(piece, _vocabulary[End]));
     }
+
+    private static string Clean(string text) => Spaces().Replace(text.Normalize(NormalizationForm.FormC), " ").ToLowerInvariant();
 
     private static ClipWords FromTokenizer(byte[] json)
     {

@@ -4,8 +4,12 @@ using System.ComponentModel.DataAnnotations;
 using ModelZoo.Contracts;
 using ModelZoo.Inference;
 using ModelZoo.Networks;
+using ModelZoo.Networks.Diffusion;
 using ModelZoo.Networks.Encoders;
 using ModelZoo.Plugins.DiffusionTransformers.Shared;
+using ModelZoo.Plugins.DiffusionTransformers.Shared.Generation;
+using ModelZoo.Plugins.DiffusionTransformers.Shared.Text;
+using ModelZoo.Plugins.DiffusionTransformers.UNet;
 
 namespace ModelZoo.Plugins.DiffusionTransformers.ConceptSteerers;
 
@@ -56,19 +60,23 @@ public static class ConceptSteerersModel
             Repository = "kim-dahye/steerers",
             Inputs = [Modality.Text],
             Outputs = [Modality.Image],
-            Layouts = ["authors: final/state_dict.pth + final/config.json, beside text_encoder/"],
+            Layouts = ["authors: final/state_dict.pth + final/config.json, beside text_encoder/ and the rest of a Stable Diffusion pipeline"],
         },
         OpenAsync);
 
     private static ValueTask<IModel> OpenAsync(ModelSource source, CancellationToken cancel)
     {
-        var folder = source.RequireFolder();
+        var (folder, pipeline) = (source.RequireFolder(), new PipelineFolder(source));
         var (sae, clip) = (PublishedConfig.Read<SparseAutoencoderConfig>(Path.Combine(folder, "final")).Value, PublishedConfig.Read<ClipTextConfig>(Path.Combine(folder, "text_encoder")).Value);
         return Weights.Guarded(Checkpoint.Open(Path.Combine(folder, "final", "state_dict.pth"), "state_dict"), autoencoder =>
         {
             var text = Checkpoint.Open(Path.Combine(folder, "text_encoder"));
-            var calls = new ConceptSteerersCalls(NetworkContext.Of(source, autoencoder), NetworkContext.Of(source, text) with { Stages = false }, sae, clip);
-            return new([autoencoder, text], [calls], calls.CallAsync);
+            var calls = new ConceptSteerersCalls(NetworkContext.Of(source, autoencoder), NetworkContext.Of(source, ClipPrompts.Names.Apply(text)) with { Stages = false }, sae, clip);
+            if (pipeline.Find("unet") is not { } denoiser) return PublishedModel.Generating([autoencoder, text], [calls], calls.CallAsync, null);
+            var weights = Checkpoint.Open(denoiser);
+            var unet = new UNet.UNet(NetworkContext.Of(source, weights) with { Stages = false }, PublishedConfig.Read<UNetConfig>(denoiser).Value);
+            var generator = StableDiffusion.Over<SteeredOptions>(pipeline, unet.Config, _ => StableDiffusion.Denoiser(unet), (words, run, prompt, avoided, token) => calls.SteerAsync(words, run.Options, prompt, avoided, token))?.Open(pipeline);
+            return PublishedModel.Generating([autoencoder, text, weights], [calls, unet], calls.CallAsync, generator);
         });
     }
 }
@@ -103,20 +111,34 @@ internal sealed class ConceptSteerersCalls : IDisposable
         _encoders.Dispose();
     }
 
+    /// <summary>A text's states, steered: towards the concept for what is asked for, away from it for what is avoided. (1, N, D).</summary>
+    public async Task<Tensor<float>> SteerAsync(ClipPrompts words, SteeredOptions options, string prompt, bool avoided, CancellationToken cancel)
+    {
+        var layer = options.Layer ?? Math.Max(0, (int)_clip.NumHiddenLayers - 2);
+        if (layer >= _clip.NumHiddenLayers) throw new OptionsException(ErrorCodes.OptionRange, "The text encoder has fewer layers.") { Where = "layer", Expected = $"0 to {_clip.NumHiddenLayers - 1}", Found = $"{layer}" };
+        var (_, _, feature) = await FeatureAsync(words.Ids(options.Concept), layer, (float)options.Strength, cancel).ConfigureAwait(false);
+        return (await TextAsync(layer, words.Ids(prompt), avoided ? Batch.AddScaled(Tensor.Zeros<float>(feature.Shape), -1, feature) : feature, cancel).ConfigureAwait(false))["states"];
+    }
+
     // The concept's directions are added to the layer's output for the prompt and taken from it for the negative prompt.
     private async Task<CallResults> SteerAsync(CallArguments arguments, CancellationToken cancel)
     {
-        var (layer, strength) = (arguments.Literal<int>("layer"), arguments.Literal<float>("strength"));
-        var concept = arguments.Tensor<long>("steer_input_ids");
+        var layer = arguments.Literal<int>("layer");
+        var (activation, code, feature) = await FeatureAsync(arguments.Tensor<long>("steer_input_ids"), layer, arguments.Literal<float>("strength"), cancel).ConfigureAwait(false);
+        var prompt = (await TextAsync(layer, arguments.Tensor<long>("prompt_input_ids"), feature, cancel).ConfigureAwait(false))["states"];
+        var negative = (await TextAsync(layer, arguments.Tensor<long>("negative_input_ids"), Batch.AddScaled(Tensor.Zeros<float>(feature.Shape), -1, feature), cancel).ConfigureAwait(false))["states"];
+        // Cases name the prompt of a run that does not steer by itself.
+        return new CallResults().Add("concept_activation", activation).Add("concept_code", code).Add("steering_feature", feature)
+            .Add("prompt_embeds", prompt).Add("prompt_embeds_unsteered", prompt).Add("negative_prompt_embeds", negative);
+    }
+
+    // What a layer gives for the concept, its code, and the code's directions: (N, D).
+    private async Task<(Tensor<float> Activation, Tensor<float> Code, Tensor<float> Feature)> FeatureAsync(Tensor<long> concept, int layer, float strength, CancellationToken cancel)
+    {
         var nothing = Tensor.Zeros<float>(concept.Shape[1], _clip.HiddenSize);
         var activation = (await TextAsync(layer, concept, nothing, cancel).ConfigureAwait(false))["activation"].Reshape(nothing.Shape);
         var code = await EncodeAsync(activation, cancel).ConfigureAwait(false);
-        var feature = Batch.AddScaled(nothing, strength, code["directions_without_topk"]);
-        var prompt = (await TextAsync(layer, arguments.Tensor<long>("prompt_input_ids"), feature, cancel).ConfigureAwait(false))["states"];
-        var negative = (await TextAsync(layer, arguments.Tensor<long>("negative_input_ids"), Batch.AddScaled(nothing, -1, feature), cancel).ConfigureAwait(false))["states"];
-        // Cases name the prompt of a run that does not steer by itself.
-        return new CallResults().Add("concept_activation", activation).Add("concept_code", code["latents_without_topk"]).Add("steering_feature", feature)
-            .Add("prompt_embeds", prompt).Add("prompt_embeds_unsteered", prompt).Add("negative_prompt_embeds", negative);
+        return (activation, code["latents_without_topk"], Batch.AddScaled(nothing, strength, code["directions_without_topk"]));
     }
 
     private Task<NetworkOutputs> TextAsync(int layer, Tensor<long> ids, Tensor<float> steering, CancellationToken cancel) =>

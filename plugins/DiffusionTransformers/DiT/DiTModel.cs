@@ -29,21 +29,22 @@ public static class DiTModel
 
     private static ValueTask<IModel> OpenAsync(ModelSource source, CancellationToken cancel)
     {
-        var transformer = Weights.Transformer(source);
-        if (PublishedConfig.ReadJson(transformer.RequireFolder()).ContainsKey("_class_name")) return Weights.Guarded(Weights.Open(transformer), checkpoint => Diffusers(source, transformer, checkpoint));
+        var pipeline = new PipelineFolder(source);
+        var transformer = pipeline.Denoiser("transformer");
+        if (PublishedConfig.ReadJson(transformer.RequireFolder()).ContainsKey("_class_name")) return Weights.Guarded(Weights.Open(transformer), checkpoint => Diffusers(pipeline, transformer, checkpoint));
         var config = PublishedConfig.Read<DiTConfig>(source.RequireFolder()).Value;
         return new ClassArchitecture("dit", "noise_and_variance", config.Sample, config.NumClasses, ClassProcess.Diffusion(config.LearnSigma, 3), (scope, x, t, y) => DiTNetwork.Build(scope, x, t, y, config))
             .OpenAsync(source, network => new DiffusionCalls(network, config.LearnSigma).CallAsync);
     }
 
-    private static PublishedModel Diffusers(ModelSource root, ModelSource source, Checkpoint checkpoint)
+    private static PublishedModel Diffusers(PipelineFolder pipeline, ModelSource source, Checkpoint checkpoint)
     {
         var config = PublishedConfig.Read<DiffusersDiTConfig>(source.RequireFolder()).Value;
         var network = ClassNetwork.Build(NetworkContext.Of(source, checkpoint), "dit", "noise_and_variance", config.Sample, (scope, x, t, y) => DiffusersDiTNetwork.Build(scope, x, t, y, config));
         checkpoint.ThrowIfUnused();
-        var decoder = VaeDecoder.For(root, config.InChannels);
+        var decoder = VaeDecoder.For(pipeline, config.InChannels);
         var process = ClassProcess.Diffusion(config.Outputs > config.InChannels, config.InChannels);
-        var generator = new ClassGenerator(network, process, ClassNames.Read(root.RequireFolder(), config.NumEmbedsAdaNorm), decoder);
+        var generator = new ClassGenerator(network, process, ClassNames.Read(pipeline.Root, config.NumEmbedsAdaNorm), decoder);
         return new([checkpoint], [network, decoder], new DiffusersPipeline(network, config, source.RequireFolder()).CallAsync, generator);
     }
 }

@@ -2,6 +2,7 @@ using ModelZoo.Contracts;
 using ModelZoo.Inference;
 using ModelZoo.Networks;
 using ModelZoo.Plugins.DiffusionTransformers.Shared;
+using ModelZoo.Plugins.DiffusionTransformers.Shared.Generation;
 
 namespace ModelZoo.Plugins.DiffusionTransformers.Flux;
 
@@ -20,18 +21,21 @@ public static class FluxModel
             WeightsLicense = "Apache-2.0 (schnell), FLUX.1-dev Non-Commercial (dev)",
             Inputs = [Modality.Text],
             Outputs = [Modality.Image],
-            Layouts = ["diffusers: FluxTransformer2DModel"],
+            Layouts = ["diffusers: FluxTransformer2DModel, alone or in a pipeline's folder"],
         },
         OpenAsync);
 
-    private static ValueTask<IModel> OpenAsync(ModelSource source, CancellationToken cancel)
+    private static ValueTask<IModel> OpenAsync(ModelSource folder, CancellationToken cancel)
     {
+        var pipeline = new PipelineFolder(folder);
+        var source = pipeline.Denoiser("transformer");
         var config = PublishedConfig.Read<FluxConfig>(source.RequireFolder()).Value;
         return Weights.Guarded(Weights.Open(source), checkpoint =>
         {
             var flux = new FluxTransformer(NetworkContext.Of(source, checkpoint), config);
             checkpoint.ThrowIfUnused();
-            return new([checkpoint], [flux], (call, arguments, token) => call == "forward" ? flux.ForwardAsync(arguments, token) : throw Calls.Unknown(call, "forward"));
+            return PublishedModel.Generating([checkpoint], [flux], (call, arguments, token) => call == "forward" ? flux.ForwardAsync(arguments, token) : throw Calls.Unknown(call, "forward"),
+                FluxPipeline.Of<FluxOptions>(pipeline, config, _ => flux)?.Open(pipeline));
         });
     }
 }

@@ -44,14 +44,28 @@ internal sealed class FluxTransformer : IDisposable
     public async Task<CallResults> ForwardAsync(CallArguments arguments, Tensor<float> picture, Tensor<float> time, CancellationToken cancel, params (string Name, Tensor Tensor)[] further)
     {
         var (cos, sin) = FluxNetwork.Angles(Batch.Concat(Ids(arguments, "txt_ids"), Ids(arguments, "img_ids")), _config.AxesDimsRope, _theta);
-        List<(string, Tensor)> inputs =
-        [
-            ("hidden_states", picture), ("encoder_hidden_states", arguments.Tensor<float>("encoder_hidden_states")), ("timestep", time),
-            ("pooled_projections", arguments.Tensor<float>("pooled_projections")), ("cos", cos), ("sin", sin), .. further,
-        ];
-        if (arguments.Has("guidance") && _config.GuidanceEmbeds) inputs.Add(("guidance", ClassNetwork.Times(arguments.Tensor("guidance"))));
-        var results = (await _network.RunAsync(cancel, [.. inputs]).ConfigureAwait(false)).ToResults();
-        return results.Add("rope_cos", Repeated(cos)).Add("rope_sin", Repeated(sin));
+        var guidance = arguments.Has("guidance") && _config.GuidanceEmbeds ? ClassNetwork.Times(arguments.Tensor("guidance")) : null;
+        var outputs = await RunAsync(picture, time, arguments.Tensor<float>("encoder_hidden_states"), arguments.Tensor<float>("pooled_projections"), guidance, cos, sin, cancel, further).ConfigureAwait(false);
+        return outputs.ToResults().Add("rope_cos", Repeated(cos)).Add("rope_sin", Repeated(sin));
+    }
+
+    /// <summary>The velocity of a packed picture (B, h w, C) of h rows and w columns of tokens, at a time in 0..1.</summary>
+    public async Task<Tensor<float>> PredictAsync(Tensor<float> picture, (int Rows, int Columns) size, float time, Tensor<float> text, Tensor<float> pooled, float guidance, CancellationToken cancel, params (string Name, Tensor Tensor)[] further)
+    {
+        var (batch, words) = (picture.Shape[0], (int)text.Shape[1]);
+        // Words are at the origin; of the three axes the first is not used.
+        var positions = Tensor.Zeros<float>(words + size.Rows * size.Columns, 3);
+        for (var n = 0; n < size.Rows * size.Columns; n++) (positions[words + n, 1], positions[words + n, 2]) = (n / size.Columns, n % size.Columns);
+        var (cos, sin) = FluxNetwork.Angles(positions, _config.AxesDimsRope, _theta);
+        var outputs = await RunAsync(picture, Batch.Filled(batch, time), text, pooled, _config.GuidanceEmbeds ? Batch.Filled(batch, guidance) : null, cos, sin, cancel, further).ConfigureAwait(false);
+        return outputs["velocity"];
+    }
+
+    private Task<NetworkOutputs> RunAsync(Tensor<float> picture, Tensor<float> time, Tensor<float> text, Tensor<float> pooled, Tensor<float>? guidance, Tensor<float> cos, Tensor<float> sin, CancellationToken cancel, (string Name, Tensor Tensor)[] further)
+    {
+        List<(string, Tensor)> inputs = [("hidden_states", picture), ("encoder_hidden_states", text), ("timestep", time), ("pooled_projections", pooled), ("cos", cos), ("sin", sin), .. further];
+        if (guidance is not null) inputs.Add(("guidance", guidance));
+        return _network.RunAsync(cancel, [.. inputs]);
     }
 
     /// <inheritdoc/>

@@ -1,11 +1,14 @@
 // Self-Discovering Interpretable Diffusion Latent Directions for Responsible Text-to-Image Generation. Hang Li, Chengzhi Shen, Philip Torr, Volker Tresp, Jindong Gu. arXiv:2311.17216. github.com/hangligit/InterpretDiffusion
 // Published layout: diffusers UNet2DConditionModel and, beside it, unet.pth with controlnet.fc1.weight. Deviations: none.
+using System.ComponentModel;
 using ModelZoo.Contracts;
 using ModelZoo.Inference;
 using ModelZoo.Networks;
 using ModelZoo.Networks.Diffusion;
 using ModelZoo.Networks.Sampling.Schedulers;
 using ModelZoo.Plugins.DiffusionTransformers.Shared;
+using ModelZoo.Plugins.DiffusionTransformers.Shared.Generation;
+using ModelZoo.Plugins.DiffusionTransformers.UNet;
 
 namespace ModelZoo.Plugins.DiffusionTransformers.InterpretDiffusion;
 
@@ -47,22 +50,40 @@ public static class InterpretDiffusionModel
             Repository = "hangligit/InterpretDiffusion",
             Inputs = [Modality.Text],
             Outputs = [Modality.Image],
-            Layouts = ["diffusers: UNet2DConditionModel + authors' unet.pth"],
+            Layouts = ["diffusers: UNet2DConditionModel, alone or in a pipeline's folder, + authors' unet.pth"],
         },
         OpenAsync);
 
-    private static ValueTask<IModel> OpenAsync(ModelSource source, CancellationToken cancel)
+    private static ValueTask<IModel> OpenAsync(ModelSource folder, CancellationToken cancel)
     {
-        var folder = source.RequireFolder();
-        var config = PublishedConfig.Read<UNetConfig>(folder).Value;
-        var scheduler = SchedulerConfigs.Parse(File.ReadAllText(Path.Combine(folder, "scheduler_config.json")));
-        return Weights.Guarded(Checkpoint.Open(Path.Combine(folder, "diffusion_pytorch_model.safetensors")), checkpoint =>
+        var pipeline = new PipelineFolder(folder);
+        var config = PublishedConfig.Read<UNetConfig>(pipeline.Denoiser("unet").RequireFolder()).Value;
+        return Weights.Guarded(pipeline.Find("unet") is { } unet ? Checkpoint.Open(unet) : Checkpoint.Open(Path.Combine(pipeline.Root, "diffusion_pytorch_model.safetensors")), checkpoint =>
         {
-            var vectors = Checkpoint.Open(Path.Combine(folder, "unet.pth"));
-            var calls = new InterpretDiffusionCalls(NetworkContext.Of(source, checkpoint), config, new(vectors), scheduler);
-            return new([checkpoint, vectors], [calls], calls.CallAsync);
+            var file = Checkpoint.Open(Path.Combine(pipeline.Root, "unet.pth"));
+            var vectors = new ConceptVectors(file);
+            var scheduler = pipeline.Scheduler ?? throw new CheckpointException(ErrorCodes.CheckpointMissing, "There is no scheduler.") { Where = pipeline.Root, Expected = "scheduler_config.json" };
+            var calls = new InterpretDiffusionCalls(NetworkContext.Of(folder, checkpoint), config, vectors, scheduler.Config);
+            return PublishedModel.Generating([checkpoint, file], [calls], calls.CallAsync, StableDiffusion.Of<ConceptOptions>(pipeline, calls.Steered, run =>
+            {
+                // The concept is added to what is asked for, not to what is avoided.
+                var vector = run.AskedOnly(vectors.Combine(run.Options.Weights(vectors.Count), config.BlockOutChannels[^1]));
+                return (_, _) => [(Vector, vector)];
+            })?.Open(pipeline));
         });
     }
+}
+
+/// <summary>Options of generation along concepts.</summary>
+public sealed record ConceptOptions : TextOptions
+{
+    /// <summary>How much of each concept.</summary>
+    [Description("How much of each learned concept is added, in the order of the file, as 1,0.5; left out for none.")]
+    public double[] Concepts { get; init; } = [];
+
+    internal Tensor<float> Weights(int count) => Concepts.Length <= count
+        ? Tensor.Create<float>([.. Concepts.Select(weight => (float)weight), .. Enumerable.Repeat(0f, count - Concepts.Length)], 1, count)
+        : throw new OptionsException(ErrorCodes.OptionRange, "The file has fewer concepts.") { Where = "concepts", Expected = $"at most {count}", Found = $"{Concepts.Length}" };
 }
 
 /// <summary>The calls of the authors' code.</summary>
@@ -80,6 +101,9 @@ internal sealed class InterpretDiffusionCalls : IDisposable
         _unet = new(context, config, Steer);
         _losses = new(size => Network.Build(context with { Stages = false }, "concept loss", scope => DeclareLoss(scope, config, size.Height, size.Width)));
     }
+
+    /// <summary>The U-Net with the input <see cref="InterpretDiffusionModel.Vector"/>.</summary>
+    public UNet.UNet Steered => _unet;
 
     /// <summary>Runs a call.</summary>
     public Task<CallResults> CallAsync(string call, CallArguments arguments, CancellationToken cancel) => call switch

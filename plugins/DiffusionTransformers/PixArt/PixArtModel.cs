@@ -46,20 +46,20 @@ public static class PixArtModel
         },
         (source, _) => OpenAsync(source, SigmaTextLength));
 
-    private static ValueTask<IModel> OpenAsync(ModelSource pipeline, int textLength)
+    private static ValueTask<IModel> OpenAsync(ModelSource folder, int textLength)
     {
-        var source = Weights.Transformer(pipeline);
+        var pipeline = new PipelineFolder(folder);
+        var source = pipeline.Denoiser("transformer");
         var diffusers = PublishedConfig.ReadJson(source.RequireFolder()).ContainsKey("_class_name");
         return Weights.Guarded(Weights.Open(source, "state_dict_ema", "state_dict"), checkpoint =>
         {
             var network = diffusers ? Diffusers(source, checkpoint) : Authors(source, checkpoint);
-            var generator = diffusers ? Pipeline(source, textLength).Open(pipeline, network) : null;
-            return new([checkpoint], generator is null ? [network] : [network, generator], (call, arguments, token) => call == "forward" ? network.ForwardAsync(arguments, token) : throw Calls.Unknown(call, "forward"),
-                generator is null ? [] : [generator]);
+            var generator = diffusers ? Texts(source, textLength).Open(pipeline, network) : null;
+            return PublishedModel.Generating([checkpoint], [network], (call, arguments, token) => call == "forward" ? network.ForwardAsync(arguments, token) : throw Calls.Unknown(call, "forward"), generator);
         });
     }
 
-    private static TextPipeline Pipeline(ModelSource source, int textLength)
+    private static MaskedText Texts(ModelSource source, int textLength)
     {
         var config = PublishedConfig.Read<DiffusersPixArtConfig>(source.RequireFolder()).Value;
         var vectors = new Dictionary<string, Func<int, int, float[]>>();

@@ -26,16 +26,16 @@ public static class SanaModel
         },
         OpenAsync);
 
-    private static ValueTask<IModel> OpenAsync(ModelSource pipeline, CancellationToken cancel)
+    private static ValueTask<IModel> OpenAsync(ModelSource folder, CancellationToken cancel)
     {
-        var source = Weights.Transformer(pipeline);
+        var pipeline = new PipelineFolder(folder);
+        var source = pipeline.Denoiser("transformer");
         var config = PublishedConfig.Read<SanaConfig>(source.RequireFolder()).Value;
         return Weights.Guarded(Weights.Open(source), checkpoint =>
         {
             var network = new TextNetwork(NetworkContext.Of(source, checkpoint), "sana", "velocity", SanaNetwork.Conditions(config), (scope, inputs) => SanaNetwork.Build(scope, inputs, config));
-            var generator = new TextPipeline(config.InChannels, config.SampleSize, config.PatchSize, IsFlow: true) { TimeScale = (float)config.TimestepScale, Instruction = Instruction }.Open(pipeline, network);
-            return new([checkpoint], generator is null ? [network] : [network, generator], (call, arguments, token) => call == "forward" ? network.ForwardAsync(arguments, token) : throw Calls.Unknown(call, "forward"),
-                generator is null ? [] : [generator]);
+            var generator = new MaskedText(config.InChannels, config.SampleSize, config.PatchSize, IsFlow: true) { TimeScale = (float)config.TimestepScale, Instruction = Instruction }.Open(pipeline, network);
+            return PublishedModel.Generating([checkpoint], [network], (call, arguments, token) => call == "forward" ? network.ForwardAsync(arguments, token) : throw Calls.Unknown(call, "forward"), generator);
         });
     }
 

@@ -11,6 +11,11 @@ namespace ModelZoo.Plugins.DiffusionTransformers.Shared;
 /// <param name="capabilities">What implements the verbs.</param>
 internal sealed class PublishedModel(IReadOnlyList<Checkpoint> checkpoints, IReadOnlyList<object> parts, PublishedModel.ReferenceCall calls, params IReadOnlyList<object> capabilities) : IModel, IReferenceCalls
 {
+    /// <summary>A model that generates where its folder has what that takes; otherwise it says what is missing.</summary>
+    public static PublishedModel Generating(IReadOnlyList<Checkpoint> checkpoints, IReadOnlyList<object> parts, ReferenceCall calls, IGenerate? generator) => generator is null
+        ? new(checkpoints, parts, calls) { Properties = [new("generates", "nothing: the published pipeline's text_encoder, tokenizer and vae are not beside the model")] }
+        : new(checkpoints, [.. parts, generator], calls, generator);
+
     /// <summary>Runs a call of the authors' code.</summary>
     public delegate Task<CallResults> ReferenceCall(string call, CallArguments arguments, CancellationToken cancel);
 

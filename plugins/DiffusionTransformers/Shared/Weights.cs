@@ -46,10 +46,6 @@ internal static class Weights
         return files.Length > 0 ? [.. files.Select(file => Checkpoint.Open(file))] : throw new CheckpointException(ErrorCodes.CheckpointMissing, "The file that adapts the base model is not there.") { Where = folder, Expected = pattern };
     }
 
-    /// <summary>The folder of the transformer in a published pipeline (<c>transformer/</c> beside <c>vae/</c> and others), or the source itself.</summary>
-    public static ModelSource Transformer(ModelSource source) =>
-        Path.Combine(source.RequireFolder(), "transformer") is var folder && File.Exists(Path.Combine(folder, "config.json")) ? source with { Folder = folder } : source;
-
     /// <summary>Opens a model, giving up its files when that fails.</summary>
     public static ValueTask<IModel> Guarded(Checkpoint checkpoint, Func<Checkpoint, PublishedModel> open)
     {

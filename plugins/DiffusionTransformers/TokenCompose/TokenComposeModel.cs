@@ -5,6 +5,8 @@ using ModelZoo.Inference;
 using ModelZoo.Networks;
 using ModelZoo.Networks.Diffusion;
 using ModelZoo.Plugins.DiffusionTransformers.Shared;
+using ModelZoo.Plugins.DiffusionTransformers.Shared.Generation;
+using ModelZoo.Plugins.DiffusionTransformers.UNet;
 
 namespace ModelZoo.Plugins.DiffusionTransformers.TokenCompose;
 
@@ -54,17 +56,20 @@ public static class TokenComposeModel
             WeightsLicense = "CreativeML OpenRAIL-M",
             Inputs = [Modality.Text],
             Outputs = [Modality.Image],
-            Layouts = ["diffusers: UNet2DConditionModel"],
+            Layouts = ["diffusers: UNet2DConditionModel, alone or in a pipeline's folder"],
         },
         OpenAsync);
 
-    private static ValueTask<IModel> OpenAsync(ModelSource source, CancellationToken cancel)
+    private static ValueTask<IModel> OpenAsync(ModelSource folder, CancellationToken cancel)
     {
+        var pipeline = new PipelineFolder(folder);
+        var source = pipeline.Denoiser("unet");
         var config = PublishedConfig.Read<UNetConfig>(source.RequireFolder()).Value;
         return Weights.Guarded(Weights.Open(source), checkpoint =>
         {
-            var calls = new TokenComposeCalls(NetworkContext.Of(source, checkpoint) with { Stages = false }, config);
-            return new([checkpoint], [calls], calls.CallAsync);
+            var context = NetworkContext.Of(source, checkpoint) with { Stages = false };
+            var (calls, unet) = (new TokenComposeCalls(context, config), new UNet.UNet(context, config));
+            return PublishedModel.Generating([checkpoint], [calls, unet], calls.CallAsync, StableDiffusion.Of<TextOptions>(pipeline, unet)?.Open(pipeline));
         });
     }
 }

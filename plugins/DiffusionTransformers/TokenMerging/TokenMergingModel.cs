@@ -1,10 +1,14 @@
 // Token Merging for Fast Stable Diffusion. Daniel Bolya, Judy Hoffman. arXiv:2303.17604. github.com/dbolya/tomesd
 // Published layout: diffusers UNet2DConditionModel; the method has no weights. Deviations: random destinations are given, not drawn.
+using System.ComponentModel;
+using System.ComponentModel.DataAnnotations;
 using ModelZoo.Contracts;
 using ModelZoo.Inference;
 using ModelZoo.Networks;
 using ModelZoo.Networks.Diffusion;
 using ModelZoo.Plugins.DiffusionTransformers.Shared;
+using ModelZoo.Plugins.DiffusionTransformers.Shared.Generation;
+using ModelZoo.Plugins.DiffusionTransformers.UNet;
 
 namespace ModelZoo.Plugins.DiffusionTransformers.TokenMerging;
 
@@ -91,19 +95,56 @@ public static class TokenMergingModel
             WeightsLicense = "CreativeML OpenRAIL-M",
             Inputs = [Modality.Text],
             Outputs = [Modality.Image],
-            Layouts = ["diffusers: UNet2DConditionModel"],
+            Layouts = ["diffusers: UNet2DConditionModel, alone or in a pipeline's folder"],
         },
         OpenAsync);
 
-    private static ValueTask<IModel> OpenAsync(ModelSource source, CancellationToken cancel)
+    private static ValueTask<IModel> OpenAsync(ModelSource folder, CancellationToken cancel)
     {
+        var pipeline = new PipelineFolder(folder);
+        var source = pipeline.Denoiser("unet");
         var config = PublishedConfig.Read<UNetConfig>(source.RequireFolder()).Value;
         return Weights.Guarded(Weights.Open(source), checkpoint =>
         {
-            var calls = new TokenMergingCalls(NetworkContext.Of(source, checkpoint), config);
-            return new([checkpoint], [], calls.CallAsync);
+            var context = NetworkContext.Of(source, checkpoint);
+            var calls = new TokenMergingCalls(context, config);
+            return PublishedModel.Generating([checkpoint], [], calls.CallAsync, StableDiffusion.Of<MergedTextOptions>(pipeline, config, run =>
+            {
+                var merging = run.Options.Merging;
+                return (new UNet.UNet(context with { Stages = false }, config, (scope, height, width) => TokenMergingNetwork.Hooks(scope, height, width, merging)), null);
+            })?.Open(pipeline));
         });
     }
+}
+
+/// <summary>Options of generation with merged tokens.</summary>
+public sealed record MergedTextOptions : TextOptions
+{
+    /// <summary>Share of the tokens that are merged.</summary>
+    [Description("Share of the tokens that are merged; 0 for none."), Range(0.0, 0.75)]
+    public double Ratio { get; init; } = 0.5;
+
+    /// <summary>Coarsest grid that is merged.</summary>
+    [Description("Blocks whose grid is coarser than this many places are left alone."), AllowedValues(1, 2, 4, 8)]
+    public int MaxDownsample { get; init; } = 1;
+
+    /// <summary>Columns of a cell.</summary>
+    [Description("Columns of a cell, one token of which the others are merged into."), Range(1, 16)]
+    public int Sx { get; init; } = 2;
+
+    /// <summary>Rows of a cell.</summary>
+    [Description("Rows of a cell."), Range(1, 16)]
+    public int Sy { get; init; } = 2;
+
+    /// <summary>Around attention to the text, too.</summary>
+    [Description("Merge around attention to the text, too.")]
+    public bool MergeCrossattn { get; init; }
+
+    /// <summary>Around the feed-forward block, too.</summary>
+    [Description("Merge around the feed-forward block, too.")]
+    public bool MergeMlp { get; init; }
+
+    internal MergingOptions Merging => new() { Ratio = Ratio, MaxDownsample = MaxDownsample, Sx = Sx, Sy = Sy, MergeCrossattn = MergeCrossattn, MergeMlp = MergeMlp };
 }
 
 /// <summary>The calls of the authors' code.</summary>

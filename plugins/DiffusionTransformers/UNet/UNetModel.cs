@@ -3,6 +3,7 @@ using ModelZoo.Inference;
 using ModelZoo.Networks;
 using ModelZoo.Networks.Diffusion;
 using ModelZoo.Plugins.DiffusionTransformers.Shared;
+using ModelZoo.Plugins.DiffusionTransformers.Shared.Generation;
 
 namespace ModelZoo.Plugins.DiffusionTransformers.UNet;
 
@@ -99,17 +100,20 @@ public static class UNetModel
             WeightsLicense = "CreativeML OpenRAIL-M",
             Inputs = [Modality.Text],
             Outputs = [Modality.Image],
-            Layouts = ["diffusers: UNet2DConditionModel"],
+            Layouts = ["diffusers: UNet2DConditionModel, alone or in a pipeline's folder"],
         },
         OpenAsync);
 
-    private static ValueTask<IModel> OpenAsync(ModelSource source, CancellationToken cancel)
+    private static ValueTask<IModel> OpenAsync(ModelSource folder, CancellationToken cancel)
     {
+        var pipeline = new PipelineFolder(folder);
+        var source = pipeline.Denoiser("unet");
         var config = PublishedConfig.Read<UNetConfig>(source.RequireFolder()).Value;
         return Weights.Guarded(Weights.Open(source), checkpoint =>
         {
             var unet = new UNet(NetworkContext.Of(source, checkpoint), config);
-            return new([checkpoint], [unet], (call, arguments, token) => call == "forward" ? unet.ForwardAsync(arguments, token) : throw Calls.Unknown(call, "forward"));
+            return PublishedModel.Generating([checkpoint], [unet], (call, arguments, token) => call == "forward" ? unet.ForwardAsync(arguments, token) : throw Calls.Unknown(call, "forward"),
+                StableDiffusion.Of<TextOptions>(pipeline, unet)?.Open(pipeline));
         });
     }
 }

@@ -12,29 +12,40 @@ public enum SchedulerKind
     Ddim,
     /// <summary>DDPM: ancestral sampling, with the learned variance where there is one.</summary>
     Ddpm,
+    /// <summary>Pseudo-numerical steps of fourth order (PLMS).</summary>
+    Pndm,
     /// <summary>DPM-Solver++ of second order.</summary>
     DpmSolver,
+    /// <summary>DPM-Solver++, two model calls a step.</summary>
+    DpmSolverSinglestep,
+    /// <summary>DEIS.</summary>
+    Deis,
     /// <summary>UniPC.</summary>
     UniPc,
     /// <summary>Euler steps.</summary>
     Euler,
+    /// <summary>Euler steps with fresh noise.</summary>
+    EulerAncestral,
     /// <summary>Heun steps, two model calls each.</summary>
     Heun,
+    /// <summary>For latent consistency models.</summary>
+    Lcm,
+    /// <summary>For models distilled by trajectory consistency.</summary>
+    Tcd,
 }
 
-/// <summary>Schedulers for models whose publication brings no configuration of one.</summary>
+/// <summary>Schedulers by the user's choice.</summary>
 internal static class SchedulerChoice
 {
-    /// <summary>For diffusion with 1000 steps and betas that grow linearly from 0.0001 to 0.02, predicting noise.</summary>
-    public static ISchedulerConfig Diffusion(SchedulerKind kind, bool learnedVariance) => kind switch
+    // Steps of diffusion with 1000 steps and betas that grow linearly from 0.0001 to 0.02, predicting noise: of models whose publication brings no configuration.
+    private static readonly PublishedScheduler Linear = new("""{ "_class_name": "DDIMScheduler", "clip_sample": false }""", "scheduler");
+
+    /// <summary>For diffusion; without a published configuration with 1000 steps and betas that grow linearly from 0.0001 to 0.02, predicting noise.</summary>
+    public static ISchedulerConfig Diffusion(SchedulerKind kind, bool learnedVariance, PublishedScheduler? published = null) => kind switch
     {
-        SchedulerKind.Auto or SchedulerKind.Ddim => new DdimConfig { ClipSample = false },
-        SchedulerKind.Ddpm => new DdpmConfig { ClipSample = false, VarianceType = learnedVariance ? VarianceType.LearnedRange : VarianceType.FixedLarge },
-        SchedulerKind.DpmSolver => new DpmSolverConfig(),
-        SchedulerKind.UniPc => new UniPcConfig(),
-        SchedulerKind.Euler => new EulerConfig(),
-        SchedulerKind.Heun => new HeunConfig(),
-        _ => throw Refused(kind),
+        SchedulerKind.Auto => (published ?? Linear).Config,
+        SchedulerKind.Ddpm => (published ?? Linear).As(ClassName(kind), ("variance_type", learnedVariance ? "learned_range" : "fixed_large")),
+        _ => (published ?? Linear).As(ClassName(kind)),
     };
 
     /// <summary>For straight flows, predicting the velocity.</summary>
@@ -44,9 +55,23 @@ internal static class SchedulerChoice
         SchedulerKind.Heun => new FlowMatchHeunConfig { Shift = shift },
         SchedulerKind.DpmSolver => new DpmSolverConfig { UseFlowSigmas = true, FlowShift = shift, PredictionType = PredictionType.FlowPrediction },
         SchedulerKind.UniPc => new UniPcConfig { UseFlowSigmas = true, FlowShift = shift, PredictionType = PredictionType.FlowPrediction },
-        _ => throw Refused(kind),
+        _ => throw new OptionsException(ErrorCodes.OptionRange, "A flow does not go with this scheduler.") { Where = "scheduler", Expected = "auto, euler, heun, dpm-solver, uni-pc", Found = OptionDescription.Show(kind) },
     };
 
-    private static OptionsException Refused(SchedulerKind kind) => new(ErrorCodes.OptionRange, "A flow does not go with this scheduler.")
-    { Where = "scheduler", Expected = "auto, euler, heun, dpm-solver, uni-pc", Found = OptionDescription.Show(kind) };
+    private static string ClassName(SchedulerKind kind) => kind switch
+    {
+        SchedulerKind.Ddim => "DDIMScheduler",
+        SchedulerKind.Ddpm => "DDPMScheduler",
+        SchedulerKind.Pndm => "PNDMScheduler",
+        SchedulerKind.DpmSolver => "DPMSolverMultistepScheduler",
+        SchedulerKind.DpmSolverSinglestep => "DPMSolverSinglestepScheduler",
+        SchedulerKind.Deis => "DEISMultistepScheduler",
+        SchedulerKind.UniPc => "UniPCMultistepScheduler",
+        SchedulerKind.Euler => "EulerDiscreteScheduler",
+        SchedulerKind.EulerAncestral => "EulerAncestralDiscreteScheduler",
+        SchedulerKind.Heun => "HeunDiscreteScheduler",
+        SchedulerKind.Lcm => "LCMScheduler",
+        SchedulerKind.Tcd => "TCDScheduler",
+        _ => throw new ArgumentOutOfRangeException(nameof(kind), kind, "No scheduler's name."),
+    };
 }

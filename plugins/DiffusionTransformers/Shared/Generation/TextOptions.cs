@@ -5,18 +5,18 @@ using ModelZoo.Contracts;
 namespace ModelZoo.Plugins.DiffusionTransformers.Shared.Generation;
 
 /// <summary>Options of text-conditional generation.</summary>
-public sealed record TextOptions : ModelOptions
+public record TextOptions : ModelOptions
 {
-    /// <summary>Steps.</summary>
-    [Description("Steps of the scheduler."), Range(1, 1000)]
-    public int Steps { get; init; } = 20;
+    /// <summary>Steps; null is the model's usual number.</summary>
+    [Description("Steps of the scheduler; the model's usual number when left out."), Range(1, 1000)]
+    public int? Steps { get; init; }
 
-    /// <summary>Scale of classifier-free guidance.</summary>
-    [Description("How strongly the text is followed: classifier-free guidance, 1 for none."), Range(0.0, 100.0)]
-    public double Guidance { get; init; } = 4.5;
+    /// <summary>Scale of classifier-free guidance; null is the model's usual one.</summary>
+    [Description("How strongly the text is followed: classifier-free guidance, 1 for none; the model's usual scale when left out."), Range(0.0, 100.0)]
+    public double? Guidance { get; init; }
 
     /// <summary>What the picture should not be.</summary>
-    [Description("What the picture should not show.")]
+    [Description("What the picture should not show; it takes guidance.")]
     public string NegativePrompt { get; init; } = "";
 
     /// <summary>How noise becomes a picture.</summary>

@@ -43,11 +43,8 @@ internal sealed class VaeDecoder : IPictureDecoder, IDisposable
     }
 
     /// <summary>The decoder for latents of so many channels: of the folder's <c>vae</c>, of pixels when there are one or three, else one that says what is missing.</summary>
-    public static IPictureDecoder For(ModelSource source, int channels)
-    {
-        var folder = Path.Combine(source.RequireFolder(), "vae");
-        return File.Exists(Path.Combine(folder, "config.json")) ? Open(source, folder) : channels is 1 or 3 ? new PixelDecoder() : new MissingDecoder(channels);
-    }
+    public static IPictureDecoder For(PipelineFolder pipeline, int channels) =>
+        pipeline.Find("vae") is { } folder ? Open(pipeline.Source, folder) : channels is 1 or 3 ? new PixelDecoder() : new MissingDecoder(channels);
 
     /// <inheritdoc/>
     public async Task<Tensor<float>> DecodeAsync(Tensor<float> sample, CancellationToken cancel) =>

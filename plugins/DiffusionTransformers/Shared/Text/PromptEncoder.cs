@@ -2,6 +2,7 @@ using ModelZoo.Contracts;
 using ModelZoo.Inference;
 using ModelZoo.Networks;
 using ModelZoo.Networks.Encoders;
+using ModelZoo.Plugins.DiffusionTransformers.Shared.Generation;
 
 namespace ModelZoo.Plugins.DiffusionTransformers.Shared.Text;
 
@@ -10,7 +11,7 @@ namespace ModelZoo.Plugins.DiffusionTransformers.Shared.Text;
 /// <param name="Mask">1 for tokens, 0 for padding, (1, N).</param>
 internal sealed record EncodedPrompt(Tensor<float> Tokens, Tensor<float> Mask);
 
-/// <summary>The text encoder of a published pipeline: <c>tokenizer/</c> and <c>text_encoder/</c>.</summary>
+/// <summary>A T5 or Gemma text encoder of a published pipeline: <c>tokenizer</c> and <c>text_encoder</c>, or those of a number.</summary>
 internal sealed class PromptEncoder : IDisposable
 {
     private readonly Checkpoint _checkpoint;
@@ -28,16 +29,17 @@ internal sealed class PromptEncoder : IDisposable
         }));
     }
 
-    /// <summary>Opens the encoder of a pipeline's folder; null when the folder has none.</summary>
+    /// <summary>Opens an encoder of a pipeline; null when the pipeline has none.</summary>
+    /// <param name="pipeline">The pipeline.</param>
+    /// <param name="suffix">What stands behind the names of its parts, such as <c>_2</c>.</param>
     /// <exception cref="CheckpointException">The encoder is of a kind that is not known, or a file is missing.</exception>
-    public static PromptEncoder? Open(ModelSource source)
+    public static PromptEncoder? Open(PipelineFolder pipeline, string suffix = "")
     {
-        var folder = Path.Combine(source.RequireFolder(), "text_encoder");
-        if (!File.Exists(Path.Combine(folder, "config.json"))) return null;
+        if (pipeline.Find("text_encoder" + suffix) is not { } folder) return null;
         var type = (string?)PublishedConfig.ReadJson(folder)["model_type"];
-        var pieces = SentencePieces.Open(Path.Combine(source.RequireFolder(), "tokenizer"));
+        var pieces = SentencePieces.Open(pipeline.Find("tokenizer" + suffix) ?? folder);
         var checkpoint = Checkpoint.Open(folder);
-        var context = NetworkContext.Of(source, checkpoint) with { Stages = false };
+        var context = NetworkContext.Of(pipeline.Source, checkpoint) with { Stages = false };
         switch (type)
         {
             case "t5":
@@ -56,13 +58,14 @@ internal sealed class PromptEncoder : IDisposable
     /// <param name="text">The text.</param>
     /// <param name="length">Tokens that the denoiser sees.</param>
     /// <param name="instruction">What the encoder is told before the text; of its tokens only the first is kept (SANA, section 3.2).</param>
+    /// <param name="masked">False where the encoder attends to padding, as FLUX and Stable Diffusion 3 have it.</param>
     /// <param name="cancel">Stops before the encoder runs.</param>
-    public async Task<EncodedPrompt> EncodeAsync(string text, int length, string instruction, CancellationToken cancel)
+    public async Task<EncodedPrompt> EncodeAsync(string text, int length, string instruction, bool masked, CancellationToken cancel)
     {
         var all = instruction.Length == 0 ? length : Framed(instruction, int.MaxValue).Count + length - 2;
         var tokens = Framed(instruction + text, all);
         var ids = Tensor.Create<long>([.. tokens.Select(id => (long)id), .. Enumerable.Repeat((long)_pieces.PaddingId, all - tokens.Count)], 1, all);
-        var mask = Tensor.Create<long>([.. Enumerable.Range(0, all).Select(i => i < tokens.Count ? 1L : 0)], 1, all);
+        var mask = Tensor.Create<long>([.. Enumerable.Range(0, all).Select(i => i < tokens.Count || !masked ? 1L : 0)], 1, all);
         var network = await Task.Run(() => _networks[all], cancel).ConfigureAwait(false);
         var states = (await network.RunAsync(cancel, ("input_ids", ids), ("attention_mask", mask)).ConfigureAwait(false))["last_hidden_state"];
         // The first token and the last ones.

@@ -1,0 +1,83 @@
+using System.Globalization;
+using System.Text.Json;
+using ModelZoo.Contracts;
+using ModelZoo.Inference;
+using ModelZoo.Networks;
+using ModelZoo.Networks.Encoders;
+
+namespace ModelZoo.Conformance;
+
+/// <summary>Writes parts of published models with tiny weights drawn at random, so that whole pipelines run in tests.</summary>
+public static class TinyParts
+{
+    /// <summary>Weights of every name and shape of an inventory, evenly in -0.3..0.3.</summary>
+    /// <param name="file">The .safetensors file to write.</param>
+    /// <param name="inventory">Lines of <see cref="Network.Inventory"/>.</param>
+    /// <param name="seed">Draws.</param>
+    public static void Weights(string file, IReadOnlyList<string> inventory, int seed = 7)
+    {
+        var (random, tensors) = (new Random(seed), new Dictionary<string, Tensor>());
+        foreach (var line in inventory)
+        {
+            var at = line.LastIndexOf('[');
+            var tensor = Tensor.Zeros<float>([.. line[(at + 1)..^1].Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries).Select(extent => long.Parse(extent, CultureInfo.InvariantCulture))]);
+            for (var i = 0; i < tensor.Length; i++) tensor.Span[i] = (random.NextSingle() - 0.5f) * 0.6f;
+            tensors[line[..at].Trim()] = tensor;
+        }
+
+        Directory.CreateDirectory(Path.GetDirectoryName(file)!);
+        SafetensorsWriter.Write(file, tensors);
+    }
+
+    /// <summary>A CLIP text encoder: <c>config.json</c> and <c>model.safetensors</c>.</summary>
+    /// <param name="folder">Where.</param>
+    /// <param name="width">Width of its states.</param>
+    /// <param name="projection">Width of the space that it shares with pictures; null for an encoder without projection.</param>
+    /// <param name="layers">Layers.</param>
+    /// <param name="seed">Draws.</param>
+    public static void Clip(string folder, int width, int? projection = null, int layers = 2, int seed = 7)
+    {
+        Directory.CreateDirectory(folder);
+        var config = new ClipTextConfig { VocabSize = 514, HiddenSize = width, IntermediateSize = 16, NumHiddenLayers = layers, NumAttentionHeads = 2, ProjectionDim = projection ?? 512, BosTokenId = 512, EosTokenId = 513, PadTokenId = 513 };
+        File.WriteAllText(Path.Combine(folder, "config.json"), $$"""
+            {"model_type": "clip_text_model", "vocab_size": 514, "hidden_size": {{width}}, "intermediate_size": 16, "num_hidden_layers": {{layers}}, "num_attention_heads": 2, "projection_dim": {{config.ProjectionDim}}, "bos_token_id": 512, "eos_token_id": 513, "pad_token_id": 513}
+            """);
+        Weights(Path.Combine(folder, "model.safetensors"), Network.Inventory(scope =>
+        {
+            var text = ClipText.Encode(scope, scope.Graph.Input("ids", ElementType.Int64, [1, 77]), config);
+            scope.Graph.Output("states", projection is null ? text.LastHiddenState : ClipText.Project(scope, text.Pooled, config.ProjectionDim));
+        }), seed);
+    }
+
+    /// <summary>CLIP's tokenizer with the bytes alone: <c>vocab.json</c> and an empty <c>merges.txt</c>.</summary>
+    public static void ClipTokenizer(string folder)
+    {
+        Directory.CreateDirectory(folder);
+        var symbols = Enumerable.Range(33, 94).Concat(Enumerable.Range(161, 12)).Concat(Enumerable.Range(174, 82)).Concat(Enumerable.Range(256, 68)).Select(code => ((char)code).ToString()).ToList();
+        var vocabulary = symbols.Concat(symbols.Select(symbol => symbol + "</w>")).Concat(["<|startoftext|>", ClipWords.End]).Select((token, id) => (token, id)).ToDictionary(entry => entry.token, entry => entry.id);
+        File.WriteAllText(Path.Combine(folder, "vocab.json"), JsonSerializer.Serialize(vocabulary));
+        File.WriteAllText(Path.Combine(folder, "merges.txt"), "#version: 0.2\n");
+    }
+
+    /// <summary>A T5 encoder for a vocabulary of up to 1200: <c>config.json</c> and <c>model.safetensors</c>.</summary>
+    /// <param name="folder">Where.</param>
+    /// <param name="width">Width of its states.</param>
+    /// <param name="seed">Draws.</param>
+    public static void T5(string folder, int width, int seed = 7)
+    {
+        Directory.CreateDirectory(folder);
+        var config = new T5Config { VocabSize = 1200, DModel = width, DKv = 4, DFf = 16, NumLayers = 2, NumHeads = 3, FeedForwardProj = "gated-gelu" };
+        File.WriteAllText(Path.Combine(folder, "config.json"), $$"""{"model_type": "t5", "vocab_size": 1200, "d_model": {{width}}, "d_kv": 4, "d_ff": 16, "num_layers": 2, "num_heads": 3, "feed_forward_proj": "gated-gelu"}""");
+        Weights(Path.Combine(folder, "model.safetensors"), Network.Inventory(scope =>
+            scope.Graph.Output("states", T5Encoder.Encode(scope, scope.Graph.Input("ids", ElementType.Int64, [1, 16]), config, scope.Graph.Input("mask", ElementType.Int64, [1, 16])).LastHiddenState)), seed);
+    }
+
+    /// <summary>Copies the files of a folder of the repository.</summary>
+    /// <param name="folder">Where to.</param>
+    /// <param name="from">Path within the repository, with slashes.</param>
+    public static void Copy(string folder, string from)
+    {
+        Directory.CreateDirectory(folder);
+        foreach (var file in Directory.GetFiles(Repository.Path(from.Split('/')))) File.Copy(file, Path.Combine(folder, Path.GetFileName(file)), overwrite: true);
+    }
+}

@@ -1,0 +1,141 @@
+using System.Text.Json;
+using ModelZoo.Conformance;
+using ModelZoo.Contracts;
+using ModelZoo.Plugins.DiffusionTransformers.Shared.Generation;
+
+namespace ModelZoo.Plugins.DiffusionTransformers.Tests;
+
+/// <summary>A folder that is gone after the test.</summary>
+internal sealed class TemporaryFolder : IDisposable
+{
+    public string Path { get; } = Directory.CreateTempSubdirectory("pipeline").FullName;
+
+    public void Dispose() => Directory.Delete(Path, recursive: true);
+}
+
+/// <summary>A published pipeline in small: denoisers of the parity cases with text encoders, scheduler and autoencoder around them.</summary>
+internal sealed class TinyPipeline : IDisposable
+{
+    private const string Pieces = "tests/ModelZoo.Networks.Tests/Encoders/tokenizers/unigram-charsmap-a", FourChannels = "tests/parity/image-tokenizers/autoencoder-kl/sd-old-attention-names/checkpoint";
+    private readonly TemporaryFolder _folder = new();
+
+    public string Folder => _folder.Path;
+
+    public string At(string part) => Path.Combine(Folder, part);
+
+    public void Dispose() => _folder.Dispose();
+
+    /// <summary>The checkpoint of a case as a part.</summary>
+    public void Part(string part, string @case) => Copy(part, $"tests/parity/diffusion-transformers/{@case}/checkpoint");
+
+    public void Copy(string part, string from) => TinyParts.Copy(At(part), from);
+
+    /// <summary>A part with a configuration and weights drawn at random.</summary>
+    public void Write(string part, string config, string? file = null, IReadOnlyList<string>? inventory = null)
+    {
+        Directory.CreateDirectory(At(part));
+        File.WriteAllText(Path.Combine(At(part), part == "scheduler" ? "scheduler_config.json" : "config.json"), config);
+        if (file is not null) TinyParts.Weights(Path.Combine(At(part), file), inventory!);
+    }
+
+    /// <summary>Stable Diffusion 1 around a U-Net that reads texts of width 12; <paramref name="part"/> is empty for layouts with the U-Net in the folder itself.</summary>
+    public void StableDiffusion(string @case, string part = "unet")
+    {
+        Part(part, @case);
+        Clip("", 12);
+        Write("scheduler", """{"_class_name": "PNDMScheduler", "beta_start": 0.00085, "beta_end": 0.012, "beta_schedule": "scaled_linear", "num_train_timesteps": 1000, "set_alpha_to_one": false, "skip_prk_steps": true, "steps_offset": 1}""");
+        Copy("vae", FourChannels);
+    }
+
+    /// <summary>Stable Diffusion XL around a U-Net that reads texts of width 20 and of ten as a whole.</summary>
+    public void StableDiffusionXL(string @case, string part = "unet")
+    {
+        Part(part, @case);
+        Clip("", 8);
+        Clip("_2", 12, projection: 10);
+        Write("scheduler", """{"_class_name": "EulerDiscreteScheduler", "beta_start": 0.00085, "beta_end": 0.012, "beta_schedule": "scaled_linear", "num_train_timesteps": 1000, "timestep_spacing": "leading", "steps_offset": 1}""");
+        Copy("vae", FourChannels);
+    }
+
+    /// <summary>Stable Diffusion 3 around a transformer that reads texts of width 20 and of twelve as a whole.</summary>
+    public void StableDiffusion3(string @case, string part = "transformer", int width = 20, int whole = 12)
+    {
+        Part(part, @case);
+        Clip("", 4, projection: 4);
+        Clip("_2", 6, projection: whole - 4);
+        T5("_3", width);
+        Write("scheduler", """{"_class_name": "FlowMatchEulerDiscreteScheduler", "num_train_timesteps": 1000, "shift": 3.0}""");
+        Copy("vae", FourChannels);
+    }
+
+    /// <summary>FLUX around a transformer.</summary>
+    public void Flux(string @case, string part = "transformer", int width = 20, int whole = 12)
+    {
+        Part(part, @case);
+        Clip("", whole);
+        T5("_2", width);
+        Write("scheduler", """{"_class_name": "FlowMatchEulerDiscreteScheduler", "num_train_timesteps": 1000, "shift": 3.0, "use_dynamic_shifting": true, "base_shift": 0.5, "max_shift": 1.15, "base_image_seq_len": 256, "max_image_seq_len": 4096}""");
+        Copy("vae", FourChannels);
+    }
+
+    private void Clip(string suffix, int width, int? projection = null)
+    {
+        TinyParts.Clip(At("text_encoder" + suffix), width, projection, seed: 3 + width);
+        TinyParts.ClipTokenizer(At("tokenizer" + suffix));
+    }
+
+    private void T5(string suffix, int width)
+    {
+        TinyParts.T5(At("text_encoder" + suffix), width);
+        Copy("tokenizer" + suffix, Pieces);
+    }
+
+    public Task<IModel> OpenAsync(ModelArchitecture architecture, string? settings = null) => architecture.Open(
+        new() { Id = ModelId.Parse(architecture.Card.Id + ".tiny"), Folder = Folder, Settings = settings is null ? null : JsonDocument.Parse(settings).RootElement, Services = HostServices.Instance }, CancellationToken.None).AsTask();
+
+    public static async Task<List<Generation<Image>>> GenerateAsync(IModel model, Prompt prompt, TextOptions options, ulong seed = 1)
+    {
+        var steps = new List<Generation<Image>>();
+        await foreach (var step in model.Get<IGenerate>().GenerateAsync(prompt, options, seed)) steps.Add((Generation<Image>)step);
+        return steps;
+    }
+
+    public static async Task<float[]> PictureAsync(IModel model, string prompt, TextOptions options, ulong seed = 1) => (await GenerateAsync(model, new(prompt), options, seed))[^1].Result!.Pixels.Span.ToArray();
+
+    /// <summary>Steps, partial pictures, seed, prompt, batch, size and cancellation. options: of four steps, shown every second.</summary>
+    public static async Task KeepsTheLawsAsync<TOptions>(IModel model, TOptions options, bool readsNegative = true) where TOptions : TextOptions
+    {
+        Prompt cat = new("a small cat");
+        var steps = await GenerateAsync(model, cat, options);
+        Assert.Equal(Enumerable.Range(1, steps.Count), steps.Select(step => step.Step));
+        Assert.Equal(steps.Where(step => step.Step % 2 == 0 || step.IsFinal).Select(step => step.Step), steps.Where(step => step.Result is not null).Select(step => step.Step));
+        var picture = steps[^1].Result!.Pixels;
+        Assert.Equal(3, picture.Shape[0]);
+        Assert.All(picture.Span.ToArray(), pixel => Assert.InRange(pixel, 0, 1));
+
+        Assert.Equal(picture.Span.ToArray(), await PictureAsync(model, cat.Text!, options));
+        Assert.NotEqual(picture.Span.ToArray(), await PictureAsync(model, cat.Text!, options, seed: 2));
+        Assert.NotEqual(picture.Span.ToArray(), await PictureAsync(model, "two dogs", options));
+        if (readsNegative) Assert.NotEqual(picture.Span.ToArray(), await PictureAsync(model, cat.Text!, options with { NegativePrompt = "two dogs" }));
+
+        var pair = (await GenerateAsync(model, cat, options with { Count = 2 }))[^1].Result!.Pixels;
+        Assert.Equal([3, picture.Shape[1], 2 * picture.Shape[2]], pair.Shape.ToArray());
+        for (var y = 0; y < picture.Shape[1]; y++)
+        {
+            for (var x = 0; x < picture.Shape[2]; x++) Assert.Equal(picture[0, y, x], pair[0, y, x], 4);
+        }
+
+        await Assert.ThrowsAsync<OptionsException>(() => GenerateAsync(model, cat, options with { Height = 9 }));
+        using var source = new CancellationTokenSource();
+        var seen = 0;
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(async () =>
+        {
+            await foreach (var step in model.Get<IGenerate>().GenerateAsync(cat, options, 0, source.Token))
+            {
+                seen = step.Step;
+                await source.CancelAsync();
+            }
+        });
+        Assert.Equal(1, seen);
+    }
+}
