@@ -50,10 +50,12 @@ public static class TinyParts
     }
 
     /// <summary>CLIP's tokenizer with the bytes alone: <c>vocab.json</c> and an empty <c>merges.txt</c>.</summary>
-    public static void ClipTokenizer(string folder)
+    /// <param name="folder">Where.</param>
+    /// <param name="letters">The characters that it knows; null for all bytes.</param>
+    public static void ClipTokenizer(string folder, string? letters = null)
     {
         Directory.CreateDirectory(folder);
-        var symbols = Enumerable.Range(33, 94).Concat(Enumerable.Range(161, 12)).Concat(Enumerable.Range(174, 82)).Concat(Enumerable.Range(256, 68)).Select(code => ((char)code).ToString()).ToList();
+        var symbols = (letters?.Select(letter => (int)letter) ?? Enumerable.Range(33, 94).Concat(Enumerable.Range(161, 12)).Concat(Enumerable.Range(174, 82)).Concat(Enumerable.Range(256, 68))).Select(code => ((char)code).ToString()).ToList();
         var vocabulary = symbols.Concat(symbols.Select(symbol => symbol + "</w>")).Concat(["<|startoftext|>", ClipWords.End]).Select((token, id) => (token, id)).ToDictionary(entry => entry.token, entry => entry.id);
         File.WriteAllText(Path.Combine(folder, "vocab.json"), JsonSerializer.Serialize(vocabulary));
         File.WriteAllText(Path.Combine(folder, "merges.txt"), "#version: 0.2\n");

@@ -1,6 +1,9 @@
 using System.Text.Json;
 using ModelZoo.Conformance;
 using ModelZoo.Contracts;
+using ModelZoo.Inference;
+using ModelZoo.Networks;
+using ModelZoo.Networks.Autoencoders;
 using ModelZoo.Plugins.DiffusionTransformers.Shared.Generation;
 
 namespace ModelZoo.Plugins.DiffusionTransformers.Tests;
@@ -26,7 +29,7 @@ internal sealed class TinyPipeline : IDisposable
     public void Dispose() => _folder.Dispose();
 
     /// <summary>The checkpoint of a case as a part.</summary>
-    public void Part(string part, string @case) => Copy(part, $"tests/parity/diffusion-transformers/{@case}/checkpoint");
+    public void Part(string part, string @case, string within = "") => Copy(part, $"tests/parity/diffusion-transformers/{@case}/checkpoint/{within}".TrimEnd('/'));
 
     public void Copy(string part, string from) => TinyParts.Copy(At(part), from);
 
@@ -76,6 +79,21 @@ internal sealed class TinyPipeline : IDisposable
         T5("_2", width);
         Write("scheduler", """{"_class_name": "FlowMatchEulerDiscreteScheduler", "num_train_timesteps": 1000, "shift": 3.0, "use_dynamic_shifting": true, "base_shift": 0.5, "max_shift": 1.15, "base_image_seq_len": 256, "max_image_seq_len": 4096}""");
         Copy("vae", FourChannels);
+    }
+
+    /// <summary>An autoencoder of so many latent channels, four pixels a place, with weights drawn at random.</summary>
+    public void Vae(int channels)
+    {
+        var json = $$"""{"_class_name": "AutoencoderKL", "block_out_channels": [8, 8, 8], "down_block_types": ["DownEncoderBlock2D", "DownEncoderBlock2D", "DownEncoderBlock2D"], "up_block_types": ["UpDecoderBlock2D", "UpDecoderBlock2D", "UpDecoderBlock2D"], "latent_channels": {{channels}}, "norm_num_groups": 4, "scaling_factor": 0.5, "shift_factor": 0.1, "use_quant_conv": false, "use_post_quant_conv": false}""";
+        if (Directory.Exists(At("vae"))) Directory.Delete(At("vae"), recursive: true);
+        Directory.CreateDirectory(At("vae"));
+        File.WriteAllText(Path.Combine(At("vae"), "config.json"), json);
+        var config = PublishedConfig.Read<AutoencoderKlConfig>(At("vae")).Value;
+        TinyParts.Weights(Path.Combine(At("vae"), "diffusion_pytorch_model.safetensors"), Network.Inventory(scope =>
+        {
+            var latent = AutoencoderKl.Encode(scope, scope.Graph.Input("x", [1, 3, 16, 16]), config).Mean;
+            scope.Graph.Output("y", AutoencoderKl.Decode(scope, latent, config));
+        }));
     }
 
     private void Clip(string suffix, int width, int? projection = null)

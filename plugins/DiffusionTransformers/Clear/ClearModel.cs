@@ -1,10 +1,15 @@
 // CLEAR: Conv-Like Linearization Revs Pre-Trained Diffusion Transformers Up. Liu, Tan, Wang. arXiv:2412.16112. github.com/Huage001/CLEAR
 // Published layout: diffusers FluxTransformer2DModel and, beside it, clear_local_*.safetensors, whose attention weights replace FLUX's. Deviations: the window is a mask on dense attention; the result is the same.
+using System.ComponentModel;
+using System.ComponentModel.DataAnnotations;
+using System.Globalization;
+using System.Text.RegularExpressions;
 using ModelZoo.Contracts;
 using ModelZoo.Inference;
 using ModelZoo.Networks;
 using ModelZoo.Plugins.DiffusionTransformers.Flux;
 using ModelZoo.Plugins.DiffusionTransformers.Shared;
+using ModelZoo.Plugins.DiffusionTransformers.Shared.Generation;
 
 namespace ModelZoo.Plugins.DiffusionTransformers.Clear;
 
@@ -75,8 +80,24 @@ internal sealed record ClearWindow(int Height, int Width, int Window, int Down, 
     }
 }
 
+/// <summary>Options of generation with local attention.</summary>
+public sealed record ClearOptions : FluxOptions
+{
+    /// <summary>Radius of the window; null is the published file's.</summary>
+    [Description("Tokens of the picture nearer than this see each other; the number in the file's name when left out."), Range(1, 1024)]
+    public int? WindowSize { get; init; }
+
+    /// <summary>Base of the rotary positions.</summary>
+    [Description("Factor of the base of rotary positions, for pictures larger than the model was trained on; 10 for 2048 pixels."), Range(0.1, 1000.0)]
+    public double NtkFactor { get; init; } = 1;
+
+    /// <summary>Whether scores grow with the number of keys.</summary>
+    [Description("Scale attention by the number of keys, for pictures larger than the model was trained on.")]
+    public bool ProportionalAttention { get; init; }
+}
+
 /// <summary>CLEAR on FLUX.1.</summary>
-public static class ClearModel
+public static partial class ClearModel
 {
     /// <summary>Card and opening.</summary>
     public static ModelArchitecture Architecture { get; } = new(
@@ -90,29 +111,48 @@ public static class ClearModel
             CodeLicense = "Apache-2.0",
             Inputs = [Modality.Text],
             Outputs = [Modality.Image],
-            Layouts = ["diffusers: FluxTransformer2DModel + clear_local_*.safetensors"],
+            Layouts = ["diffusers: FluxTransformer2DModel, alone or in a pipeline's folder, + clear_local_*.safetensors"],
             Deviations = "The window is a mask on dense attention.",
         },
         OpenAsync);
 
     private static ValueTask<IModel> OpenAsync(ModelSource source, CancellationToken cancel)
     {
-        var config = PublishedConfig.Read<FluxConfig>(source.RequireFolder()).Value;
+        var pipeline = new PipelineFolder(source);
+        var config = PublishedConfig.Read<FluxConfig>(pipeline.Denoiser("transformer").RequireFolder()).Value;
         var adapters = Weights.Companions(source, "clear_*.safetensors");
-        return Weights.Guarded(Weights.Base(source), checkpoint =>
+        return Weights.Guarded(pipeline.Base("transformer"), checkpoint =>
         {
             var context = NetworkContext.Of(source, adapters.Count > 0 ? new OverlaidTensors(checkpoint, adapters[0]) : checkpoint);
-            return new([checkpoint, .. adapters], [], (call, arguments, token) => call == "forward" ? ForwardAsync(context, config, arguments, token) : throw Calls.Unknown(call, "forward"));
+            var published = adapters.Count > 0 ? PublishedName().Match(Path.GetFileName(adapters[0].Files[0])) : Match.Empty;
+            var generator = FluxPipeline.Of<ClearOptions>(pipeline, config, run => new(Build(context with { Stages = false }, config, run, published)) { Owned = true })?.Open(pipeline);
+            return PublishedModel.Generating([checkpoint, .. adapters], [], (call, arguments, token) => call == "forward" ? ForwardAsync(context, config, arguments, token) : throw Calls.Unknown(call, "forward"), generator);
         });
     }
+
+    // Window and pooling stand in the names of the published files: clear_local_16_down_4.safetensors.
+    [GeneratedRegex(@"_(?<window>\d+)(_down_(?<down>\d+))?\.")]
+    private static partial Regex PublishedName();
+
+    private static FluxTransformer Build(NetworkContext context, FluxConfig config, TextRun<ClearOptions> run, Match published)
+    {
+        var (rows, columns) = FluxPipeline.Tokens(run);
+        var options = run.Options;
+        var window = new ClearWindow(rows, columns, options.WindowSize ?? Named("window", 16), Named("down", 1), options.ProportionalAttention);
+        return Transformer(context, config, window, rows * columns, FluxPipeline.Words(options, config), options.NtkFactor);
+
+        int Named(string group, int otherwise) => published.Groups[group] is { Success: true } found ? int.Parse(found.Value, CultureInfo.InvariantCulture) : otherwise;
+    }
+
+    private static FluxTransformer Transformer(NetworkContext context, FluxConfig config, ClearWindow window, long tokens, long words, double ntk) =>
+        new(context, config, _ => new() { Attend = (attn, q, k, v) => window.Attend(attn, q, k, v, config.NumAttentionHeads) }, tokens, words, 10000 * ntk);
 
     private static async Task<CallResults> ForwardAsync(NetworkContext context, FluxConfig config, CallArguments arguments, CancellationToken cancel)
     {
         var window = new ClearWindow(
             arguments.Literal<int>("height"), arguments.Literal<int>("width"), arguments.Literal<int>("window_size"), arguments.Literal("down_factor", 1), arguments.Literal("proportional_attention", false));
-        var hooks = new FluxHooks { Attend = (attn, q, k, v) => window.Attend(attn, q, k, v, config.NumAttentionHeads) };
         var (tokens, words) = (arguments.Tensor("hidden_states").Shape[1], arguments.Tensor("encoder_hidden_states").Shape[1]);
-        using var flux = new FluxTransformer(context, config, _ => hooks, tokens, words, 10000 * arguments.Literal("ntk_factor", 1.0));
+        using var flux = Transformer(context, config, window, tokens, words, arguments.Literal("ntk_factor", 1.0));
         var results = await flux.ForwardAsync(arguments, cancel).ConfigureAwait(false);
         return results.Add("image_window_mask", Tensor.Create(window.Mask(), tokens, tokens));
     }

@@ -44,7 +44,7 @@ public static class DiTModel
         checkpoint.ThrowIfUnused();
         var decoder = VaeDecoder.For(pipeline, config.InChannels);
         var process = ClassProcess.Diffusion(config.Outputs > config.InChannels, config.InChannels);
-        var generator = new ClassGenerator(network, process, ClassNames.Read(pipeline.Root, config.NumEmbedsAdaNorm), decoder);
+        var generator = new ClassGenerator<ClassOptions>(network.SampleShape, (_, _) => network.PredictAsync, process, ClassNames.Read(pipeline.Root, config.NumEmbedsAdaNorm), decoder);
         return new([checkpoint], [network, decoder], new DiffusersPipeline(network, config, source.RequireFolder()).CallAsync, generator);
     }
 }

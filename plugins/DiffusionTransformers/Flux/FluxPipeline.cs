@@ -19,6 +19,26 @@ public record FluxOptions : TextOptions
     public int? TextLength { get; init; }
 }
 
+/// <summary>The transformer during one run.</summary>
+/// <param name="Flux">The transformer.</param>
+internal sealed record FluxRun(FluxTransformer Flux)
+{
+    /// <summary>True when it was built for this run.</summary>
+    public bool Owned { get; init; }
+
+    /// <summary>Further inputs of it, from the conditions; null for none.</summary>
+    public Func<Conditions, (string, Tensor)[]>? Further { get; init; }
+
+    /// <summary>See <see cref="Denoiser.Keep"/>.</summary>
+    public Action<Tensor<float>, int, Conditions>? Keep { get; init; }
+}
+
+/// <summary>FLUX's text encoders.</summary>
+internal sealed record FluxEncoders(ClipPrompts Clip, PromptEncoder T5);
+
+/// <summary>Adds to what the transformer is told of a text; true for what is avoided.</summary>
+internal delegate Task FluxTexts<TOptions>(FluxEncoders encoders, TextRun<TOptions> run, string text, bool avoided, Conditions conditions, CancellationToken cancel) where TOptions : TextOptions;
+
 /// <summary>The published pipeline around FLUX's transformer: T5's tokens are the text, CLIP's end token the whole; pictures go packed, 2 x 2 places a token.</summary>
 internal static class FluxPipeline
 {
@@ -29,9 +49,9 @@ internal static class FluxPipeline
     /// <summary>The pipeline over a folder; null when it has no text encoders.</summary>
     /// <param name="pipeline">The folder.</param>
     /// <param name="config">The transformer's configuration.</param>
-    /// <param name="network">The transformer of a run.</param>
-    /// <param name="further">Further inputs of it.</param>
-    public static TextPipeline<TOptions>? Of<TOptions>(PipelineFolder pipeline, FluxConfig config, Func<TextRun<TOptions>, FluxTransformer> network, Func<TextRun<TOptions>, Conditions, (string, Tensor)[]>? further = null) where TOptions : FluxOptions, new()
+    /// <param name="begin">The transformer of a run, and what else the paper does.</param>
+    /// <param name="encode">Adds to the conditions of a text; null for nothing.</param>
+    public static TextPipeline<TOptions>? Of<TOptions>(PipelineFolder pipeline, FluxConfig config, Func<TextRun<TOptions>, FluxRun> begin, FluxTexts<TOptions>? encode = null) where TOptions : FluxOptions, new()
     {
         if (ClipPrompts.Open(pipeline) is not { } clip) return null;
         var t5 = PromptEncoder.Open(pipeline, "_2") ?? throw new CheckpointException(ErrorCodes.CheckpointMissing, "FLUX reads texts by CLIP and by T5.") { Where = pipeline.Root, Expected = "text_encoder_2, tokenizer_2" };
@@ -40,20 +60,32 @@ internal static class FluxPipeline
             Steps = config.GuidanceEmbeds ? 28 : 4,
             Scale = options => options.TrueGuidance,
             Schedule = Schedule,
-            Encode = async (run, text, _, cancel) => new()
+            Encode = async (run, text, avoided, cancel) =>
             {
-                [Text] = (await t5.EncodeAsync(text, run.Options.TextLength ?? (config.GuidanceEmbeds ? 512 : 256), "", masked: false, cancel).ConfigureAwait(false)).Tokens,
-                [Pooled] = (await clip.EncodeAsync(text, cancel).ConfigureAwait(false)).Pooled,
+                var conditions = new Conditions
+                {
+                    [Text] = (await t5.EncodeAsync(text, Words(run.Options, config), "", masked: false, cancel).ConfigureAwait(false)).Tokens,
+                    [Pooled] = (await clip.EncodeAsync(text, cancel).ConfigureAwait(false)).Pooled,
+                };
+                if (encode is not null) await encode(new(clip, t5), run, text, avoided, conditions, cancel).ConfigureAwait(false);
+                return conditions;
             },
             Begin = run =>
             {
-                var (flux, size) = (network(run), (run.Height / Patch, run.Width / Patch));
+                var (paper, size, guidance) = (begin(run), Tokens(run), (float)(run.Options.Guidance ?? LearnedGuidance));
                 return new(async (x, timestep, texts, cancel) =>
-                    Unpack(await flux.PredictAsync(Pack(x), size, timestep / 1000, texts[Text], texts[Pooled], (float)(run.Options.Guidance ?? LearnedGuidance), cancel, further?.Invoke(run, texts) ?? []).ConfigureAwait(false), size));
+                    Unpack(await paper.Flux.PredictAsync(Pack(x), size, timestep / 1000, texts[Text], texts[Pooled], guidance, cancel, paper.Further?.Invoke(texts) ?? []).ConfigureAwait(false), size))
+                { Owned = paper.Owned ? paper.Flux : null, Keep = paper.Keep };
             },
             Parts = [clip, t5],
         };
     }
+
+    /// <summary>Tokens of a text that a run sees.</summary>
+    public static int Words(FluxOptions options, FluxConfig config) => options.TextLength ?? (config.GuidanceEmbeds ? 512 : 256);
+
+    /// <summary>Rows and columns of a run's tokens.</summary>
+    public static (int Rows, int Columns) Tokens<TOptions>(TextRun<TOptions> run) where TOptions : TextOptions => (run.Height / Patch, run.Width / Patch);
 
     /// <summary>Latents (B, C, H, W) to tokens (B, H W / 4, 4 C), channels slowest.</summary>
     public static Tensor<float> Pack(Tensor<float> x)

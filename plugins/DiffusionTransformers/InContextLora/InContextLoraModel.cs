@@ -3,9 +3,9 @@
 using ModelZoo.Contracts;
 using ModelZoo.Inference;
 using ModelZoo.Networks;
-using ModelZoo.Networks.Sampling.Schedulers;
 using ModelZoo.Plugins.DiffusionTransformers.Flux;
 using ModelZoo.Plugins.DiffusionTransformers.Shared;
+using ModelZoo.Plugins.DiffusionTransformers.Shared.Generation;
 
 namespace ModelZoo.Plugins.DiffusionTransformers.InContextLora;
 
@@ -25,26 +25,34 @@ public static class InContextLoraModel
             Repository = "ali-vilab/In-Context-LoRA",
             Inputs = [Modality.Text, Modality.Image],
             Outputs = [Modality.Image],
-            Layouts = ["diffusers: FluxTransformer2DModel + a LoRA in .safetensors"],
+            Layouts = ["diffusers: FluxTransformer2DModel, alone or in a pipeline's folder, + a LoRA in .safetensors"],
         },
         OpenAsync);
 
     private static ValueTask<IModel> OpenAsync(ModelSource source, CancellationToken cancel)
     {
-        var folder = source.RequireFolder();
-        var config = PublishedConfig.Read<FluxConfig>(folder).Value;
+        var pipeline = new PipelineFolder(source);
+        var config = PublishedConfig.Read<FluxConfig>(pipeline.Denoiser("transformer").RequireFolder()).Value;
         var lora = Weights.Companions(source, "*lora*.safetensors");
-        return Weights.Guarded(Weights.Base(source), checkpoint => new([checkpoint, .. lora], [], async (call, arguments, token) =>
+        return Weights.Guarded(pipeline.Base("transformer"), checkpoint =>
         {
-            var weights = LoraTensors.Diffusers(checkpoint, lora[0], arguments.Literal("lora_scale", 1f), "transformer.");
-            using var flux = new FluxTransformer(NetworkContext.Of(source, weights), config);
-            return call switch
+            var generator = FluxPipeline.Of<PanelOptions>(pipeline, config, run => new(new(NetworkContext.Of(source, Adapted(run.Options.LoraScale)) with { Stages = false }, config)) { Owned = true, Keep = KnownPanels.Keep(run) }, KnownPanels.EncodeAsync)?.Open(pipeline);
+            return PublishedModel.Generating([checkpoint, .. lora], [], CallAsync, generator);
+
+            LoraTensors Adapted(double scale) => LoraTensors.Diffusers(checkpoint, lora[0], (float)scale, "transformer.");
+
+            async Task<CallResults> CallAsync(string call, CallArguments arguments, CancellationToken token)
             {
-                "forward" => await ForwardAsync(flux, weights, arguments, token).ConfigureAwait(false),
-                "inpaint" => await InpaintAsync(flux, folder, arguments, token).ConfigureAwait(false),
-                _ => throw Calls.Unknown(call, "forward, inpaint"),
-            };
-        }));
+                var weights = Adapted(arguments.Literal("lora_scale", 1.0));
+                using var flux = new FluxTransformer(NetworkContext.Of(source, weights), config);
+                return call switch
+                {
+                    "forward" => await ForwardAsync(flux, weights, arguments, token).ConfigureAwait(false),
+                    "inpaint" => await InpaintAsync(flux, pipeline, arguments, token).ConfigureAwait(false),
+                    _ => throw Calls.Unknown(call, "forward, inpaint"),
+                };
+            }
+        });
     }
 
     private static async Task<CallResults> ForwardAsync(FluxTransformer flux, LoraTensors weights, CallArguments arguments, CancellationToken cancel)
@@ -55,13 +63,13 @@ public static class InContextLoraModel
     }
 
     // What is known is put back after each step with as much noise as there then is, so that known panels come out as they went in.
-    private static async Task<CallResults> InpaintAsync(FluxTransformer flux, string folder, CallArguments arguments, CancellationToken cancel)
+    private static async Task<CallResults> InpaintAsync(FluxTransformer flux, PipelineFolder pipeline, CallArguments arguments, CancellationToken cancel)
     {
         var (image, noise, mask) = (arguments.Tensor<float>("image_latents"), arguments.Tensor<float>("noise"), arguments.Tensor<float>("mask"));
         var (steps, strength) = (arguments.Literal("num_inference_steps", 28), arguments.Literal("strength", 1.0));
         _ = arguments.Has("panels");
-        var file = Path.Combine(folder, "scheduler_config.json");
-        var scheduler = SchedulerConfigs.Parse(await File.ReadAllTextAsync(file, cancel).ConfigureAwait(false), file).Create();
+        var published = pipeline.Scheduler ?? throw new CheckpointException(ErrorCodes.CheckpointMissing, "There is no scheduler.") { Where = pipeline.Root, Expected = "scheduler_config.json" };
+        var scheduler = published.Config.Create();
         double[] sigmas = [.. Enumerable.Range(0, steps).Select(i => 1 + i * (1.0 / steps - 1) / Math.Max(1, steps - 1))];
         var first = steps - (int)Math.Min(steps * strength, steps);
         scheduler.SetTimesteps(new() { Sigmas = sigmas, Mu = arguments.Has("mu") ? arguments.Literal<double>("mu") : null });
@@ -81,7 +89,8 @@ public static class InContextLoraModel
         return new CallResults().Add("timesteps", Tensor.Create(times, times.Length)).Add("sigmas", Tensor.Create(levels, levels.Length)).Add("trajectory", Batch.Stack(states)).Add("inpainted", x);
     }
 
-    private static Tensor<float> Noised(Tensor<float> clean, Tensor<float> noise, float sigma)
+    /// <summary>A clean sample with a share of noise.</summary>
+    internal static Tensor<float> Noised(Tensor<float> clean, Tensor<float> noise, float sigma)
     {
         var result = Tensor.Zeros<float>(clean.Shape);
         for (var i = 0; i < result.Length; i++) result.Span[i] = sigma * noise.Span[i] + (1 - sigma) * clean.Span[i];

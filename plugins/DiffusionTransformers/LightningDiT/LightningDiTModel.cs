@@ -38,7 +38,7 @@ public static class LightningDiTModel
             var network = ClassNetwork.Build(NetworkContext.Of(source, checkpoint), "lightningdit", "velocity", config.Sample, (scope, x, t, y) => LightningDiTNetwork.Build(scope, x, t, y, config));
             checkpoint.ThrowIfUnused();
             var calls = new TransportCalls(network);
-            var generator = new ClassGenerator(network, ClassProcess.FlowToData(3, guidance: 6.7), ClassNames.Read(folder, config.NumClasses), VaVae.Decoder(source, statistics, config.InChannels));
+            var generator = new ClassGenerator<ClassOptions>(network.SampleShape, (_, _) => network.PredictAsync, ClassProcess.FlowToData(3, guidance: 6.7), ClassNames.Read(folder, config.NumClasses), VaVae.Decoder(source, statistics, config.InChannels));
             return new([checkpoint], [network], CallAsync, generator);
 
             async Task<CallResults> CallAsync(string call, CallArguments arguments, CancellationToken token)

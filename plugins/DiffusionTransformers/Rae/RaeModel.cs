@@ -130,7 +130,7 @@ public static class RaeModel
             checkpoint.ThrowIfUnused();
             // Section 4.2: times are shifted by the root of the latent's dimension over 4096.
             var process = ClassProcess.FlowToNoise(config.InChannels, guidance: 1) with { Shift = Math.Max(1, Math.Sqrt(config.InChannels * (double)config.InputSize * config.InputSize / 4096)) };
-            var generator = new ClassGenerator(network, process, ClassNames.Read(folder, config.NumClasses), autoencoder);
+            var generator = new ClassGenerator<ClassOptions>(network.SampleShape, (_, _) => network.PredictAsync, process, ClassNames.Read(folder, config.NumClasses), autoencoder);
             return new([checkpoint, .. autoencoder.Checkpoints], [network, autoencoder], (call, arguments, token) => call switch
             {
                 "encode" => autoencoder.EncodeAsync(arguments.Tensor<float>("x"), token),

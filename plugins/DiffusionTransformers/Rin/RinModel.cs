@@ -2,6 +2,7 @@ using ModelZoo.Contracts;
 using ModelZoo.Inference;
 using ModelZoo.Networks;
 using ModelZoo.Plugins.DiffusionTransformers.Shared;
+using ModelZoo.Plugins.DiffusionTransformers.Shared.Generation;
 
 namespace ModelZoo.Plugins.DiffusionTransformers.Rin;
 
@@ -35,13 +36,14 @@ public static class RinModel
             var prefix = checkpoint.Tensors.Any(tensor => tensor.Name.StartsWith(Averaged, StringComparison.Ordinal)) ? Averaged : Raw;
             var classes = checkpoint.Tensors.FirstOrDefault(tensor => tensor.Name == prefix + "cond_proj/kernel")?.Shape[0] ?? 0;
             var network = Network.Build(NetworkContext.Of(source, new TensorFlowTensors(checkpoint, prefix)), "rin", scope => RinNetwork.Declare(scope, config, classes));
+            var sampler = new RinSampler(network, config);
             return new([checkpoint], [network], (call, arguments, token) => call switch
             {
                 "forward" => ForwardAsync(network, config, arguments, token),
                 "gamma_schedule" => Task.FromResult(Schedule(arguments)),
-                "sample" => SampleAsync(network, config, arguments, token),
+                "sample" => SampleAsync(sampler, arguments, token),
                 _ => throw Calls.Unknown(call, "forward, gamma_schedule, sample"),
-            });
+            }, new RinGenerator(sampler, config, (int)classes, ClassNames.Read(folder, (int)classes)));
         });
     }
 
@@ -57,35 +59,18 @@ public static class RinModel
         return new CallResults().Add("gamma_schedule", Tensor.Create([.. t.Span.ToArray().Select(schedule.At)], t.Length));
     }
 
-    // Section 3.3: latents (and tape) of a step start the next one. The answer is the last prediction of the data.
-    private static async Task<CallResults> SampleAsync(Network network, RinConfig config, CallArguments arguments, CancellationToken cancel)
+    // The answer is the last prediction of the data.
+    private static async Task<CallResults> SampleAsync(RinSampler sampler, CallArguments arguments, CancellationToken cancel)
     {
         var (x, condition, draws) = (arguments.Tensor<float>("noise"), arguments.FindTensor<float>("cond"), arguments.FindTensor<float>("step_noise"));
         var (iterations, guidance, shift) = (arguments.Literal<int>("iterations"), arguments.Literal("guidance", 0f), arguments.Literal("td", 0f));
         var schedule = GammaSchedule.Parse((arguments.Has("infer_schedule") ? arguments.Literal<string?>("infer_schedule") : null) ?? arguments.Literal<string>("train_schedule"));
         var rule = new GammaStep(arguments.Literal("pred_type", "eps"), arguments.Literal("x0_clip", ""), arguments.Literal("method", "ddim"));
-        var latent = Tensor.Zeros<float>(x.Shape[0], config.LatentSlots, config.LatentDim);
-        var tape = Tensor.Zeros<float>(x.Shape[0], config.Rows * config.Columns, config.TapeDim);
         var (clean, states) = (new List<Tensor<float>>(), new List<Tensor<float>>());
-        for (var i = 0; i < iterations; i++)
+        await foreach (var (data, state) in sampler.RunAsync(x, condition, new(iterations, guidance, shift, schedule, rule), draws is null ? null : draws.Slice, cancel).ConfigureAwait(false))
         {
-            var (now, next) = (schedule.At(1 - i / (float)iterations), schedule.At(Math.Max(1 - (i + 1 + shift) / iterations, 0)));
-            var free = guidance == 0 ? null : await RunAsync(condition is null ? null : Tensor.Zeros<float>(condition.Shape)).ConfigureAwait(false);
-            var results = await RunAsync(condition).ConfigureAwait(false);
-            var prediction = free is null ? results["noise"] : Batch.AddScaled(Batch.AddScaled(results["noise"], guidance, results["noise"]), -guidance, free["noise"]);
-            (latent, tape) = (results["latent"], results["tape"]);
-            var (data, state) = rule.Step(x, prediction, now, next, draws?.Slice(i));
             clean.Add(data);
-            states.Add(x = state);
-
-            Task<NetworkOutputs> RunAsync(Tensor<float>? classes)
-            {
-                var inputs = new List<(string, Tensor)> { ("x", x), ("gamma", Batch.Filled(x.Shape[0], now)) };
-                if (config.CarriesLatents) inputs.Add(("latent_prev", latent));
-                if (config.CarriesTape) inputs.Add(("tape_prev", tape));
-                if (classes is not null) inputs.Add(("cond", classes));
-                return network.RunAsync(cancel, [.. inputs]);
-            }
+            states.Add(state);
         }
 
         // Results are numbered by call in the cases, with the kind of prediction at the end for v.

@@ -28,7 +28,7 @@ internal sealed record ClassArchitecture(string Name, string Output, long[] Samp
         var network = ClassNetwork.Build(context, Name, Output, Sample, Build);
         Inference.TensorSources.ThrowIfUnused(checkpoint, TrainingOnly);
         var decoder = VaeDecoder.For(new(source), (int)Sample[0]);
-        var generator = new ClassGenerator(network, Process, ClassNames.Read(source.RequireFolder(), Classes), decoder);
+        var generator = new ClassGenerator<ClassOptions>(network.SampleShape, (_, _) => network.PredictAsync, Process, ClassNames.Read(source.RequireFolder(), Classes), decoder);
         return new([checkpoint], [network, decoder], calls(network, context), generator);
     });
 }

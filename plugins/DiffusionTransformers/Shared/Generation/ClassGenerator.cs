@@ -4,15 +4,20 @@ using ModelZoo.Networks.Sampling;
 
 namespace ModelZoo.Plugins.DiffusionTransformers.Shared.Generation;
 
+/// <summary>The denoiser of one run: sample (B, C, H, W), the model's time, classes (B).</summary>
+internal delegate Task<Tensor<float>> ClassDenoiser(Tensor<float> sample, float time, Tensor<long> classes, CancellationToken cancel);
+
 /// <summary>Class to pictures: what every class-conditional model of this family does with its network.</summary>
-/// <param name="network">The denoiser.</param>
+/// <param name="sample">Extents (C, H, W) of what the denoiser takes.</param>
+/// <param name="begin">Begins a run of so many steps.</param>
 /// <param name="process">How its time and prediction are meant.</param>
 /// <param name="classes">Its classes; the null class comes after them.</param>
 /// <param name="decoder">Samples to pictures.</param>
-internal sealed class ClassGenerator(ClassNetwork network, ClassProcess process, ClassNames classes, IPictureDecoder decoder) : IGenerate<Image, ClassOptions>, IEvaluate
+/// <typeparam name="TOptions">The model's options.</typeparam>
+internal sealed class ClassGenerator<TOptions>(IReadOnlyList<long> sample, Func<ClassOptions, int, ClassDenoiser> begin, ClassProcess process, ClassNames classes, IPictureDecoder decoder) : IGenerate<Image, TOptions>, IEvaluate where TOptions : ClassOptions, new()
 {
     /// <inheritdoc/>
-    public async IAsyncEnumerable<Generation<Image>> GenerateAsync(Prompt prompt, ClassOptions options, ulong seed, [EnumeratorCancellation] CancellationToken cancel = default)
+    public async IAsyncEnumerable<Generation<Image>> GenerateAsync(Prompt prompt, TOptions options, ulong seed, [EnumeratorCancellation] CancellationToken cancel = default)
     {
         var asked = classes.Parse(prompt.RequireText());
         long[] labels = [.. Enumerable.Range(0, Math.Max(options.Count, asked.Length)).Select(i => asked[i % asked.Length])];
@@ -70,18 +75,19 @@ internal sealed class ClassGenerator(ClassNetwork network, ClassProcess process,
     {
         var scale = options.Guidance ?? process.Guidance;
         var scheduler = process.Scheduler(options.Scheduler, options.Steps ?? process.Steps);
-        var sample = Tensor.Zeros<float>([labels.Length, .. network.SampleShape]);
-        for (var i = 0; i < labels.Length; i++) Philox.Of(seed, first + i, draw: 0).FillNormal(sample.Slice(i).Span);
-        if (scheduler.InitNoiseSigma != 1) sample = Batch.AddScaled(Tensor.Zeros<float>(sample.Shape), scheduler.InitNoiseSigma, sample);
+        var denoiser = begin(options, scheduler.Timesteps.Length);
+        var noise = Tensor.Zeros<float>([labels.Length, .. sample]);
+        for (var i = 0; i < labels.Length; i++) Philox.Of(seed, first + i, draw: 0).FillNormal(noise.Slice(i).Span);
+        if (scheduler.InitNoiseSigma != 1) noise = Batch.AddScaled(Tensor.Zeros<float>(noise.Shape), scheduler.InitNoiseSigma, noise);
         var guided = scale != 1;
         var y = Tensor.Create<long>(guided ? [.. labels, .. labels.Select(_ => (long)classes.Count)] : labels, (guided ? 2 : 1) * labels.Length);
-        var channels = (int)network.SampleShape[0];
+        var channels = (int)sample[0];
         var keepsVariance = process.LearnedVariance && options.Scheduler == SchedulerKind.Ddpm;
-        return SchedulerLoop.RunAsync(scheduler, sample, new PhiloxNoise(seed, labels.Length, first), PredictAsync, new() { Eta = (float)options.Eta }, cancel);
+        return SchedulerLoop.RunAsync(scheduler, noise, new PhiloxNoise(seed, labels.Length, first), PredictAsync, new() { Eta = (float)options.Eta }, cancel);
 
         async Task<Tensor<float>> PredictAsync(Tensor<float> x, float timestep)
         {
-            var output = await network.PredictAsync(guided ? Batch.Doubled(x) : x, process.Time(timestep), y, cancel).ConfigureAwait(false);
+            var output = await denoiser(guided ? Batch.Doubled(x) : x, process.Time(timestep), y, cancel).ConfigureAwait(false);
             if (guided) output = Batch.FirstHalf(Guidance.Apply(output, scale, Math.Min(process.GuidedChannels, channels)));
             if (output.Shape[1] > channels && !keepsVariance) output = Batch.Channels(output, 0, channels);
             return process.Sign == 1 ? output : Batch.AddScaled(Tensor.Zeros<float>(output.Shape), process.Sign, output);

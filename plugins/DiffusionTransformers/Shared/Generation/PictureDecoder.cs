@@ -10,6 +10,10 @@ internal interface IPictureDecoder
 
     /// <summary>Pixels per place of the latent, along each side.</summary>
     int Downsampling => 1;
+
+    /// <summary>Pixels (B, 3, H f, W f) in 0..1 to samples (B, C, H, W), for methods that start from a picture.</summary>
+    /// <exception cref="ModelZooException">There is no encoder.</exception>
+    Task<Tensor<float>> EncodeAsync(Tensor<float> pixels, CancellationToken cancel) => throw new MediaException(ErrorCodes.MediaUnsupported, "The autoencoder of this model takes no pictures.");
 }
 
 /// <summary>For models of pixels in -1..1.</summary>

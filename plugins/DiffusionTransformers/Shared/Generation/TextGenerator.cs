@@ -22,10 +22,10 @@ internal sealed class TextGenerator<TOptions>(TextPipeline<TOptions> pipeline, P
         var (conditions, denoiser) = (Conditions.Of(asked, avoided, run.Count), await Task.Run(() => pipeline.Begin(run), cancel).ConfigureAwait(false));
         using var owned = denoiser.Owned;
         var sample = Batch.AddScaled(Tensor.Zeros<float>(run.Noise.Shape), run.Scheduler.InitNoiseSigma, run.Noise);
-        denoiser.Keep?.Invoke(sample, 0);
+        denoiser.Keep?.Invoke(sample, 0, conditions);
         await foreach (var state in SchedulerLoop.RunAsync(run.Scheduler, sample, new PhiloxNoise(seed, run.Count), PredictAsync, cancel: cancel).ConfigureAwait(false))
         {
-            denoiser.Keep?.Invoke(state.Sample, state.Step);
+            denoiser.Keep?.Invoke(state.Sample, state.Step, conditions);
             if (state.Step == state.Steps) yield return Generation<Image>.Final(await ShowAsync(state.Sample).ConfigureAwait(false), state.Steps);
             else if (options.PreviewEvery > 0 && state.Step % options.PreviewEvery == 0) yield return Generation<Image>.Progress(state.Step, state.Steps, await ShowAsync(state.Clean).ConfigureAwait(false));
             else yield return Generation<Image>.Progress(state.Step, state.Steps);

@@ -47,8 +47,8 @@ internal sealed record TextRun<TOptions>(TOptions Options, Prompt Prompt, bool G
 /// <param name="Predict">Its prediction for the scaled sample (B, C, H, W), or (2 B, C, H, W) with what is avoided behind, at a scheduler's timestep.</param>
 internal sealed record Denoiser(Func<Tensor<float>, float, Conditions, CancellationToken, Task<Tensor<float>>> Predict)
 {
-    /// <summary>Changes the sample in place before the first step and after each one, given how many are done: for methods that keep a part of the picture.</summary>
-    public Action<Tensor<float>, int>? Keep { get; init; }
+    /// <summary>Changes the sample in place before the first step and after each one, given how many are done and the conditions: for methods that keep a part of the picture.</summary>
+    public Action<Tensor<float>, int, Conditions>? Keep { get; init; }
 
     /// <summary>A network that is built for the run and goes with it; null for the model's own.</summary>
     public IDisposable? Owned { get; init; }

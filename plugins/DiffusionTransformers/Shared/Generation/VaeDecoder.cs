@@ -5,14 +5,15 @@ using ModelZoo.Networks.Autoencoders;
 
 namespace ModelZoo.Plugins.DiffusionTransformers.Shared.Generation;
 
-/// <summary>The decoder of a published autoencoder (diffusers AutoencoderKL or AutoencoderDC): latents as a diffusion model makes them, to pictures.</summary>
+/// <summary>A published autoencoder (diffusers AutoencoderKL or AutoencoderDC): latents as a diffusion model makes them, to pictures and back.</summary>
 internal sealed class VaeDecoder : IPictureDecoder, IDisposable
 {
-    private readonly SizedNetworks _networks;
+    private readonly SizedNetworks _networks, _encoders;
 
-    private VaeDecoder(Checkpoint checkpoint, int downsampling, NetworkContext context, long channels, Func<Scope, Value, Value> decode)
+    private VaeDecoder(Checkpoint checkpoint, int downsampling, NetworkContext context, long channels, Func<Scope, Value, Value> decode, Func<Scope, Value, Value> encode)
     {
         (Checkpoint, Downsampling) = (checkpoint, downsampling);
+        _encoders = new(size => Network.Build(context, "vae encoder", scope => scope.Graph.Output("latent", encode(scope, scope.Graph.Input("picture", [Dim.Symbol("batch"), 3, size.Height, size.Width]) * 2 - 1))));
         _networks = new(size => Network.Build(context, "vae decoder", scope =>
         {
             var z = scope.Graph.Input("latent", [Dim.Symbol("batch"), channels, size.Height, size.Width]);
@@ -35,11 +36,11 @@ internal sealed class VaeDecoder : IPictureDecoder, IDisposable
         if (type == "AutoencoderDC")
         {
             var dc = PublishedConfig.Read<AutoencoderDcConfig>(folder).Value;
-            return new(checkpoint, dc.Downsampling, context, dc.LatentChannels, (scope, z) => AutoencoderDc.Decode(scope["decoder"], z / dc.ScalingFactor, dc));
+            return new(checkpoint, dc.Downsampling, context, dc.LatentChannels, (scope, z) => AutoencoderDc.Decode(scope["decoder"], z / dc.ScalingFactor, dc), (scope, x) => AutoencoderDc.Encode(scope["encoder"], x, dc) * dc.ScalingFactor);
         }
 
         var kl = PublishedConfig.Read<AutoencoderKlConfig>(folder).Value;
-        return new(checkpoint, kl.Downsampling, context, kl.LatentChannels, (scope, z) => AutoencoderKl.Decode(scope, AutoencoderKl.Denormalize(z, kl), kl));
+        return new(checkpoint, kl.Downsampling, context, kl.LatentChannels, (scope, z) => AutoencoderKl.Decode(scope, AutoencoderKl.Denormalize(z, kl), kl), (scope, x) => AutoencoderKl.Normalize(AutoencoderKl.Encode(scope, x, kl).Mean, kl));
     }
 
     /// <summary>The decoder for latents of so many channels: of the folder's <c>vae</c>, of pixels when there are one or three, else one that says what is missing.</summary>
@@ -51,8 +52,13 @@ internal sealed class VaeDecoder : IPictureDecoder, IDisposable
         (await _networks.RunAsync(sample.Shape[2], sample.Shape[3], cancel, ("latent", sample)).ConfigureAwait(false))["picture"];
 
     /// <inheritdoc/>
+    public async Task<Tensor<float>> EncodeAsync(Tensor<float> pixels, CancellationToken cancel) =>
+        (await _encoders.RunAsync(pixels.Shape[2], pixels.Shape[3], cancel, ("picture", pixels)).ConfigureAwait(false))["latent"];
+
+    /// <inheritdoc/>
     public void Dispose()
     {
+        _encoders.Dispose();
         _networks.Dispose();
         Checkpoint.Dispose();
     }

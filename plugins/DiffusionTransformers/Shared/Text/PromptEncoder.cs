@@ -29,6 +29,9 @@ internal sealed class PromptEncoder : IDisposable
         }));
     }
 
+    /// <summary>Words to ids.</summary>
+    public SentencePieces Pieces => _pieces;
+
     /// <summary>Opens an encoder of a pipeline; null when the pipeline has none.</summary>
     /// <param name="pipeline">The pipeline.</param>
     /// <param name="suffix">What stands behind the names of its parts, such as <c>_2</c>.</param>
