@@ -1,56 +1,99 @@
 using System.Text.Json;
 using ModelZoo.Conformance;
+using ModelZoo.Contracts;
 using ModelZoo.Networks;
 using ModelZoo.Networks.Diffusion;
 using ModelZoo.Plugins.DiffusionTransformers.DiT;
 using ModelZoo.Plugins.DiffusionTransformers.Flux;
+using ModelZoo.Plugins.DiffusionTransformers.LightningDiT;
 using ModelZoo.Plugins.DiffusionTransformers.PixArt;
 using ModelZoo.Plugins.DiffusionTransformers.Sana;
 using ModelZoo.Plugins.DiffusionTransformers.SD3;
 using ModelZoo.Plugins.DiffusionTransformers.Shared;
+using ModelZoo.Plugins.DiffusionTransformers.SiT;
+using ModelZoo.Plugins.DiffusionTransformers.UDiT;
+using ModelZoo.Plugins.DiffusionTransformers.UNet;
 
 namespace ModelZoo.Plugins.DiffusionTransformers.Tests;
 
 /// <summary>Every tensor that a published size needs, compared with approved text: <c>name [shape]</c> a line. A size without text writes it, to be read and approved.</summary>
 public sealed class InventoryTests
 {
-    // Numbers of parameters; SD3's count in its stored table of positions, 192 x 192 x 1536, which its paper leaves out.
-    [Theory]
-    [InlineData("dit.xl-2", 675_129_632L)]
-    [InlineData("unet.sd15", 859_520_964L)]
-    [InlineData("flux.dev", 11_901_408_320L)]
-    [InlineData("sd3.medium", 2_084_951_104L)]
-    [InlineData("pixart-sigma.xl-2-1024", 610_856_096L)]
-    [InlineData("sana.1600m-1024", 1_604_462_752L)]
-    public void Inventory_PublishedSize_IsApproved(string size, long parameters)
+    // The papers round these: 33M, 130M, 458M and 675M (DiT, SiT), 610M (PixArt), 590M and 1.6B (SANA), 2B and 8B (SD3; its stored table of positions is counted here), 12B (FLUX), 860M and 2.6B (Stable Diffusion).
+    private static readonly Dictionary<string, (ModelArchitecture Architecture, string Name, Func<IReadOnlyList<string>> Lines)> Published = new()
     {
-        var lines = Of(size);
-        Assert.Equal(parameters, ApprovedInventory.Verify("ModelZoo.Plugins.DiffusionTransformers.Tests", size, lines));
+        ["dit.xl-2"] = (DiTModel.Architecture, "facebookresearch/DiT: DiT-XL-2-256x256", () => Dit(new())),
+        ["dit.xl-2-512"] = (DiTModel.Architecture, "facebookresearch/DiT: DiT-XL-2-512x512", () => Dit(new() { InputSize = 64 })),
+        ["sit.s-2"] = (SiTModel.Architecture, "willisma/SiT: SiT-S-2", () => Dit(new() { HiddenSize = 384, Depth = 12, NumHeads = 6 })),
+        ["sit.b-2"] = (SiTModel.Architecture, "willisma/SiT: SiT-B-2", () => Dit(new() { HiddenSize = 768, Depth = 12, NumHeads = 12 })),
+        ["sit.l-2"] = (SiTModel.Architecture, "willisma/SiT: SiT-L-2", () => Dit(new() { HiddenSize = 1024, Depth = 24, NumHeads = 16 })),
+        ["sit.xl-2"] = (SiTModel.Architecture, "willisma/SiT: SiT-XL-2-256x256", () => Dit(new())),
+        ["lightningdit.xl-1"] = (LightningDiTModel.Architecture, "hustvl/lightningdit-xl-imagenet256-800ep", () => Lightning(new())),
+        ["lightningdit.xl-1-64ep"] = (LightningDiTModel.Architecture, "hustvl/lightningdit-xl-imagenet256-64ep", () => Lightning(new() { UseQknorm = true })),
+        ["u-dit.s"] = (UDiTModel.Architecture, "YuchuanTian/U-DiT: U-DiT-S", () => UDit(96, 4)),
+        ["u-dit.b"] = (UDiTModel.Architecture, "YuchuanTian/U-DiT: U-DiT-B", () => UDit(192, 8)),
+        ["u-dit.l"] = (UDiTModel.Architecture, "YuchuanTian/U-DiT: U-DiT-L", () => UDit(384, 16)),
+        ["unet.sd15"] = (UNetModel.Architecture, "stable-diffusion-v1-5/stable-diffusion-v1-5: unet", () => UNetOf(new() { LayersPerBlock = Json("2"), CrossAttentionDim = Json("768"), TransformerLayersPerBlock = Json("1"), AttentionHeadDim = Json("8") })),
+        ["unet.sd21"] = (UNetModel.Architecture, "stabilityai/stable-diffusion-2-1: unet", () => UNetOf(new()
+        {
+            LayersPerBlock = Json("2"), CrossAttentionDim = Json("1024"), TransformerLayersPerBlock = Json("1"), AttentionHeadDim = Json("[5, 10, 20, 20]"), UseLinearProjection = true,
+        })),
+        ["unet.sdxl"] = (UNetModel.Architecture, "stabilityai/stable-diffusion-xl-base-1.0: unet", () => UNetOf(new()
+        {
+            BlockOutChannels = [320, 640, 1280], DownBlockTypes = ["DownBlock2D", "CrossAttnDownBlock2D", "CrossAttnDownBlock2D"], UpBlockTypes = ["CrossAttnUpBlock2D", "CrossAttnUpBlock2D", "UpBlock2D"],
+            LayersPerBlock = Json("2"), CrossAttentionDim = Json("2048"), TransformerLayersPerBlock = Json("[1, 2, 10]"), AttentionHeadDim = Json("[5, 10, 20]"), UseLinearProjection = true,
+            AdditionEmbedType = "text_time", AdditionTimeEmbedDim = 256, ProjectionClassEmbeddingsInputDim = 2816,
+        })),
+        ["flux.dev"] = (FluxModel.Architecture, "black-forest-labs/FLUX.1-dev: transformer", () => Network.Inventory(scope => FluxTransformer.Declare(scope, new() { GuidanceEmbeds = true }))),
+        ["flux.schnell"] = (FluxModel.Architecture, "black-forest-labs/FLUX.1-schnell: transformer", () => Network.Inventory(scope => FluxTransformer.Declare(scope, new()))),
+        ["sd3.medium"] = (SD3Model.Architecture, "stabilityai/stable-diffusion-3-medium-diffusers: transformer", () => Sd3(new() { NumLayers = 24, NumAttentionHeads = 24, CaptionProjectionDim = 1536, PosEmbedMaxSize = 192 })),
+        ["sd3.5-medium"] = (SD3Model.Architecture, "stabilityai/stable-diffusion-3.5-medium: transformer", () => Sd3(new()
+        {
+            NumLayers = 24, NumAttentionHeads = 24, CaptionProjectionDim = 1536, PosEmbedMaxSize = 384, QkNorm = "rms_norm", DualAttentionLayers = [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12],
+        })),
+        ["sd3.5-large"] = (SD3Model.Architecture, "stabilityai/stable-diffusion-3.5-large: transformer", () => Sd3(new() { NumLayers = 38, NumAttentionHeads = 38, CaptionProjectionDim = 2432, PosEmbedMaxSize = 192, QkNorm = "rms_norm" })),
+        ["pixart-alpha.xl-2-512"] = (PixArtModel.Alpha, "PixArt-alpha/PixArt-XL-2-512x512: transformer", () => DiffusersPixArt(new() { SampleSize = 64, UseAdditionalConditions = false, CaptionChannels = 4096 })),
+        ["pixart-alpha.xl-2-1024"] = (PixArtModel.Alpha, "PixArt-alpha/PixArt-XL-2-1024-MS: transformer", () => DiffusersPixArt(new() { SampleSize = 128, UseAdditionalConditions = true, CaptionChannels = 4096 })),
+        ["pixart-sigma.xl-2-1024"] = (PixArtModel.Sigma, "PixArt-alpha/PixArt-Sigma-XL-2-1024-MS: transformer", () => DiffusersPixArt(new() { SampleSize = 128, UseAdditionalConditions = false, CaptionChannels = 4096 })),
+        ["sana.600m-1024"] = (SanaModel.Architecture, "Efficient-Large-Model/Sana_600M_1024px_diffusers: transformer", () => SanaOf(new()
+        {
+            NumAttentionHeads = 36, AttentionHeadDim = 32, NumLayers = 28, NumCrossAttentionHeads = 16, CrossAttentionHeadDim = 72, CrossAttentionDim = 1152,
+        })),
+        ["sana.1600m-1024"] = (SanaModel.Architecture, "Efficient-Large-Model/Sana_1600M_1024px_diffusers: transformer", () => SanaOf(new())),
+    };
+
+    public static TheoryData<string> Sizes => [.. Published.Keys];
+
+    [Theory, MemberData(nameof(Sizes))]
+    public void Inventory_PublishedSize_IsApprovedAndTheCardSaysSo(string size)
+    {
+        var (architecture, name, lines) = Published[size];
+        Assert.Equal(architecture.Card.Sizes.Single(published => published.Name == name).Parameters, ApprovedInventory.Verify("ModelZoo.Plugins.DiffusionTransformers.Tests", size, lines()));
     }
 
-    private static IReadOnlyList<string> Of(string size)
+    private static IReadOnlyList<string> Dit(DiTConfig config) => ClassNetwork.Inventory(config.Sample, (scope, x, t, y) => DiTNetwork.Build(scope, x, t, y, config));
+
+    // One patch a place of VA-VAE's 16 x 16 x 32 latent.
+    private static IReadOnlyList<string> Lightning(LightningDiTConfig variant)
     {
-        switch (size)
-        {
-            case "dit.xl-2":
-                var dit = new DiTConfig();
-                return ClassNetwork.Inventory(dit.Sample, (scope, x, t, y) => DiTNetwork.Build(scope, x, t, y, dit));
-            case "unet.sd15":
-                var unet = new UNetConfig { LayersPerBlock = Json("2"), CrossAttentionDim = Json("768"), TransformerLayersPerBlock = Json("1"), AttentionHeadDim = Json("8") };
-                return Network.Inventory(scope => UNet.UNet.Declare(scope, unet, 64, 64));
-            case "flux.dev":
-                return Network.Inventory(scope => FluxTransformer.Declare(scope, new() { GuidanceEmbeds = true }));
-            case "sd3.medium":
-                var sd3 = new SD3Config { NumLayers = 24, NumAttentionHeads = 24, CaptionProjectionDim = 1536, PosEmbedMaxSize = 192 };
-                return TextNetwork.Inventory(SD3Network.Conditions(sd3), 128, 128, (scope, inputs) => SD3Network.Build(scope, inputs, sd3));
-            case "pixart-sigma.xl-2-1024":
-                var pixart = new DiffusersPixArtConfig { NumAttentionHeads = 16, AttentionHeadDim = 72, OutChannels = 8, NumLayers = 28, CrossAttentionDim = 1152, SampleSize = 128, UseAdditionalConditions = false, CaptionChannels = 4096 };
-                return TextNetwork.Inventory(DiffusersPixArtNetwork.Conditions(pixart), 128, 128, (scope, inputs) => DiffusersPixArtNetwork.Build(scope, inputs, pixart));
-            default:
-                var sana = new SanaConfig { NumAttentionHeads = 70, AttentionHeadDim = 32, NumLayers = 20, NumCrossAttentionHeads = 20, CrossAttentionHeadDim = 112, CrossAttentionDim = 2240 };
-                return TextNetwork.Inventory(SanaNetwork.Conditions(sana), 32, 32, (scope, inputs) => SanaNetwork.Build(scope, inputs, sana));
-        }
+        var config = variant with { InputSize = 16, PatchSize = 1, InChannels = 32, LearnSigma = false, UseSwiglu = true, UseRope = true, UseRmsnorm = true };
+        return ClassNetwork.Inventory(config.Sample, (scope, x, t, y) => LightningDiTNetwork.Build(scope, x, t, y, config));
     }
+
+    private static IReadOnlyList<string> UDit(int width, int heads)
+    {
+        var config = new UDiTConfig { HiddenSize = width, NumHeads = heads, MlpRatio = 2, AttnType = "v2", PosembType = "rope2d", DownShortcut = 1 };
+        return ClassNetwork.Inventory([config.InChannels, config.InputSize, config.InputSize], (scope, x, t, y) => UDiTNetwork.Build(scope, x, t, y, config));
+    }
+
+    private static IReadOnlyList<string> UNetOf(UNetConfig config) => Network.Inventory(scope => UNet.UNet.Declare(scope, config, 64, 64));
+
+    private static IReadOnlyList<string> Sd3(SD3Config config) => TextNetwork.Inventory(SD3Network.Conditions(config), 128, 128, (scope, inputs) => SD3Network.Build(scope, inputs, config));
+
+    private static IReadOnlyList<string> DiffusersPixArt(DiffusersPixArtConfig config) =>
+        TextNetwork.Inventory(DiffusersPixArtNetwork.Conditions(config), config.SampleSize, config.SampleSize, (scope, inputs) => DiffusersPixArtNetwork.Build(scope, inputs, config));
+
+    private static IReadOnlyList<string> SanaOf(SanaConfig config) => TextNetwork.Inventory(SanaNetwork.Conditions(config), 32, 32, (scope, inputs) => SanaNetwork.Build(scope, inputs, config));
 
     private static JsonElement Json(string text) => JsonDocument.Parse(text).RootElement;
 }

@@ -23,7 +23,7 @@ public static class DiTModel
             Inputs = [Modality.Text],
             Outputs = [Modality.Image],
             Layouts = ["authors: DiT-XL-2-*.pt + config.json (constructor arguments), vae/ for pictures", "diffusers: DiTPipeline folder, or its transformer alone"],
-            Sizes = [new("DiT-XL-2-256x256", 675_129_632, [])],
+            Sizes = [new("facebookresearch/DiT: DiT-XL-2-256x256", 675_129_632, []), new("facebookresearch/DiT: DiT-XL-2-512x512", 676_014_368, [])],
         },
         OpenAsync);
 

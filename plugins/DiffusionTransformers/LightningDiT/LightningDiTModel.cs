@@ -23,7 +23,7 @@ public static class LightningDiTModel
             Inputs = [Modality.Text],
             Outputs = [Modality.Image],
             Layouts = ["authors: lightningdit-*.pt + latents_stats.pt + config.json (constructor arguments)", "authors: VA-VAE *.pt or *.ckpt + config.yaml"],
-            Sizes = [new("lightningdit-xl-imagenet256-800ep", 675_129_632, [])],
+            Sizes = [new("hustvl/lightningdit-xl-imagenet256-800ep", 675_293_600, []), new("hustvl/lightningdit-xl-imagenet256-64ep", 675_297_632, [])],
         },
         OpenAsync);
 

@@ -26,6 +26,7 @@ public static class PixArtModel
             Inputs = [Modality.Text],
             Outputs = [Modality.Image],
             Layouts = ["authors: PixArt-XL-2-*-MS.pth + config.json (constructor arguments)", "diffusers: PixArtTransformer2DModel, alone or in a pipeline's folder"],
+            Sizes = [new("PixArt-alpha/PixArt-XL-2-512x512: transformer", 610_856_096, []), new("PixArt-alpha/PixArt-XL-2-1024-MS: transformer", 611_349_152, [])],
         },
         (source, _) => OpenAsync(source, AlphaTextLength));
 
@@ -43,6 +44,7 @@ public static class PixArtModel
             Inputs = [Modality.Text],
             Outputs = [Modality.Image],
             Layouts = ["authors: PixArt-Sigma-XL-2-*-MS.pth + config.json (constructor arguments)", "diffusers: PixArtTransformer2DModel, alone or in a pipeline's folder"],
+            Sizes = [new("PixArt-alpha/PixArt-Sigma-XL-2-1024-MS: transformer", 610_856_096, [])],
         },
         (source, _) => OpenAsync(source, SigmaTextLength));
 

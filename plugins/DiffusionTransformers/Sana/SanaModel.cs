@@ -23,6 +23,11 @@ public static class SanaModel
             Inputs = [Modality.Text],
             Outputs = [Modality.Image],
             Layouts = ["diffusers: SanaTransformer2DModel, alone or in a pipeline's folder"],
+            Sizes =
+            [
+                new("Efficient-Large-Model/Sana_600M_1024px_diffusers: transformer", 591_747_872, []),
+                new("Efficient-Large-Model/Sana_1600M_1024px_diffusers: transformer", 1_604_462_752, []),
+            ],
         },
         OpenAsync);
 

@@ -26,7 +26,13 @@ public static class SiTModel
             Inputs = [Modality.Text],
             Outputs = [Modality.Image],
             Layouts = ["authors: SiT-XL-2-256x256.pt + config.json (constructor arguments)"],
-            Sizes = [new("SiT-XL-2-256x256", 675_129_632, [])],
+            Sizes =
+            [
+                new("willisma/SiT: SiT-S-2", 32_963_360, []),
+                new("willisma/SiT: SiT-B-2", 130_512_416, []),
+                new("willisma/SiT: SiT-L-2", 458_102_816, []),
+                new("willisma/SiT: SiT-XL-2-256x256", 675_129_632, []),
+            ],
         },
         OpenAsync);
 

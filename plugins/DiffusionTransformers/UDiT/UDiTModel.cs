@@ -193,6 +193,7 @@ public static class UDiTModel
             Inputs = [Modality.Text],
             Outputs = [Modality.Image],
             Layouts = ["authors: U-DiT-*.pt + config.json (constructor arguments)"],
+            Sizes = [new("YuchuanTian/U-DiT: U-DiT-S", 58_896_568, []), new("YuchuanTian/U-DiT: U-DiT-B", 231_251_304, []), new("YuchuanTian/U-DiT: U-DiT-L", 916_335_304, [])],
         },
         OpenAsync);
 
