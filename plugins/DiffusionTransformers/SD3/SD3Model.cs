@@ -132,9 +132,26 @@ public static class SD3Model
             WeightsLicense = "Stability AI Community",
             Inputs = [Modality.Text],
             Outputs = [Modality.Image],
+            Layouts = ["diffusers: SD3Transformer2DModel, alone or in a pipeline's folder"],
             Sizes =
             [
                 new("stabilityai/stable-diffusion-3-medium-diffusers: transformer", 2_084_951_104, []),
                 new("stabilityai/stable-diffusion-3.5-medium: transformer", 2_469_663_936, []),
                 new("stabilityai/stable-diffusion-3.5-large: transformer", 8_146_280_768, []),
             ],
+        },
+        OpenAsync);
+
+    private static ValueTask<IModel> OpenAsync(ModelSource folder, CancellationToken cancel)
+    {
+        var pipeline = new PipelineFolder(folder);
+        var source = pipeline.Denoiser("transformer");
+        var config = PublishedConfig.Read<SD3Config>(source.RequireFolder()).Value;
+        return Weights.Guarded(Weights.Open(source), checkpoint =>
+        {
+            var network = new TextNetwork(NetworkContext.Of(source, checkpoint), "sd3", "velocity", SD3Network.Conditions(config), (scope, inputs) => SD3Network.Build(scope, inputs, config));
+            return PublishedModel.Generating([checkpoint], [network], (call, arguments, token) => call == "forward" ? network.ForwardAsync(arguments, token) : throw Calls.Unknown(call, "forward"),
+                SD3Pipeline.Of<TextOptions>(pipeline, config, _ => new((x, timestep, text, token) => SD3Pipeline.PredictAsync(network, x, timestep, text, token)))?.Open(pipeline));
+        });
+    }
+}

@@ -100,9 +100,26 @@ public static class UNetModel
             WeightsLicense = "CreativeML OpenRAIL-M",
             Inputs = [Modality.Text],
             Outputs = [Modality.Image],
+            Layouts = ["diffusers: UNet2DConditionModel, alone or in a pipeline's folder"],
             Sizes =
             [
                 new("stable-diffusion-v1-5/stable-diffusion-v1-5: unet", 859_520_964, []),
                 new("stabilityai/stable-diffusion-2-1: unet", 865_910_724, []),
                 new("stabilityai/stable-diffusion-xl-base-1.0: unet", 2_567_463_684, []),
             ],
+        },
+        OpenAsync);
+
+    private static ValueTask<IModel> OpenAsync(ModelSource folder, CancellationToken cancel)
+    {
+        var pipeline = new PipelineFolder(folder);
+        var source = pipeline.Denoiser("unet");
+        var config = PublishedConfig.Read<UNetConfig>(source.RequireFolder()).Value;
+        return Weights.Guarded(Weights.Open(source), checkpoint =>
+        {
+            var unet = new UNet(NetworkContext.Of(source, checkpoint), config);
+            return PublishedModel.Generating([checkpoint], [unet], (call, arguments, token) => call == "forward" ? unet.ForwardAsync(arguments, token) : throw Calls.Unknown(call, "forward"),
+                StableDiffusion.Of<TextOptions>(pipeline, unet)?.Open(pipeline));
+        });
+    }
+}
