@@ -1,8 +1,8 @@
 // A Partition Cover Approach to Tokenization. Lim, Tan, Choo, Lauw. arXiv:2501.06246. github.com/PreferredAI/pcatt
 // Published layout: config.json (steps, max_token_length, min_word_count). Deviations: none.
-using System.Runtime.InteropServices;
 using System.Text;
 using ModelZoo.Contracts;
+using ModelZoo.Plugins.TextTokenizers.Papers.Gnu;
 
 namespace ModelZoo.Plugins.TextTokenizers.Papers;
 
@@ -14,24 +14,30 @@ internal sealed class GreedTok
             with { Layouts = ["config.json"] },
         Open);
 
-    private readonly List<Word> _words = [];
-    private readonly Dictionary<string, List<Place>> _places = [];
+    private const int Shortlist = 100;   // tokens that the authors' code looks at again at once
+
+    private readonly OrderedDictionary<string, List<Place>> _places = [];
 
     /// <param name="words">Words and how often each occurs.</param>
     /// <param name="maxTokenLength">Candidates are shorter than this, in bytes: the bound is exclusive in the authors' code.</param>
     /// <param name="minWordCount">Rarer words give no candidates.</param>
     public GreedTok(IEnumerable<(byte[] Bytes, long Count)> words, int maxTokenLength, long minWordCount)
     {
-        foreach (var (bytes, count) in words)
+        var counts = words.ToDictionary(word => Convert.ToHexStringLower(word.Bytes), word => word.Count);
+        foreach (var text in Order(counts.Keys, counts.Count))
         {
-            var word = new Word(count, new (int, int)[bytes.Length]);
-            _words.Add(word);
-            if (count < minWordCount) continue;
-            var text = Convert.ToHexStringLower(bytes);
-            for (var start = 0; start < bytes.Length; start++)
+            var length = text.Length / 2;
+            var word = new Word(counts[text], length);
+            if (word.Count < minWordCount) continue;
+            for (var start = 0; start < length; start++)
             {
-                for (var end = start + 2; end < Math.Min(maxTokenLength + start, bytes.Length + 1); end++)
-                    (CollectionsMarshal.GetValueRefOrAddDefault(_places, text[(2 * start)..(2 * end)], out _) ??= []).Add(new(word, start, end));
+                for (var end = start + 2; end < Math.Min(maxTokenLength + start, length + 1); end++)
+                {
+                    var token = text[(2 * start)..(2 * end)];
+                    word.Candidates.Add(token);
+                    if (!_places.TryGetValue(token, out var places)) _places.Add(token, places = []);
+                    places.Add(new(word, start, end));
+                }
             }
         }
     }
@@ -39,29 +45,35 @@ internal sealed class GreedTok
     /// <summary>The picked tokens in hexadecimal and the tokens that each saved.</summary>
     public List<(string Token, long Gain)> Select(int steps, CancellationToken cancel)
     {
-        // Gains only fall as more is picked, so the best of the queue is looked at again until its gain is true (lazy greedy).
-        var queue = new PriorityQueue<string, (long, int, string)>(_places.Count);
-        foreach (var (token, places) in _places) queue.Enqueue(token, Rank(token, Gain(places)));
+        // Gains only fall as more is picked, so only tokens of touched words are looked at again, and only when they come to the top.
+        var heap = new BinaryHeap<(string Token, long Gain)>(Order(_places.Keys).Select(token => (token, Gain(_places[token]))), (a, b) => a.Gain != b.Gain ? a.Gain < b.Gain : a.Token.Length > b.Token.Length);
+        var touched = new HashSet<string>();
         var picked = new List<(string, long)>();
-        while (picked.Count < steps && queue.TryDequeue(out var token, out var rank))
+        while (picked.Count < steps && heap.Count > 0)
         {
             cancel.ThrowIfCancellationRequested();
-            var gain = Gain(_places[token]);
-            if (gain != -rank.Item1)
-            {
-                queue.Enqueue(token, Rank(token, gain));
-                continue;
-            }
+            var again = new List<string>();
+            while (again.Count < Shortlist && heap.Count > 0 && touched.Contains(heap.Top.Token)) again.Add(heap.Pop().Token);
+            foreach (var token in again) heap.Push((token, Gain(_places[token])));
+            touched.ExceptWith(again);
+            if (again.Count > 0) continue;
 
-            picked.Add((token, gain));
-            Take(_places[token], picked.Count);
+            var best = heap.Pop();
+            picked.Add(best);
+            foreach (var word in Take(_places[best.Token], picked.Count)) touched.UnionWith(word.Candidates);
         }
 
         return picked;
     }
 
-    // More gain first, then the shorter token, then the smaller bytes.
-    private static (long, int, string) Rank(string token, long gain) => (-gain, token.Length, token);
+    // As the authors' hash table shows tokens in hexadecimal: what is equal in gain and length leaves the heap by that order.
+    private static IEnumerable<string> Order(IEnumerable<string> tokens, int capacity = 0)
+    {
+        string[] known = [.. tokens];
+        var order = new HashedOrder(capacity);
+        foreach (var token in known) order.Add(Convert.FromHexString(token));
+        return order.Walk().Select(key => known[key]);
+    }
 
     private static long Gain(List<Place> places)
     {
@@ -79,8 +91,10 @@ internal sealed class GreedTok
         return gain;
     }
 
-    private static void Take(List<Place> places, int rank)
+    // Covers the token's places; gives the words that changed.
+    private static HashSet<Word> Take(List<Place> places, int rank)
     {
+        var changed = new HashSet<Word>();
         Word? word = null;
         var number = 0;
         foreach (var place in places)
@@ -88,8 +102,11 @@ internal sealed class GreedTok
             if (place.CutsToken()) continue;
             number = place.Word == word ? number + 1 : 0;
             word = place.Word;
+            changed.Add(word);
             place.Word.Cover.AsSpan(place.Start..place.End).Fill((rank, number));
         }
+
+        return changed;
     }
 
     private static PaperModel Open(ModelSource source)
@@ -103,8 +120,13 @@ internal sealed class GreedTok
         });
     }
 
-    /// <summary>A word: its count, and for each byte the rank and number of the token that covers it; (0, 0) is none.</summary>
-    private sealed record Word(long Count, (int Rank, int Number)[] Cover);
+    /// <summary>A word: its count, the tokens it could hold, and for each byte the rank and number of the token that covers it; (0, 0) is none.</summary>
+    private sealed class Word(long count, int length)
+    {
+        public long Count => count;
+        public HashSet<string> Candidates { get; } = [];
+        public (int Rank, int Number)[] Cover { get; } = new (int, int)[length];
+    }
 
     private readonly record struct Place(Word Word, int Start, int End)
     {

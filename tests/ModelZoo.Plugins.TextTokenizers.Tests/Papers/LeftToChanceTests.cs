@@ -23,22 +23,6 @@ public sealed class LeftToChanceTests
         Assert.All(events.Zip(expected), pair => Assert.True(JsonElement.DeepEquals(PickyBpeTrainer.Describe(pair.First), pair.Second), pair.Second.GetRawText()));
     }
 
-    [Theory, ParityCases("text-tokenizers/greedtok")]
-    public void GreedTok_UntilTheFirstTie_PicksWhatTheReferencePicks(ParityCase @case)
-    {
-        var config = JsonElement.Parse(File.ReadAllText(Path.Combine(@case.CheckpointFolder!, "config.json")));
-        var words = ParityRunner.ReadLines(Path.Combine(@case.Folder, "inputs.jsonl"))
-            .Select(line => (System.Text.Encoding.UTF8.GetBytes(line.GetProperty("word").GetString()!), line.GetProperty("count").GetInt64()));
-        var greedy = new GreedTok(words, config.GetProperty("max_token_length").GetInt32(), config.GetProperty("min_word_count").GetInt64());
-        var expected = ParityRunner.ReadLines(Path.Combine(@case.Folder, "expected-ranks.jsonl"));
-
-        var picked = greedy.Select(expected.Count, CancellationToken.None);
-
-        var same = picked.Zip(expected).TakeWhile(pair => pair.First.Token == pair.Second.GetProperty("token").GetString()).Count();
-        Assert.InRange(same, 10, expected.Count);
-        Assert.All(picked.Zip(expected).Take(same + 1), pair => Assert.Equal(pair.Second.GetProperty("gain").GetInt64(), pair.First.Gain));
-    }
-
     // The reference numbers single letters as a hash map shows them; in the combined method those numbers decide between pairs that are as frequent.
     [Theory, ParityCases("text-tokenizers/bytespan")]
     public async Task ByteSpan_SpansAndLearnedTokens_AreThoseOfTheReference(ParityCase @case)
