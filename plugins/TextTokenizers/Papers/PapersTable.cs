@@ -48,6 +48,7 @@ internal static class PapersTable
         TokenAdapt.Architecture,
         TokenizationScorer.Architecture,
         Trainers.TrainersModel.Architecture,
+        Tokompiler.TokompilerTokenizer.Architecture,
         Zett.Architecture,
         Zip2Zip.Architecture,
     ];
