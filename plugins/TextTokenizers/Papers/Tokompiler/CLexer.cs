@@ -29,6 +29,7 @@ internal sealed class TokenSet(int terminalCount)
 internal sealed class CLexer
 {
     private static readonly SearchValues<byte> Blanks = SearchValues.Create(" \t\r\n"u8);
+    private static readonly SearchValues<byte> Newlines = SearchValues.Create("\n"u8);
     private static readonly SearchValues<byte> Letters = SearchValues.Create("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"u8);
     private static readonly SearchValues<byte> WordBytes = SearchValues.Create("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_"u8);
     private static readonly SearchValues<byte> Digits = SearchValues.Create("0123456789"u8);
@@ -107,7 +108,7 @@ internal sealed class CLexer
 
         foreach (var (text, terminal, isImmediate) in _literals[_text[start]])
         {
-            if (expected.Contains(terminal) && !(isImmediate && isSkipped)) Offer(terminal, text[0] == '#' ? Directive(start, text) : Literal(start, text));
+            if (expected.Contains(terminal) && !(isImmediate && isSkipped)) Offer(terminal, text[0] switch { (byte)'#' => Directive(start, text), (byte)'\n' => Run(start, Newlines), _ => Literal(start, text) });
         }
 
         if (expected.Contains(_directive)) Offer(_directive, Directive(start, []));
@@ -136,23 +137,67 @@ internal sealed class CLexer
             return new(_character, place, place + width, false);
         }
 
-        if (!expected.Contains(_argument) || value == '\n' || (value == '(' && _literals[value].Any(literal => literal.IsImmediate && expected.Contains(literal.Terminal)))) return null;
+        if (!expected.Contains(_argument) || (value == '(' && _literals[value].Any(literal => literal.IsImmediate && expected.Contains(literal.Terminal)))) return null;
         return Argument(place);
     }
 
-    // The rest of a directive's line, which a backslash continues; a comment only where white space alone is before it.
-    private Token? Argument(int place)
+    // Where the rest of a directive's line is read: blanks belong to what follows them, and ends of lines too when no text came before, so that blanks after those make it all an argument again.
+    private enum Line
     {
-        var start = place;
-        while (start < _text.Length && _text[start] is (byte)' ' or (byte)'\t' or (byte)'\r') start++;
-        if (Comment(start) > start) return null;
-        var end = place;
-        while (end < _text.Length && (_text[end] != '\n' || (end > place && EndsWithContinuation(place, end)))) end++;
-        return end > place ? new(_argument, place, end, false) : null;
+        Newline,
+        Blank,
+        Text,
+        BlockComment,
+        BlockCommentBeyondLine,
+        LineComment,
+        Done,
     }
 
-    private bool EndsWithContinuation(int place, int newline) =>
-        _text[newline - 1] == '\\' || (newline - 2 >= place && _text[newline - 1] == '\r' && _text[newline - 2] == '\\');
+    // The longest of the three tokens that begin here: the rest of the line, ends of lines, a comment after blanks.
+    private Token? Argument(int place)
+    {
+        Token? best = null;
+        var state = Line.Blank;
+        for (var at = place; at < _text.Length && state != Line.Done;)
+        {
+            var value = _text[at];
+            var width = 1;
+            switch (state)
+            {
+                case Line.Newline when value is not ((byte)'\n' or (byte)'\\' or (byte)' ' or (byte)'\t' or (byte)'\r'):
+                case Line.Text or Line.LineComment when value == '\n':
+                    return best;
+                case Line.Newline or Line.Blank when value == '\n': state = Line.Newline; break;
+                case Line.Newline or Line.Blank when value is (byte)' ' or (byte)'\t' or (byte)'\r': state = Line.Blank; break;
+                case Line.Newline or Line.Blank when value == '\\':
+                    width = Math.Max(1, Continuation(at));
+                    state = width > 1 ? Line.Blank : Escaped(at, Line.Text, ref width);
+                    break;
+                case Line.Blank when value == '/' && At(at + 1) == '*': (state, width) = (Line.BlockComment, 2); break;
+                case Line.Blank when value == '/' && At(at + 1) == '/': (state, width) = (Line.LineComment, 2); break;
+                case Line.Blank: state = Line.Text; break;
+                case Line.BlockComment or Line.BlockCommentBeyondLine when value == '*' && At(at + 1) == '/': (state, width) = (Line.Done, 2); break;
+                case Line.BlockComment when value == '\n': state = Line.BlockCommentBeyondLine; break;
+                case Line.Text or Line.LineComment or Line.BlockComment when value == '\\': state = Escaped(at, state, ref width); break;
+            }
+
+            at += width;
+            var terminal = state switch { Line.Newline => _newline, Line.Blank or Line.Text or Line.BlockComment => _argument, Line.LineComment or Line.Done => _comment, _ => -1 };
+            if (terminal >= 0) best = new(terminal, place, at, false);
+        }
+
+        return best;
+    }
+
+    // Backslashes and the character after them, the end of a line too; an asterisk may end a comment.
+    private Line Escaped(int place, Line state, ref int width)
+    {
+        width = 1;
+        while (At(place + width) == '\\') width++;
+        if (At(place + width) == '\r' && At(place + width + 1) == '\n') width++;
+        if (At(place + width) >= 0 && !(state == Line.BlockComment && At(place + width) == '*')) width++;
+        return state;
+    }
 
     private int Skip(int place, bool keepNewline, out bool isSkipped)
     {

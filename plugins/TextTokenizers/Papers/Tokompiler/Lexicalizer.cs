@@ -32,7 +32,7 @@ internal sealed class Lexicalizer
         using var resource = typeof(Lexicalizer).Assembly.GetManifestResourceStream("c.grammar")!;
         using var reader = new StreamReader(resource);
         _grammar = GrammarReader.Read(reader.ReadToEnd());
-        _table = ParseTable.Of(_grammar);
+        _table = new(_grammar);
     }
 
     /// <summary>A program.</summary>
