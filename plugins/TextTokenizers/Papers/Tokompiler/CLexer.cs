@@ -38,6 +38,7 @@ internal sealed class CLexer
     private readonly Grammar _grammar;
     private readonly byte[] _text;
     private readonly ILookup<byte, (byte[] Text, int Terminal, bool IsImmediate)> _literals;
+    private readonly TokenSet _anythingElse;
     private readonly int _number, _comment, _newline, _directive, _argument, _character, _content, _escape, _library;
 
     /// <param name="grammar">Whose terminals are read.</param>
@@ -52,11 +53,16 @@ internal sealed class CLexer
         (_directive, _argument, _library) = (grammar.Tokens["preproc_directive"], grammar.Tokens["preproc_arg"], grammar.Tokens["system_lib_string"]);
         (_character, _content, _escape) = (grammar.Tokens["_character"], grammar.Tokens["_string_content"], grammar.Tokens["escape_sequence"]);
         var unsure = new[] { _newline, _argument, _character, _content, _escape, _library, grammar.Literals.Single(literal => literal.Text == "]]").Terminal }.ToHashSet();
+        var scope = grammar.Literals.Single(literal => literal.Text == "::").Terminal;
         Anything = Expect(Enumerable.Range(0, grammar.TerminalCount).Where(terminal => !unsure.Contains(terminal)));
+        _anythingElse = Expect(Enumerable.Range(0, grammar.TerminalCount).Where(terminal => !unsure.Contains(terminal) && terminal != scope));
     }
 
     /// <summary>What is looked for where nothing is expected: all but what depends on the place.</summary>
     public TokenSet Anything { get; }
+
+    /// <summary>True for a terminal that all readings at a place see alike, even where they expect others.</summary>
+    public bool IsShared(int terminal) => terminal == _comment || terminal == _newline;
 
     /// <summary>The terminal of names.</summary>
     public int Identifier { get; }
@@ -76,7 +82,7 @@ internal sealed class CLexer
     public Token Read(int place, TokenSet expected)
     {
         if (Find(place, expected) is { } found) return Classify(found, expected);
-        if (expected != Anything && Find(place, Anything) is { } other) return Classify(other, expected);
+        if (expected != Anything && Find(place, _anythingElse) is { } other) return Classify(other, expected);
 
         // Characters that begin no token, up to the next one.
         var start = Skip(place, keepNewline: false, out _);

@@ -17,6 +17,7 @@ internal sealed partial class SyntaxParser
     private readonly CLexer _lexer;
     private readonly Dictionary<int, TokenSet> _expected = [];
     private readonly ReadingStack _stack = new();
+    private (int Position, Token Token)? _shared;
     private SyntaxNode? _finished;
     private int _accepted;
 
@@ -112,7 +113,10 @@ internal sealed partial class SyntaxParser
     private SyntaxNode Read(int position, int state)
     {
         if (!_expected.TryGetValue(state, out var expected)) _expected.Add(state, expected = state == ParseTable.Error ? _lexer.Anything : _lexer.Expect(_table.Expected(state)));
+        // Blanks and ends of lines belong to some tokens where an argument of a directive may stand: what one reading saw there, all see.
+        if (_shared is { } shared && shared.Position == position && _table.Actions(state, shared.Token.Terminal).Count > 0) return SyntaxNode.Leaf(shared.Token, isVisible: true);
         var token = _lexer.Read(position, expected);
+        if (_lexer.IsShared(token.Terminal)) _shared = (position, token);
         if (token.Terminal < 0) return SyntaxNode.OfUnreadable(token);
         var isEnd = token.Terminal == Grammar.End;
         return SyntaxNode.Leaf(token, _grammar.IsVisible(token.Terminal) && !isEnd) with { IsExtra = isEnd };
