@@ -39,6 +39,7 @@ internal static class CommandLine
         root.Subcommands.Add(TokenizeCommand.CreateDetokenize(terminal));
         root.Subcommands.Add(GenerateCommand.Create(terminal));
         root.Subcommands.Add(EvaluateCommand.Create(terminal));
+        root.Subcommands.Add(MergeCommand.Create(terminal));
         root.Subcommands.Add(TrainCommand.Create(terminal));
         root.Subcommands.Add(VerifyCommand.Create(terminal));
         root.Subcommands.Add(ServeCommand.Create(terminal));

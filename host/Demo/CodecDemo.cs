@@ -37,13 +37,19 @@ internal sealed class CodecDemo(ModelVerbs verbs, MediaFiles media, PluginCatalo
             var original = (await media.ReadAsync(files[i], cancel).ConfigureAwait(false)).Expect<Audio>();
             var rows = new List<IReadOnlyList<string>> { new[] { "", "sound", "tokens" }.Concat(metrics.Select(Head)).ToList() };
             rows.Add(["original", Html.Player(original), $"{original.SampleRate} Hz, {Html.Number(original.Seconds, "0.00")} s", .. metrics.Select(_ => "")]);
-            var result = await verbs.ObserveAsync(request, One(new(Path.GetFileName(files[i]), original)), [], 0, observation =>
+            var result = await verbs.ObserveAsync(request, new[] { (Example[])[new(Path.GetFileName(files[i]), original)] }.ToAsyncEnumerable(), [], 0, batch =>
+            {
+                foreach (var observation in batch.Observations) Show(observation);
+                return ValueTask.CompletedTask;
+            }, cancel).ConfigureAwait(false);
+            void Show(Observation observation)
             {
                 if (!all.TryGetValue(observation.Group, out var totals)) all.Add(observation.Group, totals = [.. metrics.Select(metric => metric.Start())]);
                 var own = metrics.Select(metric => metric.Start()).ToList();
                 foreach (var accumulator in totals.Concat(own)) accumulator.Add(observation);
                 rows.Add([Html.Text(observation.Group), observation.Output is Audio sound ? Html.Player(sound) : "", observation.Tokens is { } tokens ? Html.TokenMap(tokens) + $"{string.Join(" x ", tokens.Ids.Shape.ToArray())}" : "", .. own.Select(Figure)]);
-            }, cancel).ConfigureAwait(false);
+            }
+
             (seconds, elapsed) = (seconds + original.Seconds * (rows.Count - 2), elapsed + result.Elapsed);
             if (i < Played) players.Append($"<h3>{Html.Text(Path.GetFileName(files[i]))}</h3>").Append(Html.Table(rows));
             context.Say($"{Path.GetFileName(files[i])}: {rows.Count - 2} reconstructions");
@@ -57,10 +63,4 @@ internal sealed class CodecDemo(ModelVerbs verbs, MediaFiles media, PluginCatalo
     private static string Head(IMetric metric) => Html.Text(metric.Unit.Length == 0 ? metric.Name : $"{metric.Name} ({metric.Unit})");
 
     private static string Figure(IMetricAccumulator accumulator) => accumulator.Result() is { } value ? Html.Number(value.Value) : "-";
-
-    private static async IAsyncEnumerable<Example> One(Example example)
-    {
-        yield return example;
-        await Task.CompletedTask.ConfigureAwait(false);
-    }
 }

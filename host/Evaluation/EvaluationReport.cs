@@ -4,31 +4,29 @@ using ModelZoo.Host.Replay;
 
 namespace ModelZoo.Host.Evaluation;
 
-/// <summary>What an evaluation measured, on what, and with what.</summary>
-/// <param name="Model">The model.</param>
+/// <summary>What an evaluation measured, on what, and with what. It holds no time of day: the same evaluation gives the same report, byte for byte.</summary>
 /// <param name="Data">The data set: path, layout, examples used, SHA-256 of their names and contents.</param>
-/// <param name="Seed">The seed.</param>
-/// <param name="Options">The options that were given.</param>
 /// <param name="Groups">The settings that were measured, in order; one empty name when there is one.</param>
 /// <param name="Metrics">The figures of each metric.</param>
-/// <param name="Provenance">Plugin, checkpoint, device, versions.</param>
-/// <param name="Elapsed">Time that it took.</param>
-internal sealed record EvaluationReport(
-    ModelId Model, EvaluatedData Data, ulong Seed, JsonObject Options, IReadOnlyList<string> Groups, IReadOnlyList<MeasuredMetric> Metrics, Provenance Provenance, TimeSpan Elapsed)
+/// <param name="Run">What is needed to do it again.</param>
+internal sealed record EvaluationReport(EvaluatedData Data, IReadOnlyList<string> Groups, IReadOnlyList<MeasuredMetric> Metrics, RunRecord Run)
 {
-    public JsonObject ToJson(JsonObject run) => new()
+    /// <summary>The report for programs.</summary>
+    public JsonObject ToJson() => new()
     {
         ["format"] = "modelzoo.evaluation/1",
-        ["model"] = Model.ToString(),
+        ["model"] = Run.Model,
         ["data"] = new JsonObject { ["path"] = Data.Path, ["layout"] = Data.Layout, ["examples"] = Data.Examples, ["sha256"] = Data.Sha256 },
-        ["seed"] = Seed,
-        ["elapsed_seconds"] = Elapsed.TotalSeconds,
+        ["seed"] = Run.Seed,
         ["metrics"] = new JsonArray([.. Metrics.Select(JsonNode (metric) => new JsonObject
         {
             ["name"] = metric.Metric.Name, ["unit"] = metric.Metric.Unit, ["higher_is_better"] = metric.Metric.HigherIsBetter, ["description"] = metric.Metric.Description, ["groups"] = Figures(metric),
         })]),
-        ["run"] = run,
+        ["run"] = Run.ToJson(),
     };
+
+    /// <summary>The report as a file.</summary>
+    public string ToText() => ToJson().ToJsonString(RunRecord.Json) + "\n";
 
     /// <summary>The figures alone, by metric and group.</summary>
     public JsonObject Figures() => new(Metrics.Select(metric => KeyValuePair.Create<string, JsonNode?>(metric.Metric.Name, Figures(metric))));

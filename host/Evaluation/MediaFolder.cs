@@ -28,10 +28,20 @@ internal sealed record MediaFolder(string Name, Modality Gives, IReadOnlyList<st
     public int? Count(string path) => Files(path).Count();
 
     /// <inheritdoc/>
-    public async IAsyncEnumerable<Example> ReadAsync(string path, IMediaReader media, [EnumeratorCancellation] CancellationToken cancel = default)
+    public IAsyncEnumerable<Example> ReadAsync(string path, IMediaReader media, CancellationToken cancel = default) => ReadAsync(path, media, static _ => true, cancel).OfType<Example>();
+
+    /// <inheritdoc/>
+    public async IAsyncEnumerable<Example?> ReadAsync(string path, IMediaReader media, Predicate<int> wanted, [EnumeratorCancellation] CancellationToken cancel = default)
     {
+        var ordinal = 0;
         foreach (var file in Files(path))
         {
+            if (!wanted(ordinal++))
+            {
+                yield return null;
+                continue;
+            }
+
             var relative = Path.GetRelativePath(Directory.Exists(path) ? path : Path.GetDirectoryName(Path.GetFullPath(path))!, file).Replace('\\', '/');
             var read = await media.ReadAsync(file, cancel).ConfigureAwait(false);
             if (read.Modality != Gives) throw new ModelZooException(ErrorCodes.DatasetInvalid, $"A file of {Name} holds something else.") { Where = file, Expected = Gives.ToString(), Found = read.Modality.ToString() };

@@ -8,6 +8,7 @@ using ModelZoo.Host.Media;
 using ModelZoo.Host.Models;
 using ModelZoo.Host.Replay;
 using ModelZoo.Host.Scheduling;
+using ModelZoo.Host.Shards;
 using ModelZoo.Host.Verification;
 using ModelZoo.Inference;
 using ModelZoo.Networks;
@@ -70,6 +71,7 @@ internal static class Zoo
         .Decorate<IModelRunner, MeteringRunner>()
         .AddSingleton<ModelVerbs>()
         .AddSingleton<Evaluator>()
+        .AddSingleton<EvaluationShards>()
         .AddSingleton<ModelDirectory>()
         .AddSingleton<Replayer>()
         .AddSingleton<IDemoStep>(provider => new CodecDemo(provider.GetRequiredService<ModelVerbs>(), provider.GetRequiredService<MediaFiles>(), provider.GetRequiredService<PluginCatalog>(), "speech/encodec.8khz", "samples/encodec-8khz/recordings"))

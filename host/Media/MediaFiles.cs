@@ -164,7 +164,7 @@ internal sealed class MediaFiles : IMediaReader
         {
             using var document = JsonDocument.Parse(bytes);
             var root = document.RootElement;
-            if (root.ValueKind == JsonValueKind.Object && root.TryGetProperty("format", out _)) return TokensFile.FromJson(bytes, path);
+            if (root.ValueKind == JsonValueKind.Object && root.TryGetProperty("format", out _)) return TokensFile.FromJson(root, path);
             var ids = root.ValueKind == JsonValueKind.Object ? root.GetProperty("ids") : root;
             return new Items([.. ids.EnumerateArray().Select(id => id.ValueKind == JsonValueKind.String ? id.GetString()! : id.GetRawText())]);
         }

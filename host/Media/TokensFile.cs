@@ -1,9 +1,7 @@
-using System.Globalization;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using ModelZoo.Contracts;
 using ModelZoo.Inference;
-using ModelZoo.Networks.Parity;
 
 namespace ModelZoo.Host.Media;
 
@@ -19,25 +17,23 @@ internal static class TokensFile
         json["shape"] = new JsonArray([.. tokens.Ids.Shape.ToArray().Select(extent => (JsonNode)extent)]);
         json["ids"] = Nested(tokens.Ids.Span, tokens.Ids.Shape);
         if (tokens.Spans.Count > 0) json["spans"] = new JsonArray([.. tokens.Spans.Select(span => (JsonNode)new JsonArray(span.Start, span.End))]);
-        if (tokens.Extras.Count > 0) json["extras"] = new JsonObject(tokens.Extras.Select(pair => KeyValuePair.Create<string, JsonNode?>(pair.Key, Extra(pair.Value))));
+        if (tokens.Extras.Count > 0) json["extras"] = new JsonObject(tokens.Extras.Select(pair => KeyValuePair.Create<string, JsonNode?>(pair.Key, TensorJson.Write(pair.Value))));
         return json;
     }
 
     /// <summary>Tokens from JSON.</summary>
     /// <exception cref="MediaException">It is not what <see cref="ToJson"/> writes.</exception>
-    public static Tokens FromJson(ReadOnlyMemory<byte> text, string where)
+    public static Tokens FromJson(JsonElement json, string where)
     {
         try
         {
-            using var document = JsonDocument.Parse(text);
-            var root = document.RootElement;
             var ids = new List<int>();
-            Collect(root.GetProperty("ids"), ids);
-            long[] shape = root.TryGetProperty("shape", out var given) ? [.. given.EnumerateArray().Select(extent => extent.GetInt64())] : [ids.Count];
-            return Head(root, Tensor.Create(ids.ToArray(), shape)) with
+            Collect(json.GetProperty("ids"), ids);
+            long[] shape = json.TryGetProperty("shape", out var given) ? [.. given.EnumerateArray().Select(extent => extent.GetInt64())] : [ids.Count];
+            return Head(json, Tensor.Create(ids.ToArray(), shape)) with
             {
-                Spans = root.TryGetProperty("spans", out var spans) ? [.. spans.EnumerateArray().Select(span => new TokenSpan(span[0].GetDouble(), span[1].GetDouble()))] : [],
-                Extras = root.TryGetProperty("extras", out var extras) ? extras.EnumerateObject().ToDictionary(extra => extra.Name, extra => Extra(extra.Value)) : new Dictionary<string, Tensor>(),
+                Spans = json.TryGetProperty("spans", out var spans) ? [.. spans.EnumerateArray().Select(span => new TokenSpan(span[0].GetDouble(), span[1].GetDouble()))] : [],
+                Extras = json.TryGetProperty("extras", out var extras) ? extras.EnumerateObject().ToDictionary(extra => extra.Name, extra => TensorJson.Read(extra.Value)) : new Dictionary<string, Tensor>(),
             };
         }
         catch (Exception error) when (error is JsonException or KeyNotFoundException or InvalidOperationException or FormatException or ArgumentException or OverflowException or IndexOutOfRangeException)
@@ -116,14 +112,4 @@ internal static class TokensFile
         if (value.ValueKind != JsonValueKind.Array) ids.Add(value.GetInt32());
         else foreach (var item in value.EnumerateArray()) Collect(item, ids);
     }
-
-    // The elements as raw bytes, so that decoding after a round trip is the same to the bit.
-    private static JsonObject Extra(Tensor tensor)
-    {
-        using var stream = new MemoryStream();
-        SafetensorsWriter.Write(stream, new Dictionary<string, Tensor> { ["value"] = tensor });
-        return new() { ["type"] = tensor.Type.ToString(), ["shape"] = string.Join('x', tensor.Shape.ToArray().Select(extent => extent.ToString(CultureInfo.InvariantCulture))), ["safetensors"] = Convert.ToBase64String(stream.GetBuffer().AsSpan(0, (int)stream.Length)) };
-    }
-
-    private static Tensor Extra(JsonElement value) => TensorArchive.Read(value.GetProperty("safetensors").GetBytesFromBase64(), "extras")["value"];
 }

@@ -40,25 +40,14 @@ internal sealed class Replayer(ModelVerbs verbs, Evaluator evaluator, MediaFiles
 
     private async Task<ReplayOutcome> EvaluateAsync(RunRecord record, RecordedEvaluation then, CancellationToken cancel)
     {
-        var report = await evaluator.EvaluateAsync(Request(record), then.Data, then.Metrics, then.Limit, Options(record), record.Seed, static (_, _) => { }, cancel).ConfigureAwait(false);
+        if (then is not { DataSha256: { } data, Figures: { } measured }) throw new ModelZooException("replay.malformed", "This evaluation holds no figures to compare with.") { Where = record.Model };
+        var report = await evaluator.EvaluateAsync(new(Request(record), then.Data, then.Metrics, then.Limit, record.Seed, Options(record)), static (_, _) => { }, cancel).ConfigureAwait(false);
         var figures = report.Figures();
-        var differences = record.Provenance.Differences(report.Provenance).ToList();
-        if (report.Data.Sha256 != then.DataSha256) differences.Insert(0, $"data: SHA-256 {report.Data.Sha256[..12]}, then {then.DataSha256[..12]}");
-        differences.AddRange(Changed("", figures, JsonObject.Create(then.Figures)!));
-        var (now, before) = (Digest(JsonSerializer.SerializeToUtf8Bytes(figures)), Digest(JsonSerializer.SerializeToUtf8Bytes(then.Figures)));
-        return new(then.Data, now == before && report.Data.Sha256 == then.DataSha256, now, before, differences);
-    }
-
-    // Each number that is another one, by metric, group and part.
-    private static IEnumerable<string> Changed(string path, JsonNode? now, JsonNode? then)
-    {
-        if (now is JsonObject or null && then is JsonObject or null && (now is not null || then is not null))
-        {
-            var keys = (now as JsonObject ?? []).Select(pair => pair.Key).Union((then as JsonObject ?? []).Select(pair => pair.Key));
-            return keys.SelectMany(key => Changed(path.Length == 0 ? key : $"{path}/{key}", now?[key], then?[key]));
-        }
-
-        return JsonNode.DeepEquals(now, then) ? [] : [$"{path}: {now?.ToJsonString() ?? "none"}, then {then?.ToJsonString() ?? "none"}"];
+        var differences = record.Provenance.Differences(report.Run.Provenance).ToList();
+        if (report.Data.Sha256 != data) differences.Insert(0, $"data: SHA-256 {report.Data.Sha256[..12]}, then {data[..12]}");
+        differences.AddRange(JsonDifferences.Between(figures, JsonObject.Create(measured)!).Select(difference => difference.ToString()));
+        var (now, before) = (Digest(JsonSerializer.SerializeToUtf8Bytes(figures)), Digest(JsonSerializer.SerializeToUtf8Bytes(measured)));
+        return new(then.Data, now == before && report.Data.Sha256 == data, now, before, differences);
     }
 
     private async Task<(Contracts.Media, Provenance)> RunAsync(RunRecord record, CancellationToken cancel)

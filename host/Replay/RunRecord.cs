@@ -25,7 +25,8 @@ internal sealed record RunRecord
     public RecordedEvaluation? Evaluation { get; init; }
     public required Provenance Provenance { get; init; }
 
-    private static readonly JsonSerializerOptions Json = new() { PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower, WriteIndented = true, Encoder = System.Text.Encodings.Web.JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
+    /// <summary>How records are written.</summary>
+    public static JsonSerializerOptions Json { get; } = new() { PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower, WriteIndented = true, Encoder = System.Text.Encodings.Web.JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
 
     public JsonObject ToJson() => JsonSerializer.SerializeToNode(this, Json)!.AsObject();
 
@@ -61,11 +62,16 @@ internal sealed record RecordedFile(string Path, string Sha256)
 
 /// <summary>What was measured, and on what.</summary>
 /// <param name="Data">The data set.</param>
-/// <param name="DataSha256">SHA-256 of the examples that were used.</param>
 /// <param name="Limit">Most examples that were asked for; null for all.</param>
 /// <param name="Metrics">The metrics that were asked for; null for the model's own.</param>
-/// <param name="Figures">What came out, by metric and group.</param>
-internal sealed record RecordedEvaluation(string Data, string DataSha256, int? Limit, IReadOnlyList<string>? Metrics, JsonElement Figures);
+internal sealed record RecordedEvaluation(string Data, int? Limit, IReadOnlyList<string>? Metrics)
+{
+    /// <summary>SHA-256 of the examples that were used; null before it is known.</summary>
+    public string? DataSha256 { get; init; }
+
+    /// <summary>What came out, by metric and group; null before it is known.</summary>
+    public JsonElement? Figures { get; init; }
+}
 
 /// <summary>Where an answer comes from.</summary>
 internal sealed record Provenance

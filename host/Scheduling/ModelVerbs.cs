@@ -1,6 +1,7 @@
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using ModelZoo.Contracts;
+using ModelZoo.Host.Evaluation;
 using ModelZoo.Host.Models;
 using ModelZoo.Host.Replay;
 
@@ -51,20 +52,30 @@ internal sealed class ModelVerbs(IModelRunner runner, ProvenanceSource provenanc
             return last ?? throw new ModelZooException(ErrorCodes.PluginFailed, $"{model.Id} ended without a result.") { Remedy = "This is a fault of the plugin; tell its author." };
         }, cancel);
 
-    /// <summary>A data set to observations, each handed on as it comes.</summary>
-    public Task<VerbResult<int>> ObserveAsync(ModelRequest model, IAsyncEnumerable<Example> examples, JsonObject options, ulong seed, Action<Observation> observe, CancellationToken cancel) =>
+    /// <summary>A data set to observations, batch by batch as <see cref="IEvaluate.BatchSize"/> says, each handed on as it comes.</summary>
+    public Task<VerbResult<int>> ObserveAsync(ModelRequest model, IAsyncEnumerable<IReadOnlyList<Example>> batches, JsonObject options, ulong seed, Func<ObservedBatch, ValueTask> observe, CancellationToken cancel) =>
         RunAsync<IEvaluate, int>(model, "evaluate", options, evaluator => evaluator.EvaluateOptions, async (_, evaluator, bound, stop) =>
         {
             var count = 0;
-            await foreach (var observation in evaluator.ObserveAsync(examples, bound, seed, stop).WithCancellation(stop).ConfigureAwait(false))
+            await foreach (var batch in batches.WithCancellation(stop).ConfigureAwait(false))
             {
-                stop.ThrowIfCancellationRequested();
-                observe(observation);
-                count++;
+                var observations = new List<Observation>();
+                await foreach (var observation in evaluator.ObserveAsync(batch.ToAsyncEnumerable(), bound, seed, stop).WithCancellation(stop).ConfigureAwait(false))
+                {
+                    stop.ThrowIfCancellationRequested();
+                    observations.Add(observation);
+                }
+
+                await observe(ObservedBatch.Of(batch, observations)).ConfigureAwait(false);
+                count += observations.Count;
             }
 
             return count;
         }, cancel);
+
+    /// <summary>What a verb of a model is like under these options, and where its answers come from; waits for nobody.</summary>
+    public Task<VerbResult<T>> DescribeAsync<TVerb, T>(ModelRequest model, string verb, JsonObject options, Func<TVerb, OptionsSchema> schema, Func<TVerb, ModelOptions, T> describe, CancellationToken cancel) where TVerb : class =>
+        RunAsync(Call(model, ModelCall.Look), verb, options, schema, (_, capability, bound, _) => Task.FromResult(describe(capability, bound)), cancel);
 
     /// <summary>One of the authors' own calls on raw tensors.</summary>
     public Task<CallResults> CallAsync(ModelRequest model, string call, CallArguments arguments, CancellationToken cancel) =>
@@ -78,9 +89,12 @@ internal sealed class ModelVerbs(IModelRunner runner, ProvenanceSource provenanc
     public Task<T> InspectAsync<T>(ModelRequest model, Func<ModelLease, CancellationToken, Task<T>> look, CancellationToken cancel) => runner.RunAsync(Call(model, ModelCall.Look), look, cancel);
 
     private Task<VerbResult<T>> RunAsync<TVerb, T>(ModelRequest model, string verb, JsonObject options, Func<TVerb, OptionsSchema> schema, Func<ModelLease, TVerb, ModelOptions, CancellationToken, Task<T>> work, CancellationToken cancel)
-        where TVerb : class => runner.RunAsync(Call(model, verb), async (lease, stop) =>
+        where TVerb : class => RunAsync(Call(model, verb), verb, options, schema, work, cancel);
+
+    private Task<VerbResult<T>> RunAsync<TVerb, T>(ModelCall call, string verb, JsonObject options, Func<TVerb, OptionsSchema> schema, Func<ModelLease, TVerb, ModelOptions, CancellationToken, Task<T>> work, CancellationToken cancel)
+        where TVerb : class => runner.RunAsync(call, async (lease, stop) =>
         {
-            var capability = lease.Model.Find<TVerb>() ?? throw new ModelZooException(ErrorCodes.VerbUnsupported, $"{model.Id} cannot {verb}.") { Remedy = "`modelzoo list` shows the verbs of each model." };
+            var capability = lease.Model.Find<TVerb>() ?? throw new ModelZooException(ErrorCodes.VerbUnsupported, $"{call.Model.Id} cannot {verb}.") { Remedy = "`modelzoo list` shows the verbs of each model." };
             var bound = Bind(schema(capability), lease.Resident.Resolved.Options, verb, options);
             var started = System.Diagnostics.Stopwatch.GetTimestamp();
             var value = await work(lease, capability, bound, stop).ConfigureAwait(false);

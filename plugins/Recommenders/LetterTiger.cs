@@ -107,6 +107,9 @@ public sealed class LetterTigerModel : IModel, IGenerate<Items, RecommendOptions
     public OptionsSchema EvaluateOptions => OptionsSchema.Of<RecommendOptions>();
 
     /// <inheritdoc/>
+    public int BatchSize(ModelOptions options) => EvaluationBatch;
+
+    /// <inheritdoc/>
     public async IAsyncEnumerable<Observation> ObserveAsync(IAsyncEnumerable<Example> examples, ModelOptions options, ulong seed, [EnumeratorCancellation] CancellationToken cancel = default)
     {
         var asked = options.Expect<RecommendOptions>();

@@ -212,6 +212,9 @@ public sealed class UniGRecModel : IModel, ITokenize<NamedTensors, NoOptions>, I
     }
 
     /// <inheritdoc/>
+    public int BatchSize(ModelOptions options) => EvaluationBatch;
+
+    /// <inheritdoc/>
     public async IAsyncEnumerable<Observation> ObserveAsync(IAsyncEnumerable<Example> examples, ModelOptions options, ulong seed, [EnumeratorCancellation] CancellationToken cancel = default)
     {
         await foreach (var batch in examples.Chunk(EvaluationBatch).WithCancellation(cancel).ConfigureAwait(false))

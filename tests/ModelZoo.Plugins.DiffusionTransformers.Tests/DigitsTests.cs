@@ -82,7 +82,7 @@ public sealed class DigitsTests : IAsyncLifetime
     [Fact]
     public async Task Evaluate_HundredDigits_AreMostlyTheClassAskedFor()
     {
-        var examples = new PixelTableReader().ReadAsync(Path.Combine(Folder, "digits.csv"), null!);
+        var examples = new PixelTableReader().ReadAsync(Path.Combine(Folder, "digits.csv"), null!).Select((example, i) => example with { Ordinal = i });
         var (agreement, fid) = (PixelSetMetric.ClassAgreement.Start(), PixelSetMetric.Fid.Start());
         var (count, made) = (0, 0);
         await foreach (var observation in _model.Get<IEvaluate>().ObserveAsync(examples, new ClassEvaluationOptions { Steps = 20, Guidance = 1.5, Samples = 100 }, 0))

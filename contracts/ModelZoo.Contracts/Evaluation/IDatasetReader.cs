@@ -1,3 +1,5 @@
+using System.Runtime.CompilerServices;
+
 namespace ModelZoo.Contracts;
 
 /// <summary>Reads a data set's published layout.</summary>
@@ -18,6 +20,14 @@ public interface IDatasetReader
     /// <summary>The examples in a fixed order.</summary>
     /// <exception cref="ModelZooException">The files break the layout's rules (<see cref="ErrorCodes.DatasetInvalid"/>).</exception>
     IAsyncEnumerable<Example> ReadAsync(string path, IMediaReader media, CancellationToken cancel = default);
+
+    /// <summary>The example at each place, or null where it is not wanted. The default reads all of them; a reader that can pass over an example unread says so here.</summary>
+    /// <exception cref="ModelZooException">The files break the layout's rules (<see cref="ErrorCodes.DatasetInvalid"/>).</exception>
+    async IAsyncEnumerable<Example?> ReadAsync(string path, IMediaReader media, Predicate<int> wanted, [EnumeratorCancellation] CancellationToken cancel = default)
+    {
+        var ordinal = 0;
+        await foreach (var example in ReadAsync(path, media, cancel).ConfigureAwait(false)) yield return wanted(ordinal++) ? example : null;
+    }
 }
 
 /// <summary>Reads media files; the host offers it to data set readers and plugins.</summary>

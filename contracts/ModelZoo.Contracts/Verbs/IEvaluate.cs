@@ -14,7 +14,13 @@ public interface IEvaluate
     /// <summary>The options that it takes.</summary>
     OptionsSchema EvaluateOptions { get; }
 
-    /// <summary>One or more observations for each example, in the examples' order.</summary>
+    /// <summary>
+    /// How many neighbours in the data set are worked on together. Each call of <see cref="ObserveAsync"/> gets so many at most, from a multiple of this number on, however the data set is divided among processes: so the parts give,
+    /// bit for bit, what the whole gives.
+    /// </summary>
+    int BatchSize(ModelOptions options) => 1;
+
+    /// <summary>One or more observations for each example, in the examples' order. They depend on these examples and their places (<see cref="Example.Ordinal"/>), options and seed, and on nothing that was observed before.</summary>
     IAsyncEnumerable<Observation> ObserveAsync(IAsyncEnumerable<Example> examples, ModelOptions options, ulong seed, CancellationToken cancel = default);
 }
 
@@ -23,6 +29,9 @@ public interface IEvaluate
 /// <param name="Media">What the model is given.</param>
 public sealed record Example(string Id, Media Media)
 {
+    /// <summary>Place in the data set, from 0. Noise that is drawn for an example belongs to its place, whoever observes it and beside whom.</summary>
+    public int Ordinal { get; init; }
+
     /// <summary>What the model should give, where that is not the media itself.</summary>
     public Media? Target { get; init; }
 

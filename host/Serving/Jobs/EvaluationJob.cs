@@ -1,6 +1,6 @@
 using System.Text.Json.Nodes;
 using ModelZoo.Contracts;
-using ModelZoo.Host.Scheduling;
+using ModelZoo.Host.Evaluation;
 using ModelZoo.Host.Serving.Http;
 
 namespace ModelZoo.Host.Serving;
@@ -18,19 +18,6 @@ internal enum JobState
     Cancelled,
     /// <summary>The server ended while it ran, and did not take it up again.</summary>
     Interrupted,
-}
-
-/// <summary>An evaluation as a user submits it.</summary>
-/// <param name="Model">The model.</param>
-/// <param name="Data">The data set, a path within the server's data folder.</param>
-/// <param name="Metrics">Metrics by name; null for the model's own.</param>
-/// <param name="Limit">Most examples to use.</param>
-/// <param name="Seed">Seed of whatever is drawn.</param>
-/// <param name="Options">Options of the model.</param>
-internal sealed record EvaluationRequest(ModelId Model, string Data, IReadOnlyList<string>? Metrics, int? Limit, ulong Seed, JsonObject Options)
-{
-    /// <summary>Whose it is, and how urgent; nobody waits for it, so that it has no deadline.</summary>
-    public RequestTerms Terms { get; init; } = RequestTerms.None;
 }
 
 /// <summary>An evaluation that was submitted: what it does, how far it is, and what came out.</summary>
@@ -96,7 +83,7 @@ internal sealed class EvaluationJob(string id, EvaluationRequest request, DateTi
     {
         ["id"] = Id,
         ["object"] = "evaluation",
-        ["model"] = Request.Model.ToString(),
+        ["model"] = Request.Model.Id.ToString(),
         ["data"] = Request.Data,
         ["metrics"] = Request.Metrics is { } metrics ? new JsonArray([.. metrics.Select(metric => (JsonNode)metric)]) : null,
         ["limit"] = Request.Limit,
@@ -115,7 +102,7 @@ internal sealed class EvaluationJob(string id, EvaluationRequest request, DateTi
     public static EvaluationJob? Again(JsonObject json, CancellationToken stopping)
     {
         if ((int?)json["attempt"] is not { } attempt || attempt >= Attempts || !ModelId.TryParse((string?)json["model"] ?? "", out var model) || (string?)json["data"] is not { } data || json["submitted"] is not { } submitted) return null;
-        var request = new EvaluationRequest(model, data, json["metrics"]?.AsArray().Select(metric => (string)metric!).ToList(), (int?)json["limit"], (ulong?)json["seed"] ?? 0, json["options"]?.DeepClone().AsObject() ?? []);
+        var request = new EvaluationRequest(new(model), data, json["metrics"]?.AsArray().Select(metric => (string)metric!).ToList(), (int?)json["limit"], (ulong?)json["seed"] ?? 0, json["options"]?.DeepClone().AsObject() ?? []);
         return new((string)json["id"]!, request, (DateTimeOffset)submitted, attempt + 1, stopping);
     }
 

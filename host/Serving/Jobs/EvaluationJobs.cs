@@ -3,7 +3,6 @@ using System.Text.Json;
 using System.Text.Json.Nodes;
 using ModelZoo.Contracts;
 using ModelZoo.Host.Evaluation;
-using ModelZoo.Host.Replay;
 using ModelZoo.Host.Terminal;
 
 namespace ModelZoo.Host.Serving;
@@ -128,13 +127,11 @@ internal sealed class EvaluationJobs(Evaluator evaluator, ServerSettings setting
         try
         {
             var request = job.Request;
-            var report = await evaluator.For(request.Terms).EvaluateAsync(new(request.Model), data, request.Metrics, request.Limit, request.Options, request.Seed, job.Progress, job.Token).ConfigureAwait(false);
-            var run = new RunRecord
-            {
-                Verb = "evaluate", Model = report.Model.ToString(), Device = report.Provenance.Device, Options = JsonSerializer.SerializeToElement(request.Options), Seed = report.Seed, Provenance = report.Provenance,
-            };
-            var result = report.ToJson(run.ToJson());
-            result["data"]!["path"] = request.Data; // as the user named it, not where it lies
+            var report = await evaluator.For(request.Terms).EvaluateAsync(request with { Data = data }, job.Progress, job.Token).ConfigureAwait(false);
+            var result = report.ToJson();
+            // As the user named it, not where it lies.
+            result["data"]!["path"] = request.Data;
+            result["run"]!["evaluation"]!["data"] = request.Data;
             job.Succeed(result);
         }
         catch (OperationCanceledException)

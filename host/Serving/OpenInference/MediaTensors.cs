@@ -70,7 +70,7 @@ internal static class MediaTensors
             var json = JsonNode.Parse(space)!.AsObject();
             json["ids"] = new JsonArray();
             json["shape"] = new JsonArray(0);
-            var head = TokensFile.FromJson(System.Text.Encoding.UTF8.GetBytes(json.ToJsonString()), "token_space");
+            var head = TokensFile.FromJson(System.Text.Json.JsonSerializer.SerializeToElement(json), "token_space");
             var extras = tensors.Where(tensor => tensor.Name.StartsWith("extra.", StringComparison.Ordinal)).ToDictionary(tensor => tensor.Name["extra.".Length..], tensor => tensor.ToTensor());
             return new(head.Space, ids.ToTensor().As<int>()) { FrameRate = head.FrameRate, SourceLength = head.SourceLength, Extras = extras };
         }

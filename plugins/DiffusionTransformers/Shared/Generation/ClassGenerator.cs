@@ -39,30 +39,27 @@ internal sealed class ClassGenerator<TOptions>(IReadOnlyList<long> sample, Func<
     public OptionsSchema EvaluateOptions => OptionsSchema.Of<ClassEvaluationOptions>();
 
     /// <inheritdoc/>
+    public int BatchSize(ModelOptions options) => options.Expect<ClassEvaluationOptions>().BatchSize;
+
+    /// <inheritdoc/>
     public async IAsyncEnumerable<Observation> ObserveAsync(IAsyncEnumerable<Example> examples, ModelOptions options, ulong seed, [EnumeratorCancellation] CancellationToken cancel = default)
     {
         var settings = options.Expect<ClassEvaluationOptions>();
-        var (batch, references, made) = (new List<Example>(), new List<Example>(), 0);
-        await foreach (var example in examples.WithCancellation(cancel).ConfigureAwait(false))
+        await foreach (var batch in examples.Chunk(settings.BatchSize).WithCancellation(cancel).ConfigureAwait(false))
         {
-            if (made + batch.Count < settings.Samples) batch.Add(example);
-            else references.Add(example);
-            if (batch.Count == 0 || (batch.Count < settings.BatchSize && made + batch.Count < settings.Samples)) continue;
-            foreach (var observation in await ObserveAsync(batch, made, settings, seed, cancel).ConfigureAwait(false)) yield return observation;
-            made += batch.Count;
-            batch.Clear();
+            // The first examples of the data set give classes to generate; the others are references alone.
+            var asked = batch.TakeWhile(example => example.Ordinal < settings.Samples).ToList();
+            foreach (var observation in await ObserveAsync(asked, settings, seed, cancel).ConfigureAwait(false)) yield return observation;
+            foreach (var example in batch.Skip(asked.Count)) yield return new(example.Id, example.Media, null) { Label = example.Label };
         }
-
-        foreach (var observation in await ObserveAsync(batch, made, settings, seed, cancel).ConfigureAwait(false)) yield return observation;
-        foreach (var example in references) yield return new(example.Id, example.Media, null) { Label = example.Label };
     }
 
-    private async Task<IReadOnlyList<Observation>> ObserveAsync(List<Example> examples, int first, ClassEvaluationOptions options, ulong seed, CancellationToken cancel)
+    private async Task<IReadOnlyList<Observation>> ObserveAsync(List<Example> examples, ClassEvaluationOptions options, ulong seed, CancellationToken cancel)
     {
         if (examples.Count == 0) return [];
         long[] labels = [.. examples.Select(example => classes.Parse(example.Label ?? throw new MediaException(ErrorCodes.DatasetInvalid, "The example has no class.") { Where = example.Id })[0])];
         var pictures = Tensor.Zeros<float>(0, 1, 1, 1);
-        await foreach (var state in SampleAsync(labels, first, options, seed, cancel).ConfigureAwait(false))
+        await foreach (var state in SampleAsync(labels, examples[0].Ordinal, options, seed, cancel).ConfigureAwait(false))
         {
             if (state.Step == state.Steps) pictures = await decoder.DecodeAsync(state.Sample, cancel).ConfigureAwait(false);
         }

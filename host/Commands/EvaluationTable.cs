@@ -1,0 +1,35 @@
+using System.Globalization;
+using ModelZoo.Contracts;
+using ModelZoo.Host.Evaluation;
+using Spectre.Console;
+
+namespace ModelZoo.Host.Commands;
+
+/// <summary>A report of an evaluation as a table: a row a metric, a column a setting.</summary>
+internal static class EvaluationTable
+{
+    /// <summary>Writes a report.</summary>
+    /// <param name="terminal">Where to.</param>
+    /// <param name="report">What was measured.</param>
+    /// <param name="how">How long it took, or of what it was merged.</param>
+    public static void Write(Terminal.Terminal terminal, EvaluationReport report, string how)
+    {
+        var table = new Table { Border = TableBorder.Rounded };
+        table.AddColumn("metric");
+        foreach (var group in report.Groups) table.AddColumn(new TableColumn(Markup.Escape(group.Length == 0 ? "value" : group)).RightAligned());
+        table.AddColumn(new TableColumn("n").RightAligned());
+        foreach (var metric in report.Metrics)
+        {
+            var unit = metric.Metric.Unit.Length == 0 ? "" : $" ({metric.Metric.Unit})";
+            table.AddRow([.. new[] { Markup.Escape(metric.Metric.Name + unit) }, .. report.Groups.Select(group => Markup.Escape(Figure(metric.Values.GetValueOrDefault(group)))), Counts(metric)]);
+        }
+
+        terminal.Output.Write(table);
+        terminal.Writer.WriteLine($"{report.Run.Model} on {report.Data.Examples} examples of {report.Data.Path} ({report.Data.Layout}, SHA-256 {report.Data.Sha256[..12]}), seed {report.Run.Seed}, {report.Run.Device}, {how}");
+    }
+
+    private static string Figure(MetricValue? value) => value is null ? "-"
+        : value.Value.ToString("0.####", CultureInfo.InvariantCulture) + (value.Confidence is { } half ? " ± " + half.ToString("0.###", CultureInfo.InvariantCulture) : "");
+
+    private static string Counts(MeasuredMetric metric) => string.Join(", ", metric.Values.Values.Select(value => value.LeftOut > 0 ? $"{value.Count} (left out {value.LeftOut})" : $"{value.Count}").Distinct());
+}
