@@ -43,6 +43,9 @@ internal sealed class PluginQuarantine(string folder, TimeProvider clock)
         return null;
     }
 
+    /// <summary>True when there is an entry for that path: strikes, or a sentence.</summary>
+    public bool Holds(string path) => Find(path) is not null;
+
     /// <summary>Puts a plugin into quarantine.</summary>
     public QuarantineEntry Condemn(string name, string path, string digest, string reason) => Write(new(name, path, digest, 0, true, reason, clock.GetUtcNow()));
 

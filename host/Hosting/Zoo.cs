@@ -44,7 +44,7 @@ internal static class Zoo
         .AddSingleton(options)
         .AddSingleton(_ => ReadManifest(options))
         .AddSingleton<LiveManifest>()
-        .AddSingleton(new PluginLoadSettings(Path.Combine(CacheFolder, "plugins"), options.ShadowCopy))
+        .AddSingleton(new PluginLoadSettings(Path.Combine(CacheFolder, "plugins"), options.ShadowCopy) { Tables = Path.Combine(CacheFolder, "tables") })
         .AddSingleton(_ => Loader())
         .AddSingleton(provider => Quarantine(provider.GetRequiredService<TimeProvider>()))
         .AddSingleton(provider => Marks(provider.GetRequiredService<PluginQuarantine>()))

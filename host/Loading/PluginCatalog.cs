@@ -9,6 +9,7 @@ namespace ModelZoo.Host.Loading;
 /// <summary>The plugins of this host and their states. Reading takes no lock; each change makes a new table.</summary>
 internal sealed class PluginCatalog(IPluginLoader loader, PluginLoadSettings settings, PluginQuarantine quarantine, CrashMarks marks)
 {
+    private readonly PluginTables? _tables = settings.Tables is { } folder ? new(folder) : null;
     private ImmutableList<PluginRecord> _plugins = [];
 
     /// <summary>Every plugin, ready or not, in order.</summary>
@@ -62,20 +63,63 @@ internal sealed class PluginCatalog(IPluginLoader loader, PluginLoadSettings set
         var record = new PluginRecord { Name = Path.GetFileNameWithoutExtension(path), Path = path, Entry = entry, State = PluginState.Discovered };
         if (!entry.Enabled) return record with { State = PluginState.Disabled, Reason = "It is switched off in the manifest." };
 
-        // A thread of its own: a plugin that hangs while it is made keeps no thread of the pool.
         var watch = Stopwatch.StartNew();
-        var work = Task.Factory.StartNew(() => Load(record), cancel, TaskCreationOptions.LongRunning, TaskScheduler.Default);
+        record = Remembered(record) ?? await InTimeAsync(() => Load(record), static late => late.Loaded?.Unload(), () => Hung(record), cancel).ConfigureAwait(false);
+        return record with { LoadTime = watch.Elapsed };
+    }
+
+    // A thread of its own: a plugin that hangs while it is made keeps no thread of the pool.
+    private async Task<T> InTimeAsync<T>(Func<T> work, Action<T> late, Func<T> hung, CancellationToken cancel)
+    {
+        var running = Task.Factory.StartNew(work, cancel, TaskCreationOptions.LongRunning, TaskScheduler.Default);
         try
         {
-            record = await work.WaitAsync(settings.Timeout, cancel).ConfigureAwait(false);
+            return await running.WaitAsync(settings.Timeout, cancel).ConfigureAwait(false);
         }
         catch (TimeoutException)
         {
-            _ = work.ContinueWith(static late => late.Result.Loaded?.Unload(), CancellationToken.None, TaskContinuationOptions.OnlyOnRanToCompletion, TaskScheduler.Default);
-            record = Hung(record);
+            _ = running.ContinueWith(done => late(done.Result), CancellationToken.None, TaskContinuationOptions.OnlyOnRanToCompletion, TaskScheduler.Default);
+            return hung();
         }
+    }
 
-        return record with { LoadTime = watch.Elapsed };
+    // Listed from what it said before; loaded when its code is needed.
+    private PluginRecord? Remembered(PluginRecord record)
+    {
+        try
+        {
+            if (_tables?.Find(record.Path) is not { } table || quarantine.Holds(record.Path) || (record.Entry.Sha256 is { } pin && PluginDigest.Of(record.Path) != pin)) return null;
+            return record with
+            {
+                Name = table.File.Name, File = table.File, Inspection = table.Inspection, State = PluginState.Ready,
+                Loaded = new LoadedPlugin(record.Path, table, asleep => Wake(record, asleep), (asleep, cancel) => InTimeAsync(asleep.Wake, _ => asleep.Unload(), () => throw Lost(asleep, Hung(record)), cancel)),
+            };
+        }
+        catch (Exception error) when (error is IOException or UnauthorizedAccessException)
+        {
+            return null; // loading says what is the matter
+        }
+    }
+
+    // By itself, so that nothing that lives longer captures the plugin.
+    private void Remember(PluginRecord record) => _tables?.Remember(record.Path, () => PluginTable.Of(record.File!, record.Inspection!, record.Loaded!.Plugin));
+
+    private LoadedPlugin Wake(PluginRecord record, LoadedPlugin asleep)
+    {
+        var fresh = Load(record);
+        if (fresh.Loaded is not { } awake) throw Lost(asleep, fresh);
+        var inspection = fresh.Inspection;
+        Change(asleep, listed => listed with { Inspection = inspection });
+        return awake;
+    }
+
+    // It loaded once and does not any more: it leaves the table as if it had failed at the start.
+    private ModelZooException Lost(LoadedPlugin asleep, PluginRecord now)
+    {
+        _tables?.Forget(asleep.Path);
+        var brought = asleep.Ids;
+        Change(asleep, listed => listed with { State = now.State, Reason = now.Reason, IsQuarantined = now.IsQuarantined, Loaded = null, Brought = brought });
+        return new(ErrorCodes.PluginFailed, $"The plugin {asleep.Name} cannot be loaded any more.") { Where = asleep.Path, Remedy = now.Reason };
     }
 
     // A machine may be slow once; what hangs again is not tried a third time.
@@ -104,7 +148,9 @@ internal sealed class PluginCatalog(IPluginLoader loader, PluginLoadSettings set
                 return record with { State = PluginState.Incompatible, Reason = $"Nothing of it was run: {string.Join("; ", inspection.Problems)}. Build it against this host's contracts." };
             var running = settings.ShadowCopy ? ShadowCopies.Copy(file, settings.Cache) : file;
             var origin = record.Path == file.Folder ? running.Folder : record.Path == file.Assembly ? running.Assembly : record.Path;
-            using (marks.Begin(record.Name, record.Path)) return record with { State = PluginState.Ready, Loaded = loader.Load(running, record.Path, new(() => PluginDigest.Of(origin))) };
+            using (marks.Begin(record.Name, record.Path)) record = record with { State = PluginState.Ready, Loaded = loader.Load(running, record.Path, new(() => PluginDigest.Of(origin))) };
+            Remember(record);
+            return record;
         }
         catch (ModelZooException error)
         {
@@ -124,6 +170,9 @@ internal sealed record PluginLoadSettings(string Cache, bool ShadowCopy = false)
 {
     /// <summary>Longest time that a plugin may take to load.</summary>
     public TimeSpan Timeout { get; init; } = TimeSpan.FromSeconds(20);
+
+    /// <summary>Folder of the tables of plugins that were loaded before; null loads every plugin anew.</summary>
+    public string? Tables { get; init; }
 
     /// <summary>How long the host waits for an unloaded plugin's context to die before it says that something holds it.</summary>
     public TimeSpan UnloadPatience { get; init; } = TimeSpan.FromSeconds(10);

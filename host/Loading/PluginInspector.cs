@@ -47,11 +47,14 @@ internal static class PluginInspector
             if (Surface(metadata, handle) is { } surface && PluginMetadata.TypeName(metadata, handle) is var type && !surface.HasType(type)) missing.Add($"this host has no {type}");
         }
 
-        foreach (var member in metadata.MemberReferences.Select(metadata.GetMemberReference))
+        var parents = new Dictionary<EntityHandle, (ContractsSurface? Surface, string Type)>();
+        foreach (var handle in metadata.MemberReferences)
         {
-            if (Surface(metadata, member.Parent) is not { } surface) continue;
-            var (type, name, signature) = (PluginMetadata.TypeName(metadata, member.Parent), metadata.GetString(member.Name), PluginMetadata.Signature(metadata, member));
-            if (surface.HasType(type) && !surface.HasMember(type, name, signature)) missing.Add($"this host has no {type}.{name}{signature}");
+            var member = metadata.GetMemberReference(handle);
+            if (!parents.TryGetValue(member.Parent, out var parent)) parents.Add(member.Parent, parent = Surface(metadata, member.Parent) is { } found ? (found, PluginMetadata.TypeName(metadata, member.Parent)) : default);
+            if (parent.Surface is not { } surface || !surface.HasType(parent.Type)) continue;
+            var (name, signature) = (metadata.GetString(member.Name), PluginMetadata.Signature(metadata, member));
+            if (!surface.HasMember(parent.Type, name, signature)) missing.Add($"this host has no {parent.Type}.{name}{signature}");
         }
 
         return missing;

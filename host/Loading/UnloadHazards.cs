@@ -8,13 +8,26 @@ internal static class UnloadHazards
     private sealed record Banned(string Type, string? Member, string Why);
 
     private static readonly Lazy<IReadOnlyList<Banned>> List = new(Read);
+    private static readonly Lazy<ILookup<string, Banned>> ByType = new(() => List.Value.ToLookup(banned => banned.Type));
 
     /// <summary>Each banned symbol that the assembly references, with the reason.</summary>
     public static IReadOnlyList<string> Find(MetadataReader metadata)
     {
-        var types = metadata.TypeReferences.Select(handle => PluginMetadata.TypeName(metadata, handle)).ToHashSet();
-        var members = metadata.MemberReferences.Select(metadata.GetMemberReference).Select(member => (Type: PluginMetadata.TypeName(metadata, member.Parent), Name: metadata.GetString(member.Name))).ToHashSet();
-        return [.. List.Value.Where(banned => banned.Member is null ? types.Contains(banned.Type) : members.Contains((banned.Type, banned.Member)))
+        var used = new Dictionary<EntityHandle, string>();
+        foreach (var handle in metadata.TypeReferences)
+        {
+            if (PluginMetadata.TypeName(metadata, handle) is var type && ByType.Value.Contains(type)) used.Add(handle, type);
+        }
+
+        if (used.Count == 0) return [];
+        var members = new HashSet<(string Type, string Name)>();
+        foreach (var handle in metadata.MemberReferences)
+        {
+            var member = metadata.GetMemberReference(handle);
+            if (used.TryGetValue(member.Parent, out var type)) members.Add((type, metadata.GetString(member.Name)));
+        }
+
+        return [.. List.Value.Where(banned => banned.Member is null ? used.ContainsValue(banned.Type) : members.Contains((banned.Type, banned.Member)))
             .Select(banned => $"it uses {banned.Type}{(banned.Member is null ? "" : "." + banned.Member)}: {banned.Why}").Distinct()];
     }
 

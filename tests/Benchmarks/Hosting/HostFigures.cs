@@ -25,6 +25,7 @@ internal static class HostFigures
     public static async Task RunAsync(string plugins, string host, TextWriter output)
     {
         var folder = Directory.CreateTempSubdirectory("modelzoo-figures-").FullName;
+        output.WriteLine("| what the host costs | median | best | worst |\n| --- | --- | --- | --- |");
         Environment.SetEnvironmentVariable("MODELZOO_STATE", Path.Combine(folder, "state"));
         try
         {
@@ -46,31 +47,29 @@ internal static class HostFigures
         for (var i = 0; i < Plugins; i++) CopyFolder(families[i % families.Count], Path.Combine(folder, "all", $"{i:00}"));
         await File.WriteAllTextAsync(Path.Combine(folder, "twenty.json"), """{ "plugins": ["all/*"] }""");
         await File.WriteAllTextAsync(Path.Combine(folder, "none.json"), """{ "plugins": [] }""");
-        foreach (var manifest in new[] { "none", "twenty" })
-        {
-            var times = new List<double>();
-            for (var round = 0; round < 7; round++)
-            {
-                var clock = Stopwatch.StartNew();
-                using var process = Process.Start(new ProcessStartInfo("dotnet", [host, "list", "--json", "--manifest", Path.Combine(folder, manifest + ".json")]) { RedirectStandardOutput = true })!;
-                await process.StandardOutput.ReadToEndAsync();
-                await process.WaitForExitAsync();
-                times.Add(clock.Elapsed.TotalMilliseconds);
-            }
-
-            output.WriteLine($"process with {(manifest == "none" ? 0 : Plugins)} plugins, from start to list: median {Median(times)} ms, best {Number(times.Min())} ms");
-        }
-
-        var loads = new List<double>();
+        var (none, first, again) = (new List<double>(), new List<double>(), new List<double>());
         for (var round = 0; round < 7; round++)
         {
-            await using var services = Services(folder, new());
-            var clock = Stopwatch.StartNew();
-            await services.GetRequiredService<PluginCatalog>().LoadAsync([new(Path.Combine(folder, "all", "*"), "benchmark")]);
-            loads.Add(clock.Elapsed.TotalMilliseconds);
+            none.Add(await ListAsync(host, folder, "none"));
+            if (Directory.Exists(Path.Combine(folder, "host"))) Directory.Delete(Path.Combine(folder, "host"), recursive: true);
+            first.Add(await ListAsync(host, folder, "twenty"));
+            again.Add(await ListAsync(host, folder, "twenty"));
         }
 
-        output.WriteLine($"loading {Plugins} plugins ({families.Count} families in turn): first {Number(loads[0])} ms, median {Median(loads)} ms");
+        Row(output, "start without plugins, process to list", none, "ms");
+        Row(output, $"start with {Plugins} plugins ({families.Count} families in turn), process to list", again, "ms");
+        Row(output, "the same when the host never saw them", first, "ms");
+    }
+
+    private static async Task<double> ListAsync(string host, string folder, string manifest)
+    {
+        var clock = Stopwatch.StartNew();
+        var start = new ProcessStartInfo("dotnet", [host, "list", "--json", "--manifest", Path.Combine(folder, manifest + ".json")]) { RedirectStandardOutput = true };
+        start.Environment["MODELZOO_CACHE"] = Path.Combine(folder, "host");
+        using var process = Process.Start(start)!;
+        await process.StandardOutput.ReadToEndAsync();
+        await process.WaitForExitAsync();
+        return clock.Elapsed.TotalMilliseconds;
     }
 
     private static async Task MemoryAsync(string folder, TextWriter output)
@@ -80,7 +79,8 @@ internal static class HostFigures
         await catalog.LoadAsync([new(PluginDll, "benchmark")]); // what is learned once
         var (managed, anonymous) = (GC.GetTotalMemory(forceFullCollection: true), PrivateBytes());
         await catalog.LoadAsync([new(Path.Combine(folder, "all", "*"), "benchmark")]);
-        output.WriteLine($"memory for each of {Plugins} plugins: {Number((GC.GetTotalMemory(forceFullCollection: true) - managed) / 1024.0 / Plugins)} KB managed, {Number((PrivateBytes() - anonymous) / 1024.0 / Plugins)} KB private in all");
+        Row(output, $"memory for each of {Plugins} plugins, loaded: managed", [(GC.GetTotalMemory(forceFullCollection: true) - managed) / 1024.0 / Plugins], "KB");
+        Row(output, "the same: private in all, machine code included", [(PrivateBytes() - anonymous) / 1024.0 / Plugins], "KB");
     }
 
     private static async Task CopyAsync(string folder, TextWriter output)
@@ -103,7 +103,7 @@ internal static class HostFigures
         }
 
         await watcher.StopAsync(default);
-        output.WriteLine($"from the end of a copy into a watched folder to the first answer: median {Median(times)} ms, worst {Number(times.Max())} ms");
+        Row(output, "from the end of a copy into a watched folder to the first answer", times, "ms");
     }
 
     private static async Task<bool> AnswersAsync(ModelVerbs verbs)
@@ -136,7 +136,9 @@ internal static class HostFigures
             whole.Add(await NanosecondsAsync(20_000, async () => (await verbs.TokenizeAsync(new(Echo), Word, [], default)).Value));
         }
 
-        output.WriteLine($"a call in the host's own context: median {Median(direct)} ns; in a plugin's: {Median(loaded)} ns; with queue, lease, metering, containment and provenance: {Median(whole)} ns");
+        Row(output, "a call in the host's own load context", direct, "ns");
+        Row(output, "the same in a plugin's", loaded, "ns");
+        Row(output, "the same with queue, lease, metering, containment and provenance", whole, "ns");
     }
 
     private static readonly Text Word = new("x");
@@ -172,7 +174,9 @@ internal static class HostFigures
     // What no file stands behind, as Linux counts it.
     private static double PrivateBytes() => File.ReadLines("/proc/self/status").Where(line => line.StartsWith("RssAnon:", StringComparison.Ordinal)).Sum(line => double.Parse(line.Split(' ', StringSplitOptions.RemoveEmptyEntries)[1], CultureInfo.InvariantCulture)) * 1024;
 
-    private static string Median(List<double> times) => Number(times.Order().ElementAt(times.Count / 2));
-
-    private static string Number(double value) => value.ToString("0.#", CultureInfo.InvariantCulture);
+    private static void Row(TextWriter output, string what, List<double> values, string unit)
+    {
+        string Number(double value) => value.ToString(value < 100 ? "0.#" : "0", CultureInfo.InvariantCulture);
+        output.WriteLine($"| {what} | {Number(values.Order().ElementAt(values.Count / 2))} {unit} | {(values.Count > 1 ? $"{Number(values.Min())} | {Number(values.Max())}" : "|")} |");
+    }
 }

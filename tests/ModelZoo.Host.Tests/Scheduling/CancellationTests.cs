@@ -2,6 +2,7 @@ using System.Text.Json.Nodes;
 using ModelZoo.Conformance;
 using ModelZoo.Contracts;
 using ModelZoo.Host.Loading;
+using ModelZoo.Host.Loading.Tests;
 using ModelZoo.Host.Manifest;
 using ModelZoo.Host.Models;
 using ModelZoo.Host.Tests;
@@ -13,8 +14,8 @@ public sealed class CancellationTests
 {
     private static async Task<TestHost?> StartAsync(string plugin, string model, string sample)
     {
-        var path = Repository.Path("artifacts", "plugins", plugin);
-        if (!File.Exists(Path.Combine(path, $"ModelZoo.Plugins.{plugin}.dll"))) return null; // built with the host, not with these tests alone
+        if (!BuiltPlugins.Are(plugin)) return null;
+        var path = BuiltPlugins.Folder(plugin);
         var host = new TestHost(manifest => manifest with { Models = new Dictionary<ModelId, ModelEntry> { [ModelId.Parse(model)] = new() { Checkpoint = Repository.Path("samples", sample) } } });
         var (record, _) = await host.Lifecycle.LoadAsync(new(path, "test"), path);
         Assert.True(record.State == PluginState.Ready, record.Reason);

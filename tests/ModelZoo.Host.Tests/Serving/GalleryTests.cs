@@ -44,7 +44,7 @@ public sealed class GalleryTests
     [Fact]
     public async Task Samples_EachModality_IsSeenAndHeard()
     {
-        if (Browser.Program is null || !TestServer.HasPlugins(Families)) return;
+        if (Browser.Program is null || !BuiltPlugins.Are(Families)) return;
         using var stop = new CancellationTokenSource(TimeSpan.FromSeconds(120));
         var token = stop.Token;
         await using var server = await TestServer.StartAsync(manifest: new HostManifest

@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using ModelZoo.Conformance;
 using ModelZoo.Contracts;
+using ModelZoo.Host.Loading.Tests;
 using ModelZoo.Host.Manifest;
 
 namespace ModelZoo.Host.Serving.Tests;
@@ -12,7 +13,7 @@ public sealed class ReadmeTests
     public async Task CurlLines_AsWritten_Work()
     {
         string[] families = ["DiffusionTransformers", "Speech"];
-        if (!OperatingSystem.IsLinux() || !TestServer.HasPlugins(families)) return;
+        if (!OperatingSystem.IsLinux() || !BuiltPlugins.Are(families)) return;
         var lines = File.ReadAllLines(Repository.Path("README.md")).Where(line => line.StartsWith("curl ", StringComparison.Ordinal)).ToList();
         Assert.True(lines.Count >= 8);
         var folder = Directory.CreateTempSubdirectory("readme-").FullName;

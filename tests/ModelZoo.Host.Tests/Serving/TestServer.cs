@@ -5,7 +5,6 @@ using Microsoft.AspNetCore.Hosting.Server;
 using Microsoft.AspNetCore.Hosting.Server.Features;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
-using ModelZoo.Conformance;
 using ModelZoo.Host.Loading;
 using ModelZoo.Host.Loading.Tests;
 using ModelZoo.Host.Manifest;
@@ -44,14 +43,6 @@ internal sealed class TestServer : IAsyncDisposable
             .AddSingleton(new PluginLoadSettings(Path.Combine(folder, "cache"), ShadowCopy: true))
             .AddLogging(logging => logging.ClearProviders()), CancellationToken.None);
         return new(app, folder);
-    }
-
-    /// <summary>True when the plugins of this repository are built, which the solution's build does; where they must be, as in CI, their absence fails the test.</summary>
-    public static bool HasPlugins(params string[] families)
-    {
-        var missing = families.Where(family => !Directory.Exists(Repository.Path("artifacts", "plugins", family))).ToList();
-        Assert.False(missing.Count > 0 && Environment.GetEnvironmentVariable("CI") == "true", $"not built: {string.Join(", ", missing)}");
-        return missing.Count == 0;
     }
 
     /// <summary>Sends JSON and reads JSON.</summary>
