@@ -1,6 +1,7 @@
 using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 using System.Runtime.Intrinsics;
+using System.Text;
 using ModelZoo.Contracts;
 using ModelZoo.Plugins.TextTokenizers.Scanning;
 
@@ -15,12 +16,16 @@ internal sealed class BytePairEncoder
     /// <summary>How many bytes beyond its end a text must be readable, for loading vectors.</summary>
     public const int Padding = 32;
 
+    private const int LikelyBytes = 4; // of a token
     private const int SmallPiece = 128;
     private const int StackLimit = 256;
     private const int WorthTables = 1 << 18;
     private const int WorthParts = 6;
 
+    private static readonly TokenTable Nothing = new(0);
+
     private readonly MergeTable? _merges;
+    private readonly bool _isOneToOne;
     private readonly int[] _byteIds = new int[256];
     private readonly Lazy<PairBacktracker?> _backtracker;
     private readonly Lazy<JunctionFilter> _junctions;
@@ -37,6 +42,7 @@ internal sealed class BytePairEncoder
         (Vocabulary, _merges, TakesWholePieces) = (vocabulary, merges, takesWholePieces);
         for (var b = 0; b < 256; b++) _byteIds[b] = vocabulary.TryGet([(byte)b], out var id) ? id : -1;
         for (var pair = 0; pair < _bytePairs.Length; pair++) _bytePairs[pair] = FindBytePair((byte)(pair >> 8), (byte)pair);
+        _isOneToOne = vocabulary.Ids.Count() == vocabulary.Count;
         _backtracker = new(() => PairBacktracker.TryMake(this));
         _junctions = new(() => new(Vocabulary));
     }
@@ -64,6 +70,7 @@ internal sealed class BytePairEncoder
         try
         {
             var stretch = text[..length];
+            output.Reserve(length / LikelyBytes);
             return pattern switch
             {
                 KnownPattern.Gpt2 => Encode<Gpt2Scanner>(stretch, output, scratch, ends),
@@ -92,23 +99,14 @@ internal sealed class BytePairEncoder
             return;
         }
 
-        if (piece.Length <= EncodeScratch.MaxLength)
-        {
-            Merge(piece, output);
-            return;
-        }
-
         var scratch = _scratch.Rent();
-        EncodeLong(piece, output, scratch);
+        if (piece.Length <= PieceKey.MaxLength) Merge(piece, output, scratch.Merges);
+        else EncodeLong(piece, output, scratch);
         _scratch.Return(scratch);
     }
 
     /// <summary>Appends the tokens that merges of a rank below <paramref name="limit"/> make of a piece.</summary>
-    public void Merge(ReadOnlySpan<byte> piece, IdBuffer output, int limit = int.MaxValue)
-    {
-        if (piece.Length <= StackLimit && IsComplete) MergeSmall(piece, output, limit);
-        else MergeLarge(piece, output, limit);
-    }
+    public void Merge(ReadOnlySpan<byte> piece, IdBuffer output, int limit = int.MaxValue) => Merge(piece, output, default, limit);
 
     /// <summary>The tokens that merges make, in order of rank.</summary>
     public IEnumerable<(int Id, int Rank)> MergedTokens() => _merges is null
@@ -118,52 +116,92 @@ internal sealed class BytePairEncoder
     /// <summary>Whether two tokens merge with that rank.</summary>
     public bool IsMerge(int left, int right, int rank) => _merges is null || (_merges.TryGet(left, right, out var found, out _) && found == rank);
 
+    // By batches, in three small loops that keep to registers: the cuts and keys, asking for the memory that they lead to; the tokens that pieces are, asking for the slots of those that are none; the output.
     private int Encode<TScanner>(ReadOnlySpan<byte> text, IdBuffer output, EncodeScratch scratch, List<(int End, int Ids)>? ends) where TScanner : IPieceScanner
     {
-        ref var bytes = ref MemoryMarshal.GetReference(text);
-        var lastCount = 0;
-        for (var start = 0; start < text.Length;)
+        var batch = scratch.Cuts.AsSpan();
+        var before = output.Count;
+        for (var position = 0; position < text.Length;)
         {
-            var end = TScanner.Next(text, start);
-            var length = end - start;
-            var before = output.Count;
-            if (length <= EncodeScratch.MaxLength)
+            var start = position;
+            var cuts = batch[..Cut<TScanner>(text, ref position, batch)];
+            LookUp(cuts, scratch);
+            for (var done = 0; done < cuts.Length; done++)
             {
-                var key = Vector128.LoadUnsafe(ref bytes, (nuint)start) & Vector128.LessThan(Vector128<byte>.Indices, Vector128.Create((byte)length));
-                var hash = TokenTable.Hash(key, length);
-                ref readonly var slot = ref scratch.Find(key, length, hash, out var found);
-                if (found) Copy(slot, output);
-                else EncodeNew(text.Slice(start, length), key, hash, output, scratch);
+                before = output.Count;
+                ref readonly var cut = ref cuts[done];
+                if (cut.Id >= 0) output.Add(cut.Id);
+                else if (cut.End - start <= PieceKey.MaxLength) EncodeShort(text[start..cut.End], cut.Key, cut.Hash, output, scratch);
+                else EncodeLong(text[start..cut.End], output, scratch);
+                start = cut.End;
+                ends?.Add((start, output.Count));
+            }
+        }
+
+        return output.Count - before;
+    }
+
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private int Cut<TScanner>(ReadOnlySpan<byte> text, ref int position, Span<EncodeScratch.Cut> cuts) where TScanner : IPieceScanner
+    {
+        ref var bytes = ref MemoryMarshal.GetReference(text);
+        var vocabulary = Vocabulary;
+        var start = position;
+        var count = 0;
+        for (; count < cuts.Length && start < text.Length; count++)
+        {
+            ref var cut = ref cuts[count];
+            var end = TScanner.Next(text, start);
+            cut.End = end;
+            cut.Id = -1;
+            if (end - start <= PieceKey.MaxLength)
+            {
+                var key = PieceKey.At(ref Unsafe.Add(ref bytes, start), end - start, PieceKey.Whole);
+                var hash = key.Hash();
+                (cut.Key, cut.Hash) = (key, hash);
+                vocabulary.Prefetch(hash);
             }
             else
             {
-                EncodeLong(text.Slice(start, length), output, scratch);
+                cut.Key = PieceKey.None;
             }
 
-            lastCount = output.Count - before;
-            ends?.Add((end, output.Count));
             start = end;
         }
 
-        return lastCount;
+        position = start;
+        return count;
     }
 
-    private void EncodeNew(ReadOnlySpan<byte> piece, Vector128<byte> key, ulong hash, IdBuffer output, EncodeScratch scratch)
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private void LookUp(Span<EncodeScratch.Cut> cuts, EncodeScratch scratch)
     {
-        var before = output.Count;
-        if (TakesWholePieces && Vocabulary.TryGetShort(key, piece.Length, hash, out var whole)) output.Add(whole);
-        else if (piece.Length <= WorthParts || key.ExtractMostSignificantBits() == 0) Merge(piece, output);
-        else EncodeParts(piece, output, scratch);
-        scratch.Keep(key, piece.Length, hash, output.Span[before..]);
+        var vocabulary = TakesWholePieces ? Vocabulary : Nothing;
+        foreach (ref var cut in cuts)
+        {
+            if (vocabulary.TryGetShort(cut.Key, cut.Hash, out var id)) cut.Id = id;
+            else scratch.Prefetch(cut.Hash);
+        }
     }
 
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private void EncodeShort(ReadOnlySpan<byte> piece, in PieceKey key, ulong hash, IdBuffer output, EncodeScratch scratch)
+    {
+        if (scratch.TryEncode(piece, key, hash, output)) return;
+        var before = output.Count;
+        if (piece.Length <= WorthParts || Ascii.IsValid(piece)) Merge(piece, output, scratch.Merges);
+        else EncodeParts(piece, output, scratch);
+        scratch.Keep(piece, key, hash, output.Span[before..]);
+    }
+
+    [MethodImpl(MethodImplOptions.NoInlining)]
     private void EncodeLong(ReadOnlySpan<byte> piece, IdBuffer output, EncodeScratch scratch)
     {
         if (piece.Length > LongPieceCache.MaxLength)
         {
             EncodeLongNew(piece, output, scratch);
         }
-        else if (!scratch.Long.TryEncode(piece, 0, out var hash, output))
+        else if (!scratch.Long.TryEncode(piece, PieceKey.Whole, out var hash, output))
         {
             var before = output.Count;
             EncodeLongNew(piece, output, scratch);
@@ -174,6 +212,7 @@ internal sealed class BytePairEncoder
     private void EncodeLongNew(ReadOnlySpan<byte> piece, IdBuffer output, EncodeScratch scratch)
     {
         if (TakesWholePieces && piece.Length <= Vocabulary.LongestToken && Vocabulary.TryGet(piece, out var whole)) output.Add(whole);
+        else if (piece.Length <= SmallPiece && Ascii.IsValid(piece)) Merge(piece, output, scratch.Merges);
         else EncodeParts(piece, output, scratch);
     }
 
@@ -195,52 +234,43 @@ internal sealed class BytePairEncoder
         if (part.Length > SmallPiece)
         {
             if (Backtracker(part.Length) is { } backtracker) backtracker.Encode(part, output, scratch);
-            else Merge(part, output);
+            else Merge(part, output, scratch.Merges);
             return;
         }
 
         var before = output.Count;
-        if (part.Length > EncodeScratch.MaxLength)
+        if (part.Length > PieceKey.MaxLength)
         {
-            if (scratch.Long.TryEncode(part, 1, out var longHash, output)) return;
-            Merge(part, output);
+            if (scratch.Long.TryEncode(part, PieceKey.Part, out var longHash, output)) return;
+            Merge(part, output, scratch.Merges);
             if (part.Length <= LongPieceCache.MaxLength) scratch.Long.Keep(part, longHash, output.Span[before..]);
             return;
         }
 
-        var key = TokenTable.Load(part);
-        var length = part.Length + EncodeScratch.PartLength;
-        var hash = TokenTable.Hash(key, length);
-        ref readonly var slot = ref scratch.Find(key, length, hash, out var found);
-        if (found)
-        {
-            Copy(slot, output);
-            return;
-        }
-
-        Merge(part, output);
-        scratch.Keep(key, length, hash, output.Span[before..]);
-    }
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void Copy(in EncodeScratch.Slot slot, IdBuffer output)
-    {
-        var room = output.Room(EncodeScratch.MaxTokens);
-        room[0] = slot.Id0;
-        room[1] = slot.Id1;
-        room[2] = slot.Id2;
-        output.Advance(slot.Count);
+        var key = PieceKey.Of(part, PieceKey.Part);
+        var hash = key.Hash();
+        if (scratch.TryEncode(part, key, hash, output)) return;
+        Merge(part, output, scratch.Merges);
+        scratch.Keep(part, key, hash, output.Span[before..]);
     }
 
     // Its tables take a while to make: not before so many bytes of long pieces have come, or one piece has as many.
     private PairBacktracker? Backtracker(int length) => Interlocked.Add(ref _longBytes, length) >= WorthTables ? _backtracker.Value : null;
 
+    private void Merge(ReadOnlySpan<byte> piece, IdBuffer output, MergeMemo memo, int limit = int.MaxValue)
+    {
+        if (piece.Length <= StackLimit && IsComplete) MergeSmall(piece, output, memo, limit);
+        else MergeLarge(piece, output, limit);
+    }
+
     // A row for each byte: the symbol that begins there, its neighbours, and its merge with the next one. Rows of symbols that are gone, and of the last, hold no merge.
     // The lowest rank is found by looking at all rows, eight at a time.
     [SkipLocalsInit]
-    private void MergeSmall(ReadOnlySpan<byte> piece, IdBuffer output, int limit)
+    private void MergeSmall(ReadOnlySpan<byte> piece, IdBuffer output, MergeMemo memo, int limit)
     {
         var length = piece.Length;
+        Span<byte> padded = stackalloc byte[length + Padding];
+        piece.CopyTo(padded);
         var rows = (length + Vector256<int>.Count - 1) & -Vector256<int>.Count;
         Span<int> ranks = stackalloc int[rows];
         Span<int> merged = stackalloc int[rows];
@@ -265,8 +295,8 @@ internal sealed class BytePairEncoder
             ranks[next[left]] = int.MaxValue;
             next[left] = after;
             previous[after] = (short)left;
-            (ranks[left], merged[left]) = after < length ? FindMerge(piece, ids, left, after, next[after]) : (int.MaxValue, -1);
-            if (previous[left] is >= 0 and var before) (ranks[before], merged[before]) = FindMerge(piece, ids, before, left, after);
+            (ranks[left], merged[left]) = after < length ? FindMerge(padded, ids, left, after, next[after], memo) : (int.MaxValue, -1);
+            if (previous[left] is >= 0 and var before) (ranks[before], merged[before]) = FindMerge(padded, ids, before, left, after, memo);
         }
 
         var room = output.Room(length);
@@ -286,10 +316,17 @@ internal sealed class BytePairEncoder
         return Math.Min(half[0], half[1]);
     }
 
-    private (int Rank, int Id) FindMerge(ReadOnlySpan<byte> piece, ReadOnlySpan<int> ids, int left, int right, int end)
+    private (int Rank, int Id) FindMerge(ReadOnlySpan<byte> piece, ReadOnlySpan<int> ids, int left, int right, int end, MergeMemo memo)
     {
-        if (_merges is not null) return _merges.TryGet(ids[left], ids[right], out var rank, out var newId) ? (rank, newId) : (int.MaxValue, -1);
-        return Vocabulary.TryGetRare(piece[left..end], out var id) ? (id, id) : (int.MaxValue, -1);
+        var (leftId, rightId) = (ids[left], ids[right]);
+        if (_merges is not null) return _merges.TryGet(leftId, rightId, out var rank, out var newId) ? (rank, newId) : (int.MaxValue, -1);
+        if (!memo.TryGet(leftId, rightId, out var id))
+        {
+            if (!Vocabulary.TryGetRare(in piece[left], end - left, out id)) id = -1;
+            if (_isOneToOne) memo.Keep(leftId, rightId, id);
+        }
+
+        return id >= 0 ? (id, id) : (int.MaxValue, -1);
     }
 
     private (int Rank, int Id) FindBytePair(byte left, byte right)

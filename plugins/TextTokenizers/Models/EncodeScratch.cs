@@ -1,6 +1,6 @@
 using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
-using System.Runtime.Intrinsics;
+using System.Runtime.Intrinsics.X86;
 
 namespace ModelZoo.Plugins.TextTokenizers.Models;
 
@@ -9,29 +9,35 @@ namespace ModelZoo.Plugins.TextTokenizers.Models;
 /// </summary>
 internal sealed class EncodeScratch
 {
-    private const int Slots = 1 << 16;
+    private const int SlotBits = 15;
+    private const int BatchSize = 32;
 
     /// <summary>Most tokens of a piece that is kept.</summary>
     public const int MaxTokens = 3;
 
-    /// <summary>Longest piece that is kept, in bytes.</summary>
-    public const int MaxLength = 16;
-
-    /// <summary>Added to the length of a part of a piece.</summary>
-    public const int PartLength = 32;
-
     [StructLayout(LayoutKind.Sequential)]
     internal struct Slot
     {
-        public Vector128<byte> Key;
-        public short Length; // 0: free
-        public short Count;
+        public PieceKey Key;
         public int Id0;
         public int Id1;
         public int Id2;
+        public int Count;
     }
 
-    private readonly Slot[] _slots = GC.AllocateArray<Slot>(Slots);
+    /// <summary>A piece: where it ends, its key, and the token that it is, or -1.</summary>
+    internal struct Cut
+    {
+        public PieceKey Key;
+        public ulong Hash;
+        public int End;
+        public int Id;
+    }
+
+    /// <summary>Pieces that are looked up at a time.</summary>
+    public readonly Cut[] Cuts = new Cut[BatchSize];
+
+    private readonly Slot[] _slots = GC.AllocateArray<Slot>(1 << SlotBits);
 
     /// <summary>What does not fit a slot.</summary>
     public readonly LongPieceCache Long = new();
@@ -42,37 +48,42 @@ internal sealed class EncodeScratch
     /// <summary>Answers of <see cref="PairBacktracker"/>: pair, and whether it holds, in the lowest bit.</summary>
     public readonly ulong[] Pairs = new ulong[1 << 15];
 
-    /// <summary>The slot of a piece, if it is kept.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public ref readonly Slot Find(Vector128<byte> key, int length, ulong hash, out bool found)
+    /// <summary>What pairs of tokens merge to.</summary>
+    public readonly MergeMemo Merges = MergeMemo.Create();
+
+    /// <summary>Appends the tokens of a piece if they are kept.</summary>
+    public bool TryEncode(ReadOnlySpan<byte> piece, in PieceKey key, ulong hash, IdBuffer output)
     {
         // Two neighbours of one cache line.
-        ref var first = ref Unsafe.Add(ref MemoryMarshal.GetArrayDataReference(_slots), (nint)(hash >> 48));
-        if (first.Key == key && first.Length == length)
-        {
-            found = true;
-            return ref first;
-        }
-
-        ref var second = ref Unsafe.Add(ref MemoryMarshal.GetArrayDataReference(_slots), (nint)(hash >> 48 ^ 1));
-        found = second.Key == key && second.Length == length;
-        return ref second;
+        ref var slot = ref SlotAt(hash);
+        if (!slot.Key.IsSame(key)) slot = ref SlotAt(hash ^ 1UL << 64 - SlotBits);
+        if (!slot.Key.IsSame(key)) return false;
+        if (slot.Count > MaxTokens) return Long.TryEncode(piece, (int)(key.High >> 56), out _, output);
+        var room = output.Room(MaxTokens);
+        room[0] = slot.Id0;
+        room[1] = slot.Id1;
+        room[2] = slot.Id2;
+        output.Advance(slot.Count);
+        return true;
     }
 
-    /// <summary>Keeps the tokens of a piece; the one met longest ago gives way.</summary>
-    public void Keep(Vector128<byte> key, int length, ulong hash, ReadOnlySpan<int> ids)
+    /// <summary>Has the slots fetched in which a piece of that hash would be kept.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public unsafe void Prefetch(ulong hash)
     {
-        if (ids.Length is 0 or > MaxTokens) return;
-        var index = (int)(hash >> 48);
-        if (_slots[index].Length != 0) _slots[index ^ 1] = _slots[index];
-        _slots[index] = new()
-        {
-            Key = key,
-            Length = (short)length,
-            Count = (short)ids.Length,
-            Id0 = ids[0],
-            Id1 = ids.Length > 1 ? ids[1] : 0,
-            Id2 = ids.Length > 2 ? ids[2] : 0,
-        };
+        // An address that is stale after a collection does no harm.
+        if (Sse.IsSupported) Sse.Prefetch0(Unsafe.AsPointer(ref SlotAt(hash)));
     }
+
+    /// <summary>Keeps the tokens of a piece; the one met longest ago gives way. Many tokens are kept elsewhere, their slot saying so.</summary>
+    public void Keep(ReadOnlySpan<byte> piece, in PieceKey key, ulong hash, ReadOnlySpan<int> ids)
+    {
+        ref var slot = ref SlotAt(hash);
+        if (slot.Count != 0 && !slot.Key.IsSame(key)) SlotAt(hash ^ 1UL << 64 - SlotBits) = slot;
+        slot = new() { Key = key, Id0 = ids[0], Id1 = ids.Length > 1 ? ids[1] : 0, Id2 = ids.Length > 2 ? ids[2] : 0, Count = ids.Length };
+        if (ids.Length > MaxTokens) Long.Keep(piece, LongPieceCache.Hash(piece, (int)(key.High >> 56)), ids);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private ref Slot SlotAt(ulong hash) => ref Unsafe.Add(ref MemoryMarshal.GetArrayDataReference(_slots), (nint)(hash >> 64 - SlotBits));
 }

@@ -39,6 +39,12 @@ internal sealed class IdBuffer
         return _items.AsSpan(Count);
     }
 
+    /// <summary>Makes room for that many ids at once.</summary>
+    public void Reserve(int more)
+    {
+        if (Count + more > _items.Length) Array.Resize(ref _items, Count + more);
+    }
+
     public void Advance(int count) => Count += count;
 
     private void Grow(int more) => Array.Resize(ref _items, Math.Max(_items.Length * 2, Count + more));

@@ -44,6 +44,7 @@ internal sealed class JunctionFilter
 
     private void Add(ReadOnlySpan<byte> token)
     {
+        if (System.Text.Ascii.IsValid(token)) return;   // ASCII characters are never cut from each other
         var before = Character(token, 0, out var position);
         while (position < token.Length)
         {

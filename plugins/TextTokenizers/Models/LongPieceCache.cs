@@ -8,7 +8,7 @@ internal sealed class LongPieceCache
     /// <summary>Longest piece that is kept, in bytes.</summary>
     public const int MaxLength = 96;
 
-    private const int Slots = 1 << 15;
+    private const int SlotBits = 14;
     private const int BufferBytes = 1 << 20;
     private const int BufferIds = 1 << 18;
 
@@ -22,7 +22,7 @@ internal sealed class LongPieceCache
         public short Count;
     }
 
-    private readonly Slot[] _slots = new Slot[Slots];
+    private readonly Slot[] _slots = new Slot[1 << SlotBits];
     private readonly byte[] _bytes = new byte[BufferBytes];
     private readonly int[] _ids = new int[BufferIds];
     private int _generation = 1;
@@ -36,13 +36,16 @@ internal sealed class LongPieceCache
     /// <param name="output">Where the ids go.</param>
     public bool TryEncode(ReadOnlySpan<byte> piece, int salt, out ulong hash, IdBuffer output)
     {
-        hash = TokenTable.HashLong(piece) + (uint)salt * 0x9E3779B97F4A7C15UL;
+        hash = Hash(piece, salt);
         ref readonly var slot = ref _slots[Index(hash)];
         if (slot.Hash != hash || slot.Generation != _generation || slot.Length != piece.Length || !_bytes.AsSpan(slot.Bytes, piece.Length).SequenceEqual(piece)) return false;
         _ids.AsSpan(slot.Ids, slot.Count).CopyTo(output.Room(slot.Count));
         output.Advance(slot.Count);
         return true;
     }
+
+    /// <summary>The hash of a piece; <paramref name="salt"/> tells kinds apart.</summary>
+    public static ulong Hash(ReadOnlySpan<byte> piece, int salt) => TokenTable.HashLong(piece) + (uint)salt * 0x9E3779B97F4A7C15UL;
 
     /// <summary>Keeps the tokens of a piece; the one that had its slot gives way.</summary>
     public void Keep(ReadOnlySpan<byte> piece, ulong hash, ReadOnlySpan<int> ids)
@@ -56,5 +59,5 @@ internal sealed class LongPieceCache
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static int Index(ulong hash) => (int)(hash * 0x94D049BB133111EBUL >> 49);
+    private static int Index(ulong hash) => (int)(hash * 0x94D049BB133111EBUL >> 64 - SlotBits);
 }

@@ -1,27 +1,36 @@
 using System.Numerics;
 using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
-using System.Runtime.Intrinsics;
+using System.Runtime.Intrinsics.X86;
 using System.Text;
 
 namespace ModelZoo.Plugins.TextTokenizers.Models;
 
 /// <summary>
-/// A vocabulary: byte strings to ids and back. Open addressing; strings of up to 16 bytes are compared as one vector without leaving the slot.
+/// A vocabulary: byte strings to ids and back. Open addressing over cache lines: a line holds three keys and their ids, so that a token is found in one line, and its bytes are compared without leaving it.
 /// Filled once, then read from any number of threads.
 /// </summary>
 public sealed class TokenTable
 {
-    [StructLayout(LayoutKind.Sequential)]
-    private struct Slot
+    private const int LineSize = 64;
+    private const int TokensPerLine = 3;
+    private const ulong LongKind = 0xFFUL << 56;
+
+    [StructLayout(LayoutKind.Sequential, Size = LineSize)]
+    private struct Line
     {
-        public Vector128<byte> Key; // the bytes, or hash and place of a longer string
-        public int Length;          // 0: free
-        public int Id;
+        public PieceKey Key0; // zero: free, and so are those behind it; longer strings: hash, and place and length
+        public PieceKey Key1;
+        public PieceKey Key2;
+        public int Id0;
+        public int Id1;
+        public int Id2;
     }
 
     private readonly Dictionary<int, (int Offset, int Length)> _distant = [];
-    private Slot[] _slots;
+    private Line[] _memory = [];
+    private int _misaligned;    // bytes before the first line
+    private int _lineMask;
     private byte[] _bytes;
     private long[] _places = []; // by id: offset << 24 | length + 1; 0 when the id has no token
     private string?[] _texts = [];
@@ -33,10 +42,7 @@ public sealed class TokenTable
     /// <summary>An empty table with room for <paramref name="capacity"/> tokens.</summary>
     public TokenTable(int capacity)
     {
-        var size = (int)BitOperations.RoundUpToPowerOf2((uint)Math.Max(16, capacity * 2));
-        _slots = new Slot[size];
-        _shift = 64 - BitOperations.Log2((uint)size);
-        MakeFilter();
+        MakeLines((int)BitOperations.RoundUpToPowerOf2((uint)Math.Max(8, capacity / 2)));
         _bytes = new byte[Math.Max(64, capacity * 8)];
         _places = new long[capacity + 1];
     }
@@ -54,19 +60,17 @@ public sealed class TokenTable
     public void Add(ReadOnlySpan<byte> token, int id)
     {
         ArgumentOutOfRangeException.ThrowIfNegative(id);
-        if ((Count + 1) * 2 > _slots.Length) Grow();
+        if (Count + 1 > (_lineMask + 1) * 2) Grow();
         var place = Store(token);
         var key = KeyOf(token, place);
-        ref var slot = ref FindSlot(token, key);
-        if (slot.Length == 0)
+        var hash = HashOf(token, key);
+        if (!Replace(token, key, hash, id))
         {
-            slot.Key = key;
-            slot.Length = token.Length + 1;
+            Insert(key, hash, id);
+            Mark(hash);
             Count++;
         }
 
-        slot.Id = id;
-        Mark(HashOf(token, key));
         _texts = [];
         SetPlace(id, place, token.Length);
         IdLimit = Math.Max(IdLimit, id + 1);
@@ -76,9 +80,8 @@ public sealed class TokenTable
     /// <summary>The id of a token.</summary>
     public bool TryGet(ReadOnlySpan<byte> token, out int id)
     {
-        ref var slot = ref FindSlot(token, KeyOf(token, 0));
-        id = slot.Id;
-        return slot.Length != 0;
+        var key = KeyOf(token, 0);
+        return TryGet(token, key, HashOf(token, key), out id);
     }
 
     /// <summary>The id of a token.</summary>
@@ -89,33 +92,35 @@ public sealed class TokenTable
     }
 
     /// <summary>As <see cref="TryGet(ReadOnlySpan{byte}, out int)"/>, for strings that mostly are no tokens: a small filter answers for nearly all of them, where the table would have to come from memory.</summary>
-    internal bool TryGetRare(ReadOnlySpan<byte> token, out int id)
+    /// <param name="first">The first byte; 16 bytes behind the string must be readable.</param>
+    /// <param name="length">Length of the string.</param>
+    /// <param name="id">Its id.</param>
+    internal bool TryGetRare(ref readonly byte first, int length, out int id)
     {
-        var key = KeyOf(token, 0);
+        var token = MemoryMarshal.CreateReadOnlySpan(in first, length);
+        var key = length <= PieceKey.MaxLength ? PieceKey.At(in first, length, PieceKey.Whole) : KeyOf(token, 0);
         var hash = HashOf(token, key);
         var bits = Bits(hash);
-        if ((_filter[(int)(hash >> _filterShift)] & bits) != bits)
-        {
-            id = 0;
-            return false;
-        }
-
-        ref var slot = ref FindSlot(token, key, hash);
-        id = slot.Id;
-        return slot.Length != 0;
+        id = 0;
+        if ((_filter[(int)(hash >> _filterShift)] & bits) != bits) return false;
+        return length <= PieceKey.MaxLength ? TryGetShort(key, hash, out id) : TryGet(token, key, hash, out id);
     }
 
-    /// <summary>The id of a token of up to 16 bytes by its key and hash.</summary>
-    internal bool TryGetShort(Vector128<byte> key, int length, ulong hash, out int id)
+    /// <summary>The id of a token of up to <see cref="PieceKey.MaxLength"/> bytes.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    internal bool TryGetShort(in PieceKey key, ulong hash, out int id)
     {
-        var slots = _slots;
-        for (var i = (int)(hash >> _shift); ; i = (i + 1) & (slots.Length - 1))
-        {
-            ref var slot = ref slots[i];
-            id = slot.Id;
-            if (slot.Length == 0) return false;
-            if (slot.Length == length + 1 && slot.Key == key) return true;
-        }
+        ref var line = ref LineAt((int)(hash >> _shift));
+        id = line.Id0;
+        return line.Key0.IsSame(key) || TryGetBehind(ref line, key, hash, out id);
+    }
+
+    /// <summary>Has the line fetched in which a token of that hash would stand.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    internal unsafe void Prefetch(ulong hash)
+    {
+        // Memory of lines does not move.
+        if (Sse.IsSupported) Sse.Prefetch0(Unsafe.AsPointer(ref LineAt((int)(hash >> _shift))));
     }
 
     /// <summary>The bytes of a token; empty for ids without one.</summary>
@@ -158,42 +163,6 @@ public sealed class TokenTable
         }
     }
 
-    /// <summary>The first 16 bytes, zero beyond the end.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    internal static Vector128<byte> Load(ReadOnlySpan<byte> token)
-    {
-        ref var first = ref MemoryMarshal.GetReference(token);
-        if (token.Length >= 16) return Vector128.LoadUnsafe(ref first);
-        ulong low = 0, high = 0;
-        if (token.Length >= 8)
-        {
-            low = Unsafe.ReadUnaligned<ulong>(ref first);
-            // The last eight bytes, moved down so that the overlap falls out.
-            if (token.Length > 8) high = Unsafe.ReadUnaligned<ulong>(ref Unsafe.Add(ref first, token.Length - 8)) >> (16 - token.Length) * 8;
-        }
-        else if (token.Length >= 4)
-        {
-            low = Unsafe.ReadUnaligned<uint>(ref first) | (ulong)Unsafe.ReadUnaligned<uint>(ref Unsafe.Add(ref first, token.Length - 4)) << (token.Length - 4) * 8;
-        }
-        else
-        {
-            for (var i = 0; i < token.Length; i++) low |= (ulong)token[i] << i * 8;
-        }
-
-        return Vector128.Create(low, high).AsByte();
-    }
-
-    /// <summary>A hash of a key and its length, in the high bits.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    internal static ulong Hash(Vector128<byte> key, int length)
-    {
-        var halves = key.AsUInt64();
-        var h = (halves.GetElement(0) + (ulong)length) * 0x9E3779B97F4A7C15UL;
-        h ^= h >> 29;
-        h = (h ^ halves.GetElement(1)) * 0xBF58476D1CE4E5B9UL;
-        return (h ^ h >> 32) * 0x94D049BB133111EBUL;
-    }
-
     /// <summary>A hash of a string of any length.</summary>
     internal static ulong HashLong(ReadOnlySpan<byte> token)
     {
@@ -204,40 +173,88 @@ public sealed class TokenTable
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static Vector128<byte> KeyOf(ReadOnlySpan<byte> token, int place) =>
-        token.Length <= 16 ? Load(token) : Vector128.Create(HashLong(token), (ulong)place).AsByte();
+    private static PieceKey KeyOf(ReadOnlySpan<byte> token, int place) =>
+        token.Length <= PieceKey.MaxLength ? PieceKey.Of(token, PieceKey.Whole) : new(HashLong(token), LongKind | (ulong)(uint)token.Length << 32 | (uint)place);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static ulong HashOf(ReadOnlySpan<byte> token, Vector128<byte> key) => token.Length <= 16 ? Hash(key, token.Length) : LongHash(key);
+    private static ulong HashOf(ReadOnlySpan<byte> token, in PieceKey key) => token.Length <= PieceKey.MaxLength ? key.Hash() : LongHash(key);
 
-    private static ulong LongHash(Vector128<byte> key) => key.AsUInt64().GetElement(0) * 0x94D049BB133111EBUL;
+    private static ulong LongHash(in PieceKey key) => key.Low * 0x94D049BB133111EBUL;
 
-    // Two bits of one word for each token; the table has twice as many slots as tokens, the filter a word for sixteen slots.
+    private static ulong HashOf(in PieceKey key) => key.High >= LongKind ? LongHash(key) : key.Hash();
+
+    // Two bits of one word for each token; two tokens a line, a word of the filter for eight lines.
     private static ulong Bits(ulong hash) => 1UL << (int)(hash & 63) | 1UL << (int)(hash >> 6 & 63);
 
     private void Mark(ulong hash) => _filter[(int)(hash >> _filterShift)] |= Bits(hash);
 
-    private ref Slot FindSlot(ReadOnlySpan<byte> token, Vector128<byte> key) => ref FindSlot(token, key, HashOf(token, key));
-
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private ref Slot FindSlot(ReadOnlySpan<byte> token, Vector128<byte> key, ulong hash)
+    private ref Line LineAt(int index) => ref Unsafe.AddByteOffset(ref Unsafe.Add(ref MemoryMarshal.GetArrayDataReference(_memory), index), _misaligned);
+
+    private bool TryGetBehind(ref Line line, in PieceKey key, ulong hash, out int id)
     {
-        var isShort = token.Length <= 16;
-        var slots = _slots;
-        for (var i = (int)(hash >> _shift); ; i = (i + 1) & (slots.Length - 1))
+        for (var i = (int)(hash >> _shift); ; line = ref LineAt(i))
         {
-            ref var slot = ref slots[i];
-            if (slot.Length == 0) return ref slot;
-            if (slot.Length != token.Length + 1) continue;
-            if (isShort ? slot.Key == key : IsSameLong(slot.Key, key, token)) return ref slot;
+            id = line.Id0;
+            if (line.Key0.IsSame(key)) return true;
+            id = line.Id1;
+            if (line.Key1.IsSame(key)) return true;
+            id = line.Id2;
+            if (line.Key2.IsSame(key)) return true;
+            if (line.Key2.High == 0) return false;
+            i = (i + 1) & _lineMask;
         }
     }
 
-    private bool IsSameLong(Vector128<byte> stored, Vector128<byte> key, ReadOnlySpan<byte> token)
+    private bool TryGet(ReadOnlySpan<byte> token, in PieceKey key, ulong hash, out int id)
     {
-        var (a, b) = (stored.AsUInt64(), key.AsUInt64());
-        return a.GetElement(0) == b.GetElement(0) && _bytes.AsSpan((int)a.GetElement(1), token.Length).SequenceEqual(token);
+        if (token.Length <= PieceKey.MaxLength) return TryGetShort(key, hash, out id);
+        for (var i = (int)(hash >> _shift); ; i = (i + 1) & _lineMask)
+        {
+            ref var line = ref LineAt(i);
+            for (var j = 0; j < TokensPerLine; j++)
+            {
+                ref var stored = ref Unsafe.Add(ref line.Key0, j);
+                id = Unsafe.Add(ref line.Id0, j);
+                if (stored.High == 0) return false;
+                if (IsSameLong(stored, key, token)) return true;
+            }
+        }
     }
+
+    private bool Replace(ReadOnlySpan<byte> token, in PieceKey key, ulong hash, int id)
+    {
+        if (!TryGet(token, key, hash, out _)) return false;
+        for (var i = (int)(hash >> _shift); ; i = (i + 1) & _lineMask)
+        {
+            ref var line = ref LineAt(i);
+            for (var j = 0; j < TokensPerLine; j++)
+            {
+                ref var stored = ref Unsafe.Add(ref line.Key0, j);
+                if (!(token.Length <= PieceKey.MaxLength ? stored.IsSame(key) : IsSameLong(stored, key, token))) continue;
+                Unsafe.Add(ref line.Id0, j) = id;
+                return true;
+            }
+        }
+    }
+
+    private void Insert(in PieceKey key, ulong hash, int id)
+    {
+        for (var i = (int)(hash >> _shift); ; i = (i + 1) & _lineMask)
+        {
+            ref var line = ref LineAt(i);
+            for (var j = 0; j < TokensPerLine; j++)
+            {
+                if (Unsafe.Add(ref line.Key0, j).High != 0) continue;
+                Unsafe.Add(ref line.Key0, j) = key;
+                Unsafe.Add(ref line.Id0, j) = id;
+                return;
+            }
+        }
+    }
+
+    private bool IsSameLong(in PieceKey stored, in PieceKey key, ReadOnlySpan<byte> token) =>
+        stored.Low == key.Low && stored.High >> 32 == key.High >> 32 && _bytes.AsSpan((int)(uint)stored.High, token.Length).SequenceEqual(token);
 
     private int Store(ReadOnlySpan<byte> token)
     {
@@ -257,24 +274,27 @@ public sealed class TokenTable
 
     private void Grow()
     {
-        var old = _slots;
-        _slots = new Slot[old.Length * 2];
-        _shift--;
-        MakeFilter();
-        foreach (ref readonly var slot in old.AsSpan())
+        var (old, oldMisaligned) = (_memory, _misaligned);
+        MakeLines((_lineMask + 1) * 2);
+        for (var i = 0; i + 1 < old.Length; i++)
         {
-            if (slot.Length == 0) continue;
-            var hash = slot.Length <= 17 ? Hash(slot.Key, slot.Length - 1) : LongHash(slot.Key);
-            Mark(hash);
-            var i = (int)(hash >> _shift);
-            while (_slots[i].Length != 0) i = (i + 1) & (_slots.Length - 1);
-            _slots[i] = slot;
+            ref var line = ref Unsafe.AddByteOffset(ref old[i], oldMisaligned);
+            for (var j = 0; j < TokensPerLine && Unsafe.Add(ref line.Key0, j) is { High: not 0 } key; j++)
+            {
+                var hash = HashOf(key);
+                Insert(key, hash, Unsafe.Add(ref line.Id0, j));
+                Mark(hash);
+            }
         }
     }
 
-    private void MakeFilter()
+    private unsafe void MakeLines(int count)
     {
-        var words = Math.Max(2, _slots.Length / 16);
+        _memory = GC.AllocateArray<Line>(count + 1, pinned: true);
+        _misaligned = (int)(-(long)Unsafe.AsPointer(ref _memory[0]) & (LineSize - 1));
+        _lineMask = count - 1;
+        _shift = 64 - BitOperations.Log2((uint)count);
+        var words = Math.Max(2, count / 4);
         _filter = new ulong[words];
         _filterShift = 64 - BitOperations.Log2((uint)words);
     }

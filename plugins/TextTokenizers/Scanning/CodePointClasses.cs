@@ -25,6 +25,8 @@ internal static class CodePointClasses
     /// <summary>Carriage return and line feed.</summary>
     public const byte Newline = 32;
 
+    private const int Planes = 0x20000; // the first two: nearly everything that is written
+
     private static readonly byte[] Basic = MakeBasic();
 
     /// <summary>The classes of the code point at a place, and its length in bytes.</summary>
@@ -44,12 +46,12 @@ internal static class CodePointClasses
     private static byte AtWide(ReadOnlySpan<byte> text, int position, out int length)
     {
         var c = CodePoints.Decode(text, position, out length);
-        return c < 0x10000 ? Basic[c] : Compute(c);
+        return c < Planes ? Basic[c] : Compute(c);
     }
 
     private static byte[] MakeBasic()
     {
-        var result = new byte[0x10000];
+        var result = new byte[Planes];
         for (var c = 0; c < result.Length; c++) result[c] = Compute(c);
         return result;
     }

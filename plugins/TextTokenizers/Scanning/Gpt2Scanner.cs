@@ -1,9 +1,16 @@
+using System.Runtime.CompilerServices;
+
 namespace ModelZoo.Plugins.TextTokenizers.Scanning;
 
 /// <summary><c>'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+</c></summary>
 internal readonly struct Gpt2Scanner : IPieceScanner
 {
-    public static int Next(ReadOnlySpan<byte> text, int start)
+    private static readonly byte[] WordStarts = ScannerParts.WordStarts(static c => c == ' ');
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static int Next(ReadOnlySpan<byte> text, int start) => ScannerParts.AsciiWord(text, start, WordStarts) is > 0 and var end ? end : Other(text, start);
+
+    private static int Other(ReadOnlySpan<byte> text, int start)
     {
         var first = text[start];
         if (first == '\'' && ScannerParts.Contraction(text, start, ignoreCase: false) is > 0 and var contraction) return start + contraction;

@@ -1,6 +1,4 @@
-using System.Numerics;
-using System.Runtime.InteropServices;
-using System.Runtime.Intrinsics;
+using System.Runtime.CompilerServices;
 
 namespace ModelZoo.Plugins.TextTokenizers.Scanning;
 
@@ -11,7 +9,12 @@ internal readonly struct O200kScanner<TOptions> : IPieceScanner where TOptions :
 {
     private const byte Cased = CodePointClasses.Upper | CodePointClasses.Lower;
 
-    public static int Next(ReadOnlySpan<byte> text, int start)
+    private static readonly byte[] WordStarts = ScannerParts.WordStarts(static c => !char.IsAsciiDigit(c) && c is not ('\r' or '\n'));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static int Next(ReadOnlySpan<byte> text, int start) => ScannerParts.AsciiCasedWord(text, start, WordStarts) is > 0 and var end ? end : Other(text, start);
+
+    private static int Other(ReadOnlySpan<byte> text, int start)
     {
         var classes = CodePointClasses.At(text, start, out var length);
         var position = start + length;
@@ -30,9 +33,7 @@ internal readonly struct O200kScanner<TOptions> : IPieceScanner where TOptions :
 
     private static int Word(ReadOnlySpan<byte> text, int start)
     {
-        var end = AsciiWord(text, start);
-        if (end > 0) return end;
-        end = WithSmall(text, start);
+        var end = WithSmall(text, start);
         return end > 0 ? end : ScannerParts.ClassRun(text, start, CodePointClasses.Upper) is var capitals && capitals > start ? capitals : -1;
     }
 
@@ -42,25 +43,12 @@ internal readonly struct O200kScanner<TOptions> : IPieceScanner where TOptions :
         var isMark = (classes & Cased) != 0;
         if (position < text.Length && (CodePointClasses.At(text, position, out _) & Cased) != 0)
         {
-            if (!isMark && AsciiWord(text, position) is > 0 and var ascii) return ascii;
             if (WithSmall(text, position) is > 0 and var small) return small;
         }
 
         if (isMark && WithSmall(text, start) is > 0 and var whole) return whole;
         if (ScannerParts.ClassRun(text, position, CodePointClasses.Upper) is var capitals && capitals > position) return capitals;
         return isMark ? ScannerParts.ClassRun(text, start, CodePointClasses.Upper) : -1;
-    }
-
-    // [A-Z]*[a-z]+ or [A-Z]+ with ASCII behind it; -1 where that does not tell.
-    private static int AsciiWord(ReadOnlySpan<byte> text, int start)
-    {
-        if (start + Vector256<byte>.Count > text.Length) return -1;
-        var block = Vector256.LoadUnsafe(ref MemoryMarshal.GetReference(text), (nuint)start);
-        var capitals = Vector256.LessThan(block - Vector256.Create((byte)'A'), Vector256.Create((byte)26)).ExtractMostSignificantBits();
-        var first = BitOperations.TrailingZeroCount(~capitals);
-        var small = Vector256.LessThan(block - Vector256.Create((byte)'a'), Vector256.Create((byte)26)).ExtractMostSignificantBits();
-        var count = first + BitOperations.TrailingZeroCount(~((ulong)small >> first));
-        return count is > 0 and < 32 && text[start + count] < 0x80 ? start + count : -1;
     }
 
     // Capitals as many as there are, then small letters; letters without case are both, so that the run of capitals may have to give some back.
