@@ -52,6 +52,7 @@ internal static class Zoo
         .AddSingleton<BackgroundFaults>()
         .AddSingleton<PluginCatalog>()
         .AddSingleton<PluginLifecycle>()
+        .AddSingleton<PluginReconciler>()
         .AddHostedService<PluginWatcher>()
         .AddSingleton(provider => Engine(provider.GetService<ILoggerFactory>()))
         .AddSingleton(provider => new PluginServices(provider.GetRequiredService<Lazy<InferenceRuntime>>(), () => Batching(provider)))
@@ -105,7 +106,9 @@ internal static class Zoo
     /// <summary>What says which plugins were at work when a process ended without a word.</summary>
     public static CrashMarks Marks(PluginQuarantine quarantine) => new(Path.Combine(StateFolder, "running"), quarantine);
 
-    private static HostManifest ReadManifest(ZooOptions options)
+    /// <summary>The manifest as its files say now, under what the command line says.</summary>
+    /// <exception cref="ModelZooException">A file cannot be used.</exception>
+    public static HostManifest ReadManifest(ZooOptions options)
     {
         var file = options.Manifest ?? ManifestReader.Locate(Environment.CurrentDirectory, AppContext.BaseDirectory);
         var files = new[] { file, options.Manifest is null && File.Exists(ManifestReader.UserFile) ? ManifestReader.UserFile : null };

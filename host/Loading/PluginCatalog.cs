@@ -54,6 +54,10 @@ internal sealed class PluginCatalog(IPluginLoader loader, PluginLoadSettings set
         return changed;
     }
 
+    /// <summary>Puts records in the order of their paths, others behind them: of two plugins with one architecture the later serves it.</summary>
+    internal void Arrange(List<string> paths) => ImmutableInterlocked.Update(ref _plugins, static (before, paths) =>
+        [.. before.OrderBy(record => paths.IndexOf(record.Path) is >= 0 and var at ? at : int.MaxValue)], paths);
+
     /// <summary>Takes a record out of the table.</summary>
     internal void Drop(string path) => ImmutableInterlocked.Update(ref _plugins, static (before, path) => before.RemoveAll(record => record.Path == path), path);
 

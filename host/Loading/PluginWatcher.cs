@@ -11,6 +11,9 @@ internal sealed class PluginWatcher(LiveManifest manifest, PluginLifecycle lifec
     /// <summary>Time between two looks.</summary>
     public static readonly TimeSpan Interval = TimeSpan.FromMilliseconds(200);
 
+    /// <summary>What stands in the place of a manifest's line for plugins of watch folders.</summary>
+    public const string Where = "watch folder";
+
     private readonly Dictionary<string, string> _loaded = [];
     private readonly Dictionary<string, Task> _work = [];
     private Dictionary<string, string> _seen = [];
@@ -26,7 +29,7 @@ internal sealed class PluginWatcher(LiveManifest manifest, PluginLifecycle lifec
     internal Task LookAsync(CancellationToken cancel)
     {
         var now = Signatures();
-        foreach (var path in _loaded.Keys.Except(now.Keys).Where(path => !Path.Exists(path)).ToList())
+        foreach (var path in _loaded.Keys.Except(now.Keys).Where(path => !Path.Exists(path) || !IsWatched(path)).ToList())
         {
             _loaded.Remove(path);
             Then(path, () =>
@@ -42,7 +45,7 @@ internal sealed class PluginWatcher(LiveManifest manifest, PluginLifecycle lifec
             _loaded[path] = signature;
             Then(path, async () =>
             {
-                var (_, departure) = await lifecycle.LoadAsync(new(path, "watch folder"), path, cancel).ConfigureAwait(false);
+                var (_, departure) = await lifecycle.LoadAsync(new(path, Where), path, cancel).ConfigureAwait(false);
                 if (departure is not null) _ = Guarded(path, () => departure);
             });
         }
@@ -65,6 +68,9 @@ internal sealed class PluginWatcher(LiveManifest manifest, PluginLifecycle lifec
             return _seen; // a folder goes while we look: the next look knows more
         }
     }
+
+    // A manifest that is read again may name other folders.
+    private bool IsWatched(string path) => manifest.Current.Watch.Any(folder => Path.TrimEndingDirectorySeparator(folder) == Path.GetDirectoryName(path));
 
     private void Then(string path, Func<Task> next)
     {

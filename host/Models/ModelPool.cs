@@ -94,6 +94,19 @@ internal sealed class ModelPool : IAsyncDisposable
         await Task.WhenAll(leaving.Select(model => model.Gone)).ConfigureAwait(false);
     }
 
+    /// <summary>After the manifest changed: lets go what would be opened otherwise now, and what is idle beyond the budgets, as soon as nobody uses it. Requests from now on open it as the manifest says.</summary>
+    public void Renew()
+    {
+        lock (_lock)
+        {
+            foreach (var resident in _models.Values.Where(resident => !IsCurrent(resident)).ToList()) Retire(resident);
+            foreach (var (device, budget) in _manifest.Current.Memory)
+            {
+                while (Charged(device) > budget && LeastRecent(device) is { } idle) Retire(idle);
+            }
+        }
+    }
+
     /// <inheritdoc/>
     public async ValueTask DisposeAsync()
     {
@@ -147,8 +160,7 @@ internal sealed class ModelPool : IAsyncDisposable
             if (!_manifest.Current.Memory.TryGetValue(resident.Source.Device, out var budget)) return Task.CompletedTask;
             while (Charged(resident.Source.Device) > budget)
             {
-                var idle = _models.Values.Where(other => other.Users == 0 && other.Source.Device == resident.Source.Device).MinBy(other => other.LastUse);
-                if (idle is null)
+                if (LeastRecent(resident.Source.Device) is not { } idle)
                 {
                     Retire(resident);
                     throw new ModelZooException("model.over-budget", $"{resident.Id} does not fit into the memory budget of {resident.Source.Device}.")
@@ -174,6 +186,20 @@ internal sealed class ModelPool : IAsyncDisposable
                 yield return new(bytes, new("model", resident.Id.ToString()), new("device", resident.Source.Device), new("kind", kind));
         }
     }
+
+    private bool IsCurrent(ResidentModel resident)
+    {
+        try
+        {
+            return _resolver.Resolve(resident.Key).IsSame(resident.Resolved);
+        }
+        catch (ModelZooException)
+        {
+            return false; // its name is gone
+        }
+    }
+
+    private ResidentModel? LeastRecent(string device) => _models.Values.Where(model => model.Users == 0 && model.Source.Device == device).MinBy(model => model.LastUse);
 
     private long Charged(string device) => _models.Values.Where(model => model.Source.Device == device).Sum(model => model.Memory?.Charged ?? 0);
 

@@ -11,7 +11,14 @@ namespace ModelZoo.Host.Models;
 /// <param name="Architecture">The architecture.</param>
 /// <param name="Source">What it is opened from.</param>
 /// <param name="Options">Options that replace the model's defaults.</param>
-internal sealed record ResolvedModel(LoadedPlugin Plugin, ModelArchitecture Architecture, ModelSource Source, JsonElement? Options);
+internal sealed record ResolvedModel(LoadedPlugin Plugin, ModelArchitecture Architecture, ModelSource Source, JsonElement? Options)
+{
+    /// <summary>True when the other would be opened from the same, in the same way.</summary>
+    public bool IsSame(ResolvedModel other) => Plugin == other.Plugin && Source.Folder == other.Source.Folder && Source.Device == other.Source.Device && Source.Parts.SequenceEqual(other.Source.Parts)
+        && Text(Source.Settings) == Text(other.Source.Settings) && Text(Options) == Text(other.Options);
+
+    private static string? Text(JsonElement? json) => json?.GetRawText();
+}
 
 /// <summary>Finds the plugin and the weights of a model.</summary>
 internal sealed class ModelResolver(PluginCatalog catalog, LiveManifest manifest, PluginServices services)

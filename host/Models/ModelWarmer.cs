@@ -11,11 +11,18 @@ internal sealed class ModelWarmer(LiveManifest manifest, ModelPool pool, ILogger
 
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
+        await WarmAsync(stoppingToken).ConfigureAwait(false);
+        IsDone = true;
+    }
+
+    /// <summary>Opens those that are not open.</summary>
+    public async Task WarmAsync(CancellationToken cancel)
+    {
         foreach (var id in manifest.Current.Models.Where(pair => pair.Value.Warm).Select(pair => pair.Key))
         {
             try
             {
-                (await pool.AcquireAsync(new(id), stoppingToken).ConfigureAwait(false)).Dispose();
+                (await pool.AcquireAsync(new(id), cancel).ConfigureAwait(false)).Dispose();
                 log.LogInformation("{Model} is open", id);
             }
             catch (ModelZooException error)
@@ -23,7 +30,5 @@ internal sealed class ModelWarmer(LiveManifest manifest, ModelPool pool, ILogger
                 log.LogError("{Model} could not be opened: {Reason}", id, error.Message);
             }
         }
-
-        IsDone = true;
     }
 }

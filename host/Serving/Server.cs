@@ -27,13 +27,14 @@ internal static class Server
         builder.Services.Configure<HostOptions>(host => host.ShutdownTimeout = settings.DrainTime);
         builder.Services.ConfigureHttpJsonOptions(json => json.SerializerOptions.Encoder = System.Text.Encodings.Web.JavaScriptEncoder.UnsafeRelaxedJsonEscaping);
         Zoo.AddZoo(builder.Services, zoo with { ShadowCopy = true });
-        builder.Services.AddSingleton(settings.Checked()).AddSingleton<PrometheusText>().AddSingleton<Readiness>().AddSingleton<InferenceService>().AddSingleton<EvaluationJobs>().AddHostedService(provider => provider.GetRequiredService<EvaluationJobs>());
+        builder.Services.AddSingleton(settings).AddSingleton<KeyRing>().AddHostedService<Telemetry>().AddSingleton<Reloader>().AddHostedService(provider => provider.GetRequiredService<Reloader>()).AddSingleton<PrometheusText>().AddSingleton<Readiness>().AddSingleton<InferenceService>().AddSingleton<EvaluationJobs>().AddHostedService(provider => provider.GetRequiredService<EvaluationJobs>());
         configure?.Invoke(builder.Services);
 
         var app = builder.Build();
         try
         {
             app.Services.GetRequiredService<PrometheusText>(); // counts from the beginning
+            app.Services.GetRequiredService<KeyRing>(); // says what is missing before anything listens
             app.UseMiddleware<RequestLog>();
             app.UseMiddleware<Problems>();
             app.UseRouting();

@@ -19,6 +19,12 @@ internal sealed record ServerSettings
     /// <summary>The keys that open the server; empty on the loopback opens it to everybody on this machine.</summary>
     public AccessKeys Keys { get; init; } = AccessKeys.None;
 
+    /// <summary>Where the keys are read from when the configuration is read again; null for those that it was started with.</summary>
+    public KeySource? KeySource { get; init; }
+
+    /// <summary>The collector that metrics and traces go to by OTLP; null for what the environment says.</summary>
+    public string? Otlp { get; init; }
+
     /// <summary>The folder that data sets of evaluations lie in; requests name paths within it.</summary>
     public string DataFolder { get; init; } = Environment.CurrentDirectory;
 
@@ -56,7 +62,7 @@ internal sealed record ServerSettings
         if (!IsLoopback && !(Keys.HasUsers && Keys.HasAdministrators))
         {
             throw new OptionsException(ErrorCodes.OptionRange, $"{Address} can be reached from other machines, so that the server needs keys.")
-            { Where = "--address", Expected = $"keys in {AccessKeys.UserVariable} and other ones for the administrator in {AccessKeys.AdministratorVariable}", Remedy = "Set both variables (several keys with commas), or listen on 127.0.0.1." };
+            { Where = "--address", Expected = $"keys in {KeySource.UserVariable} and other ones for the administrator in {KeySource.AdministratorVariable}", Remedy = "Set both variables (several keys with commas), or listen on 127.0.0.1." };
         }
 
         return this;

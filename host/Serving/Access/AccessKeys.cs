@@ -6,12 +6,6 @@ namespace ModelZoo.Host.Serving;
 /// <summary>Keys of users and of administrators. Only their digests are held; comparing takes the same time whatever the key.</summary>
 internal sealed class AccessKeys
 {
-    /// <summary>Environment variable with the users' keys.</summary>
-    public const string UserVariable = "MODELZOO_KEYS";
-
-    /// <summary>Environment variable with the administrators' keys.</summary>
-    public const string AdministratorVariable = "MODELZOO_ADMIN_KEYS";
-
     private readonly byte[][] _users;
     private readonly byte[][] _administrators;
 
@@ -19,9 +13,6 @@ internal sealed class AccessKeys
 
     /// <summary>No keys.</summary>
     public static AccessKeys None { get; } = new([], []);
-
-    /// <summary>The keys of the environment, with commas between them.</summary>
-    public static AccessKeys FromEnvironment() => new(Listed(UserVariable), Listed(AdministratorVariable));
 
     public bool HasUsers => _users.Length > 0;
 
@@ -45,6 +36,4 @@ internal sealed class AccessKeys
     }
 
     private static byte[][] Digests(IEnumerable<string> keys) => [.. keys.Select(key => SHA256.HashData(Encoding.UTF8.GetBytes(key)))];
-
-    private static string[] Listed(string variable) => Environment.GetEnvironmentVariable(variable)?.Split(',', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries) ?? [];
 }

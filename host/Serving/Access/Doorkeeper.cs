@@ -7,7 +7,7 @@ namespace ModelZoo.Host.Serving;
 /// Lets requests in. Without keys the server is for programs of this machine: a request that a web page of another site made (by its Origin, or by a host name that was bound to the loopback address) is refused. With
 /// keys, every request needs one, and administration its own; what a probe asks needs none.
 /// </summary>
-internal sealed class Doorkeeper(RequestDelegate next, ServerSettings settings)
+internal sealed class Doorkeeper(RequestDelegate next, ServerSettings settings, KeyRing keys)
 {
     /// <summary>Marks what only administrators may do.</summary>
     public sealed record Administration;
@@ -25,8 +25,8 @@ internal sealed class Doorkeeper(RequestDelegate next, ServerSettings settings)
         if (endpoint?.GetMetadata<Open>() is not null) return next(context);
         var key = Key(request);
         if (endpoint?.GetMetadata<Administration>() is not null)
-            return settings.Keys.OpensAdministration(key) ? next(context) : Refuse(context, key is null ? 401 : 403, "access.administration", "This needs an administrator's key.", "Send it as `Authorization: Bearer KEY`.");
-        return settings.Keys.OpensVerbs(key) ? next(context) : Refuse(context, 401, "access.key", "This needs a key.", "Send it as `Authorization: Bearer KEY`.");
+            return keys.Current.OpensAdministration(key) ? next(context) : Refuse(context, key is null ? 401 : 403, "access.administration", "This needs an administrator's key.", "Send it as `Authorization: Bearer KEY`.");
+        return keys.Current.OpensVerbs(key) ? next(context) : Refuse(context, 401, "access.key", "This needs a key.", "Send it as `Authorization: Bearer KEY`.");
     }
 
     /// <summary>The key that a request brings; null for none.</summary>

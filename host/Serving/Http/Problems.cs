@@ -38,7 +38,7 @@ internal sealed class Problems(RequestDelegate next, ILogger<Problems> log)
         "request.deadline" => 504,
         "output.failed" => 507,
         ErrorCodes.OptionUnknown or ErrorCodes.OptionType or ErrorCodes.OptionRange or ErrorCodes.MediaMalformed or ErrorCodes.MediaUnsupported or ErrorCodes.TokensForeign or ErrorCodes.TokensInvalid
-            or ErrorCodes.VerbUnsupported or ErrorCodes.DatasetInvalid or ErrorCodes.TensorType or ErrorCodes.CheckpointMalformed => 422,
+            or ErrorCodes.ManifestInvalid or ErrorCodes.VerbUnsupported or ErrorCodes.DatasetInvalid or ErrorCodes.TensorType or ErrorCodes.CheckpointMalformed => 422,
         "queue.deadline" or "model.over-budget" or "server.stopping" or ErrorCodes.EngineMissing or ErrorCodes.DeviceUnavailable or ErrorCodes.CheckpointMissing => 503,
         _ => 500,
     };

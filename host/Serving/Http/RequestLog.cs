@@ -28,8 +28,18 @@ internal sealed class RequestLog(RequestDelegate next, ILogger<RequestLog> log)
         }
         finally
         {
+            Describe(context, id);
             if (log.IsEnabled(LogLevel.Information))
                 log.LogInformation("{RequestId} {Method} {Path} {Status} {Milliseconds:0.0} ms", id, context.Request.Method, context.Request.Path.Value, context.Response.StatusCode, Stopwatch.GetElapsedTime(started).TotalMilliseconds);
         }
+    }
+
+    // The span that ASP.NET began for the request, if somebody listens.
+    private static void Describe(HttpContext context, string id)
+    {
+        if (Activity.Current is not { IsAllDataRequested: true } span) return;
+        var route = (context.GetEndpoint() as RouteEndpoint)?.RoutePattern.RawText;
+        span.DisplayName = route is null ? context.Request.Method : $"{context.Request.Method} {route}";
+        span.SetTag("http.request.method", context.Request.Method).SetTag("http.route", route).SetTag("url.path", context.Request.Path.Value).SetTag("http.response.status_code", context.Response.StatusCode).SetTag("modelzoo.request_id", id);
     }
 }

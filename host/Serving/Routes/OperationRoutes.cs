@@ -1,7 +1,9 @@
 using System.Text.Json.Nodes;
 using ModelZoo.Contracts;
 using ModelZoo.Host.Loading;
+using ModelZoo.Host.Manifest;
 using ModelZoo.Host.Models;
+using ModelZoo.Host.Serving.Http;
 
 namespace ModelZoo.Host.Serving.Routes;
 
@@ -16,6 +18,12 @@ internal static class OperationRoutes
 
         var admin = routes.MapGroup("/v1/admin").WithMetadata(new Doorkeeper.Administration());
         admin.MapGet("/plugins", (PluginCatalog catalog) => new JsonArray([.. catalog.Plugins.Select(Plugin)])).WithSummary("The plugins and their states.");
+        admin.MapGet("/configuration", Configuration).WithSummary("The configuration that counts, and why the files as they stand are not used, if they are not.");
+        admin.MapPost("/reload", async (Reloader reloader, LiveManifest manifest, CancellationToken cancel) =>
+        {
+            await reloader.ReloadAsync(cancel).ConfigureAwait(false);
+            return Configuration(reloader, manifest);
+        }).WithSummary("Reads the manifest and the files of keys again: plugins, models, budgets, queue and keys take effect and no request is lost. A file that cannot be used changes nothing: 422 with file and line.");
         admin.MapPost("/models/{family}/{name}/load", LoadAsync).WithSummary("Opens a model now.");
         admin.MapPost("/models/{family}/{name}/unload", UnloadAsync).WithSummary("Lets a model go as soon as nobody uses it.");
     }
@@ -25,6 +33,24 @@ internal static class OperationRoutes
     {
         ["name"] = plugin.Name, ["version"] = plugin.Inspection?.Version.ToString(3), ["state"] = plugin.State.ToString().ToLowerInvariant(), ["reason"] = plugin.Reason, ["load_ms"] = plugin.LoadTime.TotalMilliseconds,
     };
+
+    private static JsonObject Configuration(Reloader reloader, LiveManifest manifest)
+    {
+        var (current, queue) = (manifest.Current, manifest.Queue);
+        return new()
+        {
+            ["files"] = new JsonArray([.. current.Files.Select(file => (JsonNode)file)]),
+            ["read_at"] = reloader.ReadAt,
+            ["refused"] = reloader.Refused is { } error ? Problems.Document(Problems.Status(error), error) : null,
+            ["device"] = current.Device ?? "cpu",
+            ["models"] = new JsonArray([.. current.Models.Keys.Select(id => (JsonNode)id.ToString())]),
+            ["memory"] = new JsonObject(current.Memory.Select(pair => KeyValuePair.Create<string, JsonNode?>(pair.Key, pair.Value))),
+            ["queue"] = new JsonObject
+            {
+                ["concurrency"] = queue.Concurrency, ["batch"] = queue.Batch, ["limit"] = queue.Limit, ["deadlineSeconds"] = queue.Deadline.TotalSeconds, ["ageingSeconds"] = queue.Ageing.TotalSeconds,
+            },
+        };
+    }
 
     private static IResult Ready(PluginCatalog catalog, ModelDirectory directory, Readiness readiness)
     {

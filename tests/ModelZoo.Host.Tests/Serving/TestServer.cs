@@ -32,16 +32,23 @@ internal sealed class TestServer : IAsyncDisposable
 
     public IServiceProvider Services => _app.Services;
 
-    public static async Task<TestServer> StartAsync(Func<ServerSettings, ServerSettings>? settings = null, QueueSettings? queue = null, string? folder = null, HostManifest? manifest = null)
+    /// <summary>Starts one.</summary>
+    /// <param name="settings">Changes to how it listens.</param>
+    /// <param name="queue">How requests wait.</param>
+    /// <param name="folder">Where its files are; without it a new one.</param>
+    /// <param name="manifest">What it serves.</param>
+    /// <param name="manifestFile">The manifest as a file that can change, instead.</param>
+    public static async Task<TestServer> StartAsync(Func<ServerSettings, ServerSettings>? settings = null, QueueSettings? queue = null, string? folder = null, HostManifest? manifest = null, string? manifestFile = null)
     {
         folder ??= Directory.CreateTempSubdirectory("server-").FullName;
         Directory.CreateDirectory(Path.Combine(folder, "data"));
         manifest ??= new HostManifest { Plugins = [new(TestPlugins.Build("Good", Path.Combine(folder, "plugins")), "test")], Queue = queue ?? new() { Concurrency = 8, Limit = 1000 } };
         var changed = (settings ?? (static s => s))(new ServerSettings { Port = 0, DataFolder = Path.Combine(folder, "data"), JobFolder = Path.Combine(folder, "jobs"), DrainTime = TimeSpan.FromSeconds(10) });
-        var app = await Server.StartAsync(new(), changed, services => services
-            .AddSingleton(manifest)
-            .AddSingleton(new PluginLoadSettings(Path.Combine(folder, "cache"), ShadowCopy: true))
-            .AddLogging(logging => logging.ClearProviders()), CancellationToken.None);
+        var app = await Server.StartAsync(new() { Manifest = manifestFile }, changed, services =>
+        {
+            if (manifestFile is null) services.AddSingleton(manifest);
+            services.AddSingleton(new PluginLoadSettings(Path.Combine(folder, "cache"), ShadowCopy: true)).AddLogging(logging => logging.ClearProviders());
+        }, CancellationToken.None);
         return new(app, folder);
     }
 
