@@ -49,6 +49,16 @@ public static class OnnxWriter
         WholeFile.Write(path, stream => Write(stream, graph, places, dataName));
     }
 
+    /// <summary>A model of <paramref name="graph"/>'s inputs alone.</summary>
+    internal static byte[] Inputs(GraphDefinition graph)
+    {
+        var inputs = new GraphDefinition { Name = graph.Name };
+        inputs.Inputs.AddRange(graph.Inputs);
+        using var stream = new MemoryStream();
+        Write(stream, inputs, [], "");
+        return stream.ToArray();
+    }
+
     private static void Write(Stream stream, GraphDefinition graph, Dictionary<string, long> places, string dataName)
     {
         // The graph's parts except the raw weights, so that its length is known before any weight is written.

@@ -101,7 +101,6 @@ internal readonly unsafe struct OrtApi(void** table)
     public delegate* unmanaged<OrtTensorInfo**, OrtStatus*> CreateTensorInfo => (delegate* unmanaged<OrtTensorInfo**, OrtStatus*>)table[57];
     public delegate* unmanaged<OrtTensorInfo*, OnnxType, OrtStatus*> SetTensorElementType => (delegate* unmanaged<OrtTensorInfo*, OnnxType, OrtStatus*>)table[58];
     public delegate* unmanaged<OrtTensorInfo*, long*, nuint, OrtStatus*> SetDimensions => (delegate* unmanaged<OrtTensorInfo*, long*, nuint, OrtStatus*>)table[59];
-    public delegate* unmanaged<OrtTensorInfo*, byte**, nuint, OrtStatus*> SetSymbolicDimensions => (delegate* unmanaged<OrtTensorInfo*, byte**, nuint, OrtStatus*>)table[271];
     public delegate* unmanaged<OrtTensorInfo*, OnnxType*, OrtStatus*> GetTensorElementType => (delegate* unmanaged<OrtTensorInfo*, OnnxType*, OrtStatus*>)table[60];
     public delegate* unmanaged<OrtTensorInfo*, nuint*, OrtStatus*> GetDimensionsCount => (delegate* unmanaged<OrtTensorInfo*, nuint*, OrtStatus*>)table[61];
     public delegate* unmanaged<OrtTensorInfo*, long*, nuint, OrtStatus*> GetDimensions => (delegate* unmanaged<OrtTensorInfo*, long*, nuint, OrtStatus*>)table[62];
@@ -170,6 +169,8 @@ internal readonly unsafe struct OrtModelEditorApi(void** table)
     public delegate* unmanaged<OrtGraph*, OrtNode*, OrtStatus*> AddNodeToGraph => (delegate* unmanaged<OrtGraph*, OrtNode*, OrtStatus*>)table[11];
     public delegate* unmanaged<byte**, int*, nuint, OrtModel**, OrtStatus*> CreateModel => (delegate* unmanaged<byte**, int*, nuint, OrtModel**, OrtStatus*>)table[12];
     public delegate* unmanaged<OrtModel*, OrtGraph*, OrtStatus*> AddGraphToModel => (delegate* unmanaged<OrtModel*, OrtGraph*, OrtStatus*>)table[13];
-    public delegate* unmanaged<OrtEnv*, OrtModel*, OrtSessionOptions*, OrtSession**, OrtStatus*> CreateSessionFromModel =>
-        (delegate* unmanaged<OrtEnv*, OrtModel*, OrtSessionOptions*, OrtSession**, OrtStatus*>)table[14];
+    public delegate* unmanaged<OrtEnv*, void*, nuint, OrtSessionOptions*, OrtSession**, OrtStatus*> CreateEditableSession =>
+        (delegate* unmanaged<OrtEnv*, void*, nuint, OrtSessionOptions*, OrtSession**, OrtStatus*>)table[16];
+    public delegate* unmanaged<OrtSession*, OrtModel*, OrtStatus*> ApplyModel => (delegate* unmanaged<OrtSession*, OrtModel*, OrtStatus*>)table[18];
+    public delegate* unmanaged<OrtSession*, OrtSessionOptions*, void*, OrtStatus*> FinalizeSession => (delegate* unmanaged<OrtSession*, OrtSessionOptions*, void*, OrtStatus*>)table[19];
 }

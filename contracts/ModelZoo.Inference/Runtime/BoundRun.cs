@@ -19,7 +19,9 @@ public sealed unsafe class BoundRun : IDisposable
     private readonly MemoryHandle[] _inputPins;
     private readonly MemoryHandle[] _outputPins;
     private readonly int[] _outputOrder;
+    private readonly long[]?[] _inputShapes;
     private int _bound;
+    private bool _changed;
     private bool _disposed;
 
     internal BoundRun(Session session)
@@ -34,6 +36,7 @@ public sealed unsafe class BoundRun : IDisposable
         _cpu = _api.CpuMemory();
         _inputPins = new MemoryHandle[session.Inputs.Count];
         _outputPins = new MemoryHandle[session.Outputs.Count];
+        _inputShapes = new long[session.Inputs.Count][];
         _outputOrder = [.. Enumerable.Repeat(-1, session.Outputs.Count)];
         _places = session.OutputMemory();
     }
@@ -48,7 +51,7 @@ public sealed unsafe class BoundRun : IDisposable
         _inputPins[port].Dispose();
         _inputPins[port] = pin;
         var value = EngineValues.Over(_api, _cpu, tensor, pin.Pointer);
-        BindInput(port, value);
+        BindInput(port, value, tensor.Shape);
         _api.ReleaseValue(value);
     }
 
@@ -59,7 +62,7 @@ public sealed unsafe class BoundRun : IDisposable
         var port = _session.InputPorts.IndexOf(input);
         SessionPorts.Check(_session.Inputs[port], tensor.Type, tensor.Shape);
         using var lease = new EngineLease(tensor.Handle);
-        BindInput(port, tensor.Handle.Value);
+        BindInput(port, tensor.Handle.Value, tensor.Shape);
     }
 
     /// <summary>Binds a managed tensor to an output, which a run then writes.</summary>
@@ -97,11 +100,13 @@ public sealed unsafe class BoundRun : IDisposable
     }
 
     /// <summary>Runs with what is bound. Outputs that are not bound are not computed.</summary>
-    /// <exception cref="ModelZooException">The engine failed, or an input is not bound.</exception>
+    /// <exception cref="ModelZooException">The engine failed, an input is not bound, or inputs disagree about an extent that has one name.</exception>
     /// <exception cref="OperationCanceledException"><paramref name="cancel"/> was cancelled.</exception>
     public void Run(CancellationToken cancel = default)
     {
         cancel.ThrowIfCancellationRequested();
+        if (_changed) _session.Symbols.Check(_inputShapes);
+        _changed = false;
         using var lease = new EngineLease(_binding);
         OrtStatus* status;
         using (_binding.Gate.Enter())
@@ -144,11 +149,15 @@ public sealed unsafe class BoundRun : IDisposable
         foreach (var pin in _outputPins) pin.Dispose();
     }
 
-    private void BindInput(int port, OrtValue* value)
+    private void BindInput(int port, OrtValue* value, ReadOnlySpan<long> shape)
     {
         using var lease = new EngineLease(_binding);
         using var turn = _binding.Gate.Enter();
         _api.Check(_api.BindInput(_binding.Value, _session.InputPorts.Names[port], value), _session.Inputs[port].Name);
+        var known = _inputShapes[port] ??= new long[shape.Length];
+        if (shape.SequenceEqual(known)) return;
+        shape.CopyTo(known);
+        _changed = true;
     }
 
     private void BindOutput(int port, OrtValue* value)

@@ -3,7 +3,10 @@ using ModelZoo.Inference.Native;
 
 namespace ModelZoo.Inference;
 
-/// <summary>Hands a <see cref="GraphDefinition"/> to the engine's Model Editor. What the engine has taken over it also releases; the rest is released here.</summary>
+/// <summary>
+/// Hands a <see cref="GraphDefinition"/> to the engine. It starts from a small model of the inputs alone, in ONNX's own format, to which the Model Editor adds the nodes and weights: the Editor gives every symbolic extent of an input the name of
+/// the first (ONNX Runtime 1.30), and the engine then plans its memory as if they were one. What the engine has taken over it also releases; the rest is released here.
+/// </summary>
 internal sealed unsafe class ModelEditor : IDisposable
 {
     /// <summary>The engine wants tensors below this size as copies, because it reads them while it infers shapes.</summary>
@@ -28,8 +31,19 @@ internal sealed unsafe class ModelEditor : IDisposable
         using var editor = new ModelEditor(api);
         editor.Build(graph);
         OrtSession* session;
-        api.Check(editor._editor.CreateSessionFromModel(environment, editor._model, options, &session), graph.Name);
-        return session;
+        var inputs = OnnxWriter.Inputs(graph);
+        fixed (byte* bytes = inputs) api.Check(editor._editor.CreateEditableSession(environment, bytes, (nuint)inputs.Length, options, &session), graph.Name);
+        try
+        {
+            api.Check(editor._editor.ApplyModel(session, editor._model), graph.Name);
+            api.Check(editor._editor.FinalizeSession(session, options, null), graph.Name);
+            return session;
+        }
+        catch
+        {
+            api.ReleaseSession(session);
+            throw;
+        }
     }
 
     public void Dispose()
@@ -76,6 +90,7 @@ internal sealed unsafe class ModelEditor : IDisposable
         }
     }
 
+    // Without names of extents: those of inputs are in the first model, those of outputs the engine infers.
     private OrtValueInfo* ValueInfo(GraphPort port)
     {
         OrtTensorInfo* tensor;
@@ -89,7 +104,6 @@ internal sealed unsafe class ModelEditor : IDisposable
             for (var i = 0; i < rank; i++) sizes[i] = port.Shape[i].Symbol is null ? port.Shape[i].Size : -1;
             _api.Check(_api.SetTensorElementType(tensor, port.Type.ToOnnx()));
             _api.Check(_api.SetDimensions(tensor, sizes, (nuint)rank));
-            _api.Check(_api.SetSymbolicDimensions(tensor, _arena.Strings([.. port.Shape.Select(d => d.Symbol ?? "")]), (nuint)rank));
             _api.Check(_editor.CreateTensorTypeInfo(tensor, &type));
             _api.Check(_editor.CreateValueInfo(_arena.String(port.Name), type, &value), port.Name);
             return value;

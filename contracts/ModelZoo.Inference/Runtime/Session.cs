@@ -13,16 +13,18 @@ public sealed unsafe class Session : IDisposable
     private readonly SessionHandle _handle;
     private readonly SessionPorts _inputs;
     private readonly SessionPorts _outputs;
+    private readonly SymbolSizes _symbols;
 
-    private Session(InferenceRuntime runtime, Device device, OrtSession* session, string name, SessionMemory memory, WeightData[] weights)
+    private Session(InferenceRuntime runtime, Device device, OrtSession* session, string name, GraphDefinition? graph)
     {
-        (_runtime, Device, Name, Memory) = (runtime, device, name, memory);
+        (_runtime, Device, Name, Memory) = (runtime, device, name, graph is null ? default : SessionMemory.Of(graph));
         var names = new NativeArena();
-        _handle = new(runtime.Api, session, runtime.Environment, DeviceGate.Of(device), names, weights);
+        _handle = new(runtime.Api, session, runtime.Environment, DeviceGate.Of(device), names, graph is null ? [] : [.. graph.Initializers.Select(i => i.Data)]);
         try
         {
-            _inputs = SessionPorts.Inputs(runtime.Api, session, names);
-            _outputs = SessionPorts.Outputs(runtime.Api, session, names);
+            _inputs = graph is null ? SessionPorts.Inputs(runtime.Api, session, names) : SessionPorts.Of(graph.Inputs, names);
+            _outputs = graph is null ? SessionPorts.Outputs(runtime.Api, session, names) : SessionPorts.Of(graph.Outputs, names);
+            _symbols = new(name, _inputs.Ports);
         }
         catch
         {
@@ -56,6 +58,8 @@ public sealed unsafe class Session : IDisposable
 
     internal SessionPorts OutputPorts => _outputs;
 
+    internal SymbolSizes Symbols => _symbols;
+
     /// <summary>Runs the network once.</summary>
     /// <param name="inputs">A tensor for each of <see cref="Inputs"/>; read in place.</param>
     /// <param name="outputs">Names of the wanted <see cref="Outputs"/>; all when left out.</param>
@@ -69,12 +73,15 @@ public sealed unsafe class Session : IDisposable
         using var lease = new EngineLease(_handle);
         using var call = new SessionCall(this);
         CheckNames(inputs);
+        var shapes = new long[]?[Inputs.Count];
         for (var i = 0; i < Inputs.Count; i++)
         {
             call.Feed(i, inputs.TryGetValue(Inputs[i].Name, out var tensor) ? tensor : throw new ModelZooException(ErrorCodes.TensorType, "An input of the network is missing.")
             { Where = $"{Name}: {Inputs[i].Name}", Expected = $"{Inputs[i].Type}[{string.Join(", ", Inputs[i].Shape)}]", Found = inputs.Count == 0 ? "no inputs" : string.Join(", ", inputs.Keys) });
+            shapes[i] = tensor.Shape.ToArray();
         }
 
+        _symbols.Check(shapes);
         if (outputs is null)
         {
             for (var i = 0; i < Outputs.Count; i++) call.Want(i);
@@ -115,7 +122,7 @@ public sealed unsafe class Session : IDisposable
         using var turn = DeviceGate.Of(device).Enter();
         using var engineOptions = new EngineOptions(runtime.Api, options, device, graph.Name);
         var session = ModelEditor.CreateSession(runtime.Api, runtime.Environment.Value, engineOptions.Value, graph);
-        return new(runtime, device, session, graph.Name, SessionMemory.Of(graph), [.. graph.Initializers.Select(i => i.Data)]);
+        return new(runtime, device, session, graph.Name, graph);
     }
 
     internal static Session Create(InferenceRuntime runtime, SessionOptions options, string onnxFile)
@@ -127,7 +134,7 @@ public sealed unsafe class Session : IDisposable
         using var arena = new NativeArena();
         OrtSession* session;
         runtime.Api.Check(runtime.Api.CreateSession(runtime.Environment.Value, arena.Path(onnxFile), engineOptions.Value, &session), onnxFile);
-        return new(runtime, device, session, onnxFile, default, []);
+        return new(runtime, device, session, onnxFile, null);
     }
 
     /// <summary>Where the network computes each output; the engine owns the descriptions. The caller holds a lease.</summary>

@@ -25,6 +25,9 @@ internal sealed unsafe class SessionPorts
     public int IndexOf(string name) => _index.TryGetValue(name, out var i) ? i : throw new ModelZooException(ErrorCodes.TensorType, "The network has no such input or output.")
     { Where = name, Expected = string.Join(", ", Ports.Select(p => p.Name)), Found = name };
 
+    /// <summary>The ports of a built graph, as it declares them.</summary>
+    public static SessionPorts Of(IReadOnlyList<GraphPort> ports, NativeArena arena) => new(ports, arena);
+
     public static SessionPorts Inputs(OrtApi api, OrtSession* session, NativeArena arena) =>
         new(Read(api, session, api.SessionGetInputCount, api.SessionGetInputName, api.SessionGetInputTypeInfo), arena);
 

@@ -37,6 +37,9 @@ public readonly struct Dim : IEquatable<Dim>
 
     internal IEnumerable<(IReadOnlyList<Atom> Atoms, long Factor)> Terms => _terms is null ? [] : _terms.Select(term => ((IReadOnlyList<Atom>)term.Key.Atoms, term.Value));
 
+    /// <summary>Factor and offset of the extent's only symbol.</summary>
+    internal (long Factor, long Offset) Linear => (Terms.Single().Factor, _constant);
+
     /// <summary>A known extent.</summary>
     public static implicit operator Dim(long size) => new(size);
 

@@ -15,8 +15,8 @@ public sealed class Graph
     private readonly Dictionary<string, (Value Input, int Axis)> _symbols = [];
     private readonly Dictionary<string, int> _names = [];
     private readonly Dictionary<nint, (string Name, WeightData Data)> _initializers = [];
-    private readonly HashSet<string> _outputs = [];
     private readonly Dictionary<string, Value> _values = [];
+    private readonly Dictionary<string, Shape> _outputShapes = [];
     private readonly bool _stages;
 
     /// <summary>An empty graph.</summary>
@@ -55,7 +55,7 @@ public sealed class Graph
     /// <summary>Makes a value an output of that name.</summary>
     public void Output(string name, Value value)
     {
-        if (!_outputs.Add(name)) throw new GraphException("Two outputs have one name.") { Where = $"{Name}: {name}" };
+        if (!_outputShapes.TryAdd(name, value.Shape)) throw new GraphException("Two outputs have one name.") { Where = $"{Name}: {name}" };
         _definition.Nodes.Add(new("Identity", "", $"outputs/{name}", [value.Name], [name], Attributes.None));
         _definition.Outputs.Add(new(name, value.Type, [.. value.Shape.Select(Port)]));
     }
@@ -63,7 +63,7 @@ public sealed class Graph
     /// <summary>Marks a value that parity compares. It costs nothing unless the graph was made with stages.</summary>
     public Value Stage(string name, Value value)
     {
-        if (_stages && !_outputs.Contains(name)) Output(name, value);
+        if (_stages && !_outputShapes.ContainsKey(name)) Output(name, value);
         return value;
     }
 
@@ -171,6 +171,9 @@ public sealed class Graph
     /// <summary>The finished graph.</summary>
     public GraphDefinition Finish() => _definition;
 
+    /// <summary>What the graph says of the shapes of its outputs, to be held against those of a run.</summary>
+    internal ShapeLaws Laws => new(Name, _symbols.ToDictionary(pair => pair.Key, pair => (pair.Value.Input.Name, pair.Value.Axis, pair.Value.Input.Shape[pair.Value.Axis])), _outputShapes);
+
     /// <summary>The nodes so far, each after those that it reads.</summary>
     internal IReadOnlyList<GraphNode> NodesSoFar => _definition.Nodes;
 
@@ -195,8 +198,7 @@ public sealed class Graph
         if (atom.Name is null) return _extents[key] = Extent(atom.Inner).FloorDivide(atom.Divisor);
         if (!_symbols.TryGetValue(atom.Name, out var source)) throw new GraphException($"No input has the symbolic extent '{atom.Name}'.") { Where = Name };
         var extent = Node("extents", "Shape", [source.Input], ElementType.Int64, [1], ("start", (long)source.Axis), ("end", source.Axis + 1L));
-        var (_, factor) = source.Input.Shape[source.Axis].Terms.Single();
-        var offset = source.Input.Shape[source.Axis].Constant;
+        var (factor, offset) = source.Input.Shape[source.Axis].Linear;
         if (offset != 0) extent -= offset;
         return _extents[key] = factor == 1 ? extent : extent.FloorDivide(factor);
     }

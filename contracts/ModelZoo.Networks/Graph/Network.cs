@@ -8,7 +8,9 @@ public sealed class Network : IDisposable
 {
     private readonly RowBatcher? _batcher;
 
-    private Network(Session session, RowBatcher? batcher) => (Session, _batcher) = (session, batcher);
+    private readonly ShapeLaws? _laws;
+
+    private Network(Session session, RowBatcher? batcher, ShapeLaws? laws) => (Session, _batcher, _laws) = (session, batcher, laws);
 
     /// <summary>The session; for loops that keep their state on the device.</summary>
     public Session Session { get; }
@@ -27,7 +29,7 @@ public sealed class Network : IDisposable
         build(Scope.Root(graph, context.Weights, requests));
         requests.ThrowIfAny(context.Weights);
         var session = context.Runtime.CreateSession(graph.Finish(), context.Session);
-        return new(session, independentRows && !context.Stages && context.Batching.Limit > 1 ? new(session, context.Batching) : null);
+        return new(session, independentRows && !context.Stages && context.Batching.Limit > 1 ? new(session, context.Batching) : null, context.Stages ? graph.Laws : null);
     }
 
     /// <summary>The tensors that a network needs: <c>name [shape]</c>, sorted; no checkpoint is read.</summary>
@@ -38,12 +40,14 @@ public sealed class Network : IDisposable
         return [.. requests.Inventory];
     }
 
-    /// <summary>Runs on the calling thread.</summary>
+    /// <summary>Runs on the calling thread. With stages (which parity asks for) the shape of every output is held against what the graph declares.</summary>
     public NetworkOutputs Run(CancellationToken cancel, params ReadOnlySpan<(string Name, Tensor Tensor)> inputs)
     {
         var named = new Dictionary<string, Tensor>(inputs.Length);
         foreach (var (name, tensor) in inputs) named[name] = tensor;
-        return new(Session.Outputs, Session.Run(named, null, cancel));
+        var results = Session.Run(named, null, cancel);
+        _laws?.Check(named, results);
+        return new(Session.Outputs, results);
     }
 
     /// <summary>Runs on the thread pool; together with runs of other requests where rows are independent.</summary>

@@ -104,28 +104,20 @@ public static class LiDiTModel
 /// <summary>The calls of the specification.</summary>
 internal sealed class LiDiTCalls : IDisposable
 {
-    private readonly NetworkCache<Sizes> _networks;
+    private readonly NetworkCache<(long Height, long Width)> _networks;
     private readonly LiDiTConfig _config;
 
     /// <summary>Prepares networks over a checkpoint.</summary>
     public LiDiTCalls(NetworkContext context, LiDiTConfig config)
     {
         _config = config;
-        _networks = new(sizes => Network.Build(context, "li-dit", scope =>
+        _networks = new(size => Network.Build(context, "li-dit", scope =>
         {
             var (g, batch) = (scope.Graph, Dim.Symbol("batch"));
-            var (x, t) = (g.Input("x", [batch, config.InChannels, sizes.Height, sizes.Width]), g.Input("t", [batch]));
-            var texts = config.LlmDims.Select((width, k) => (g.Input($"features_{k}", [batch, sizes.Tokens[k], width]), g.Input($"mask_{k}", [batch, sizes.Tokens[k]]))).ToList();
+            var (x, t) = (g.Input("x", [batch, config.InChannels, size.Height, size.Width]), g.Input("t", [batch]));
+            var texts = config.LlmDims.Select((width, k) => (g.Input($"features_{k}", [batch, Tokens(k), width]), g.Input($"mask_{k}", [batch, Tokens(k)]))).ToList();
             g.Output("velocity", LiDiTNetwork.Build(scope, x, t, texts, config));
         }));
-    }
-
-    // The engine's plan of memory confuses the texts when both have open lengths.
-    private sealed record Sizes(long Height, long Width, long[] Tokens)
-    {
-        public bool Equals(Sizes? other) => other is not null && (Height, Width) == (other.Height, other.Width) && Tokens.SequenceEqual(other.Tokens);
-
-        public override int GetHashCode() => HashCode.Combine(Height, Width, Tokens[0]);
     }
 
     /// <summary>Runs a call.</summary>
@@ -159,7 +151,9 @@ internal sealed class LiDiTCalls : IDisposable
     }
 
     private Task<NetworkOutputs> RunAsync(Tensor<float> x, Tensor<float> t, (string Name, Tensor Tensor)[] texts, CancellationToken cancel) =>
-        _networks[new(x.Shape[2], x.Shape[3], [.. _config.LlmDims.Select((_, k) => texts[2 * k].Tensor.Shape[1])])].RunAsync(cancel, [("x", x), ("t", t), .. texts]);
+        _networks[(x.Shape[2], x.Shape[3])].RunAsync(cancel, [("x", x), ("t", t), .. texts]);
+
+    private static Dim Tokens(int text) => Dim.Symbol($"tokens_{text}");
 
     // A text without a mask has no padding.
     private (string, Tensor)[] Texts(CallArguments arguments, string prefix) => [.. _config.LlmDims.SelectMany((_, k) =>

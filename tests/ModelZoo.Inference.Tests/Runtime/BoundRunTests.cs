@@ -28,6 +28,20 @@ public sealed class BoundRunTests(RuntimeFixture fixture) : IClassFixture<Runtim
         Assert.All(state.ToTensor().As<float>().Span.ToArray(), x => Assert.Equal(10, x));
     }
 
+    [Fact]
+    public void Run_BoundInputsThatDisagreeAboutASymbol_AreRefused()
+    {
+        using var session = _runtime.CreateSession(SmallGraphs.TwoLengths());
+        using var run = session.Bind();
+        foreach (var (name, length) in new[] { ("x", 4), ("y", 7), ("z", 5) }) run.Bind(name, Tensor.Zeros<float>(2, length));
+        run.BindOutput("z_sum");
+
+        Assert.Equal("two lengths: z, axis 1", Assert.Throws<ModelZooException>(() => run.Run()).Where);
+
+        run.Bind("x", Tensor.Zeros<float>(2, 5));
+        run.Run();
+    }
+
     [Theory, MemberData(nameof(Devices))]
     public void Take_EngineAllocatedOutput_IsTheNextInput(string device)
     {

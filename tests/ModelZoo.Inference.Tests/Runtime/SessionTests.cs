@@ -43,6 +43,39 @@ public sealed class SessionTests(RuntimeFixture fixture) : IClassFixture<Runtime
         Assert.Equal([batch, 64], y.Shape.ToArray());
     }
 
+    [Theory]
+    [InlineData(3, 5)]
+    [InlineData(5, 3)]
+    [InlineData(64, 1)]
+    public void Run_SeveralSymbols_TakeSizesOfTheirOwn(int n, int m)
+    {
+        using var session = _runtime.CreateSession(SmallGraphs.TwoLengths());
+        Tensor Ones(int length)
+        {
+            var tensor = Tensor.Zeros<float>(2, length);
+            tensor.Span.Fill(1);
+            return tensor;
+        }
+
+        var sums = session.Run(new Dictionary<string, Tensor> { ["x"] = Ones(n), ["y"] = Ones(m), ["z"] = Ones(n) });
+
+        Assert.Equal([n, n], sums["x_sum"].As<float>().Span.ToArray());
+        Assert.Equal([m, m], sums["y_sum"].As<float>().Span.ToArray());
+        Assert.Equal([n, n], sums["z_sum"].As<float>().Span.ToArray());
+        Assert.DoesNotContain(fixture.Messages, message => message.Text.Contains("re-use buffer"));
+    }
+
+    [Fact]
+    public void Run_InputsThatDisagreeAboutASymbol_AreRefused()
+    {
+        using var session = _runtime.CreateSession(SmallGraphs.TwoLengths());
+        var inputs = new Dictionary<string, Tensor> { ["x"] = Tensor.Zeros<float>(2, 4), ["y"] = Tensor.Zeros<float>(2, 4), ["z"] = Tensor.Zeros<float>(2, 5) };
+
+        var error = Assert.Throws<ModelZooException>(() => session.Run(inputs));
+
+        Assert.Equal((ErrorCodes.TensorType, "two lengths: z, axis 1", "n = 4, as in x", "5"), (error.Code, error.Where, error.Expected, error.Found));
+    }
+
     [Fact]
     public void Run_FixedShapeOutput_IsWrittenInPlace()
     {

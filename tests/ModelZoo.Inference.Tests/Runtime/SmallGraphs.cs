@@ -44,6 +44,23 @@ internal static class SmallGraphs
         return graph;
     }
 
+    /// <summary>Two sequences of other lengths, x (batch, n) and y (batch, m), each changed in several steps -> the sums of both (batch), and that of z, which is as long as x.</summary>
+    public static GraphDefinition TwoLengths()
+    {
+        var graph = new GraphDefinition { Name = "two lengths" };
+        graph.Inputs.AddRange([new("x", ElementType.Float32, [new(-1, "batch"), new(-1, "n")]), new("y", ElementType.Float32, [new(-1, "batch"), new(-1, "m")]), new("z", ElementType.Float32, [new(-1, "batch"), new(-1, "n")])]);
+        graph.Initializers.Add(new("axes", WeightData.Copy<long>([1], 1)));
+        foreach (var name in new[] { "x", "y", "z" })
+        {
+            graph.Outputs.Add(new($"{name}_sum", ElementType.Float32, [new(-1, "batch")]));
+            graph.Nodes.Add(new("Neg", "", $"{name}/neg", [name], [$"{name}_neg"], None));
+            graph.Nodes.Add(new("Abs", "", $"{name}/abs", [$"{name}_neg"], [$"{name}_abs"], None));
+            graph.Nodes.Add(new("ReduceSum", "", $"{name}/sum", [$"{name}_abs", "axes"], [$"{name}_sum"], new Dictionary<string, object> { ["keepdims"] = 0L }));
+        }
+
+        return graph;
+    }
+
     /// <summary>state (n) plus step (n) gives next (n): a loop.</summary>
     public static GraphDefinition Accumulator(int n)
     {

@@ -1,0 +1,56 @@
+using ModelZoo.Contracts;
+
+namespace ModelZoo.Networks.Tests.Graphs;
+
+public class NetworkTests
+{
+    private static readonly Dim B = Dim.Symbol("b"), N = Dim.Symbol("n"), M = Dim.Symbol("m");
+
+    [Theory]
+    [InlineData(3, 5)]
+    [InlineData(5, 3)]
+    public void Run_TwoTextsOfOtherLengths_ReadEachOther(long n, long m)
+    {
+        const long batch = 2, width = 16;
+        var options = new AttentionOptions { Heads = 2 };
+        Value Build(Value x, Value y)
+        {
+            for (var i = 0; i < 2; i++) (x, y) = (x + AttentionLayers.Attention(x, x, x, options), y + AttentionLayers.Attention(y, y, y, options));
+            return x + AttentionLayers.Attention(x, y, y, options);
+        }
+
+        var (first, second) = (Runtime.Numbers(1, batch, n, width), Runtime.Numbers(2, batch, m, width));
+
+        Runtime.Near(Runtime.Run(g => Build(g.Input("first", [batch, n, width]), g.Input("second", [batch, m, width])), ("first", first), ("second", second)),
+            Runtime.Run(g => Build(g.Input("first", [B, N, width]), g.Input("second", [B, M, width])), ("first", first), ("second", second)));
+    }
+
+    [Theory]
+    [InlineData(4)]
+    [InlineData(7)]
+    public void Run_WithStages_HoldsShapesAgainstWhatTheGraphDeclares(long length)
+    {
+        using var network = Build(x => x.With(1, x[1] * 2));
+
+        var outputs = network.Run(default, ("x", Runtime.Numbers(1, 2, 2 * length + 1, 3)));
+
+        Assert.Equal([2, 4 * length + 2, 3], outputs["stage"].Shape.ToArray());
+    }
+
+    [Fact]
+    public void Run_WithStages_RefusesAShapeThatTheGraphDeclaresWrongly()
+    {
+        using var network = Build(x => x.With(1, x[1] + 3));
+
+        var error = Assert.Throws<GraphException>(() => network.Run(default, ("x", Runtime.Numbers(1, 2, 5, 3))));
+
+        Assert.Equal(("test: stage", "[b, 2*n + 4, 3] = [2, 8, 3]", "[2, 10, 3]"), (error.Where, error.Expected, error.Found));
+    }
+
+    // One input of an odd length, 2 n + 1; twice the input is declared as what it is given.
+    private static Network Build(Func<Shape, Shape> declared) => Network.Build(new(Runtime.Engine, new TestWeights()) { Stages = true }, "test", scope =>
+    {
+        var x = scope.Graph.Input("x", [B, N * 2 + 1, 3]);
+        scope.Graph.Output("sum", scope.Stage("stage", scope.Node("Concat", [x, x], declared(x.Shape), ("axis", 1L))).Sum(1));
+    });
+}
