@@ -27,6 +27,45 @@ public sealed class PhiloxTests
         Assert.Equal(whole[19..60], part);
     }
 
+    [Theory]
+    [InlineData(0UL, 0UL)]
+    [InlineData(5UL, 1UL << 63)]
+    [InlineData((0xFFFFFFFFUL - 3) * 4, 77UL)]
+    [InlineData((0xFFFFFFFFUL - 3) * 4 + 2, ulong.MaxValue)]
+    public void Fill_ManyAtOnce_GivesTheBlocksOneByOne(ulong position, ulong stream)
+    {
+        var (draws, block) = (new uint[301], new uint[4]);
+        var generator = new Philox(0x0123456789abcdef, stream);
+        generator.Fill(draws, position);
+        for (var i = 0; i < draws.Length; i++)
+        {
+            generator.Block((position + (ulong)i) / 4, block);
+            Assert.Equal(block[(position + (ulong)i) % 4], draws[i]);
+        }
+    }
+
+    [Fact]
+    public void FillNormal_AnyLength_HasTheBitsOfOneDraw()
+    {
+        foreach (var length in new[] { 1, 31, 257, 20_000 })
+        {
+            var (draws, bits) = (new float[length], new uint[length]);
+            new Philox(9, 2).FillNormal(draws, position: 3);
+            new Philox(9, 2).Fill(bits, position: 3);
+            for (var i = 0; i < length; i++) Assert.Equal((float)NormalDistribution.Inverse((bits[i] + 0.5) / 4294967296.0), draws[i]);
+        }
+    }
+
+    [Fact]
+    public void Inverse_ManyShares_HasTheBitsOfOne()
+    {
+        double[] edges = [0.5, 0.075, 0.925, 0.5 - 0.425, Math.BitIncrement(0.925), 1e-300, 1e-17, 0.5 / 4294967296, 1 - 0.5 / 4294967296, 1e-12, 1.4e-11, Math.BitDecrement(1)];
+        double[] shares = [.. edges, .. Enumerable.Range(1, 3001).Select(i => i / 3002.0)];
+        var inverses = shares.ToArray();
+        NormalDistribution.Inverse(inverses);
+        for (var i = 0; i < shares.Length; i++) Assert.Equal(BitConverter.DoubleToInt64Bits(NormalDistribution.Inverse(shares[i])), BitConverter.DoubleToInt64Bits(inverses[i]));
+    }
+
     [Fact]
     public void FillNormal_ManyDraws_HaveTheMomentsOfTheNormalDistribution()
     {
