@@ -1,6 +1,7 @@
 using System.Collections.Concurrent;
 using System.Security.Cryptography;
 using ModelZoo.Contracts;
+using ModelZoo.Inference.Gguf;
 using ModelZoo.Inference.Torch;
 
 namespace ModelZoo.Inference;
@@ -12,7 +13,7 @@ namespace ModelZoo.Inference;
 public sealed record CheckpointPart(string Path, string? Key = null, string Prefix = "");
 
 /// <summary>
-/// The published weights of a model: safetensors (one file, or shards with an index) and PyTorch files of any age, recognised by their contents. Files are mapped; a tensor is
+/// The published weights of a model: safetensors (one file, or shards with an index), PyTorch files of any age and GGUF, recognised by their contents. Files are mapped; a tensor is
 /// found, checked and, where it must be, copied when it is asked for. Disposing gives up this object's hold on them: sessions that use the weights keep them mapped.
 /// </summary>
 public sealed class Checkpoint : ITensorSource, IDisposable
@@ -43,7 +44,7 @@ public sealed class Checkpoint : ITensorSource, IDisposable
     public IReadOnlyCollection<TensorInfo> Tensors { get; }
 
     /// <summary>
-    /// What else a PyTorch file holds below the key: numbers (<see cref="long"/>, <see cref="double"/>), texts, booleans, bytes, null, lists (<see cref="IReadOnlyList{T}"/>) and
+    /// What else a PyTorch file holds below the key, or a GGUF file says of its model: numbers (<see cref="long"/>, <see cref="double"/>), texts, booleans, bytes, null, lists (<see cref="IReadOnlyList{T}"/>) and
     /// dictionaries (<see cref="IReadOnlyDictionary{TKey,TValue}"/> by text) of such; <c>argparse.Namespace</c> and OmegaConf objects are dictionaries. Tensors are not here.
     /// </summary>
     public IReadOnlyDictionary<string, object?> Values => _values;
@@ -97,6 +98,13 @@ public sealed class Checkpoint : ITensorSource, IDisposable
         {
             if (part.Key is not null) throw CheckpointErrors.Missing(part.Path, "A safetensors file has no dictionary to choose.", $"no key, rather than '{part.Key}'");
             foreach (var tensor in SafetensorsFile.Read(file)) Add(part, tensor.Info.Name, tensor);
+        }
+        else if (GgufFile.Recognizes(file))
+        {
+            if (part.Key is not null) throw CheckpointErrors.Missing(part.Path, "A GGUF file has no dictionary to choose.", $"no key, rather than '{part.Key}'");
+            var gguf = GgufFile.Read(file);
+            foreach (var tensor in gguf.Tensors) Add(part, tensor.Info.Name, tensor);
+            foreach (var (name, value) in gguf.Values) _values[part.Prefix + name] = value;
         }
         else
         {

@@ -12,7 +12,7 @@ internal static class CheckpointFiles
         "pytorch_model.bin.index.json", "pytorch_model.bin", "diffusion_pytorch_model.bin",
     ];
 
-    private static readonly string[] Extensions = [".safetensors", ".pt", ".pth", ".ckpt", ".bin", ".th", ".tar", ".pkl"];
+    private static readonly string[] Extensions = [".safetensors", ".pt", ".pth", ".ckpt", ".bin", ".th", ".tar", ".pkl", ".gguf"];
 
     /// <summary>The files at <paramref name="path"/>: itself, the shards of an index, or what a folder holds.</summary>
     /// <exception cref="CheckpointException">Nothing is there, or more than one that could be meant.</exception>

@@ -77,7 +77,8 @@ public sealed unsafe class WeightData
         return Pinned(data, shape);
     }
 
-    private static WeightData Pinned<T>(T[] data, ReadOnlySpan<long> shape) where T : unmanaged =>
+    /// <summary>An array made with <c>pinned: true</c>.</summary>
+    internal static WeightData Pinned<T>(T[] data, ReadOnlySpan<long> shape) where T : unmanaged =>
         new(ElementTypes.Of<T>(), shape, Unsafe.AsPointer(ref MemoryMarshal.GetArrayDataReference(data)), data);
 
     /// <inheritdoc/>

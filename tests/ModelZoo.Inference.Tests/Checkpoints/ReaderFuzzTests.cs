@@ -1,5 +1,6 @@
 using System.Globalization;
 using ModelZoo.Contracts;
+using ModelZoo.Inference.Gguf;
 using ModelZoo.Inference.Torch;
 
 namespace ModelZoo.Inference.Tests.Checkpoints;
@@ -12,19 +13,19 @@ public sealed class ReaderFuzzTests
 {
     private static readonly int Count = int.Parse(Environment.GetEnvironmentVariable("MODELZOO_FUZZ") ?? "1000", CultureInfo.InvariantCulture);
 
-    public static TheoryData<string> Seeds => ["everything-zip.pt", "everything-legacy.pt", "everything-protocol4.pt", "plain.pkl", "arrays.npz", "fortran.npy", "safetensors"];
+    public static TheoryData<string> Seeds => ["everything-zip.pt", "everything-legacy.pt", "everything-protocol4.pt", "plain.pkl", "arrays.npz", "fortran.npy", "safetensors", "gguf"];
 
     [Theory, MemberData(nameof(Seeds))]
     public void Open_DamagedFile_NeverCrashesHangsOrReadsOutside(string name)
     {
-        var seed = name == "safetensors" ? Safetensors() : File.ReadAllBytes(PyTorchFileTests.Data(name));
+        var seed = name == "safetensors" ? Safetensors() : name == "gguf" ? Gguf() : File.ReadAllBytes(PyTorchFileTests.Data(name));
         var random = new Random(20260101);
         for (var i = 0; i < Count; i++)
         {
             var file = ByteBlock.Copy(name, Damage(seed, random));
             try
             {
-                var tensors = SafetensorsFile.Recognizes(file) ? SafetensorsFile.Read(file) : ValueTree.Of(name, PyTorchFile.Read(file), null).Tensors;
+                var tensors = SafetensorsFile.Recognizes(file) ? SafetensorsFile.Read(file) : GgufFile.Recognizes(file) ? GgufFile.Read(file).Tensors : ValueTree.Of(name, PyTorchFile.Read(file), null).Tensors;
                 foreach (var tensor in tensors) CheckPlace(tensor.Data, file);
             }
             catch (CheckpointException)
@@ -67,4 +68,7 @@ public sealed class ReaderFuzzTests
         SafetensorsWriter.Write(stream, new Dictionary<string, Tensor> { ["a"] = Tensor.Zeros<float>(4, 3), ["b.c"] = Tensor.Zeros<long>(5), ["d"] = Tensor.Zeros<Half>(1, 2, 3) });
         return stream.ToArray();
     }
+
+    private static byte[] Gguf() => GgufBytes.Make([("general.name", 8, "tiny"), ("general.alignment", 4, 32u), ("names", 9, new[] { "a", "b" })],
+        ("a", 0, [3, 2], new byte[24]), ("b", 8, [32, 2], new byte[68]), ("c", 14, [256], new byte[210]), ("d", 30, [5], new byte[10]));
 }

@@ -2,7 +2,7 @@ using ModelZoo.Contracts;
 
 namespace ModelZoo.Inference.Tests.Checkpoints;
 
-/// <summary>A safetensors file of flat tensors for one test.</summary>
+/// <summary>A checkpoint file for one test: safetensors of flat tensors, or given bytes.</summary>
 internal sealed class TemporaryCheckpoint : IDisposable
 {
     private TemporaryCheckpoint(string path) => (Path, Checkpoint) = (path, Checkpoint.Open(path));
@@ -15,6 +15,13 @@ internal sealed class TemporaryCheckpoint : IDisposable
     {
         var path = System.IO.Path.Combine(System.IO.Path.GetTempPath(), $"{Guid.NewGuid():N}.safetensors");
         SafetensorsWriter.Write(path, tensors.ToDictionary(t => t.Name, t => (Tensor)Tensor.Create(t.Values, t.Values.Length)));
+        return new(path);
+    }
+
+    public static TemporaryCheckpoint Of(byte[] file, string extension)
+    {
+        var path = System.IO.Path.Combine(System.IO.Path.GetTempPath(), $"{Guid.NewGuid():N}{extension}");
+        File.WriteAllBytes(path, file);
         return new(path);
     }
 
