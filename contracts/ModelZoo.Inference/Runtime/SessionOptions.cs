@@ -15,6 +15,9 @@ public sealed record SessionOptions
     /// </summary>
     public bool Prepack { get; init; } = true;
 
+    /// <summary>In what networks that are built keep the weights of their linear maps; a session of a file has what the file has.</summary>
+    public WeightPrecision Precision { get; init; }
+
     /// <summary>How much the engine rewrites the graph.</summary>
     public GraphOptimization Optimization { get; init; } = GraphOptimization.All;
 

@@ -23,15 +23,19 @@ public sealed class Graph
     /// <param name="name">Its name, for messages.</param>
     /// <param name="stages">True when marked stages become outputs.</param>
     /// <param name="device">What it is built for; layers choose operators by it. Null is the processor.</param>
-    public Graph(string name, bool stages = false, Device? device = null)
+    /// <param name="precision">In what linear maps keep their weights.</param>
+    public Graph(string name, bool stages = false, Device? device = null, WeightPrecision precision = WeightPrecision.Float32)
     {
         _definition = new() { Name = name };
         _stages = stages;
-        Device = device ?? Device.Cpu;
+        (Device, Precision) = (device ?? Device.Cpu, precision);
     }
 
     /// <summary>What the graph is built for.</summary>
     public Device Device { get; }
+
+    /// <summary>In what linear maps keep their weights.</summary>
+    public WeightPrecision Precision { get; }
 
     /// <summary>The graph's name.</summary>
     public string Name => _definition.Name;
@@ -168,8 +172,13 @@ public sealed class Graph
         return parts.Length == 1 ? parts[0] : Node("extents", "Concat", parts, ElementType.Int64, [parts.Length], ("axis", 0L));
     }
 
-    /// <summary>The finished graph.</summary>
-    public GraphDefinition Finish() => _definition;
+    /// <summary>The finished graph, without weights that no node reads.</summary>
+    public GraphDefinition Finish()
+    {
+        var read = _definition.Nodes.SelectMany(node => node.Inputs).ToHashSet();
+        _definition.Initializers.RemoveAll(initializer => !read.Contains(initializer.Name));
+        return _definition;
+    }
 
     /// <summary>What the graph says of the shapes of its outputs, to be held against those of a run.</summary>
     internal ShapeLaws Laws => new(Name, _symbols.ToDictionary(pair => pair.Key, pair => (pair.Value.Input.Name, pair.Value.Axis, pair.Value.Input.Shape[pair.Value.Axis])), _outputShapes);
@@ -183,6 +192,9 @@ public sealed class Graph
     /// <summary>The numbers of a constant.</summary>
     internal long[] ConstantOf(string name) => _definition.Initializers.Find(initializer => initializer.Name == name)?.Data.Span<long>().ToArray()
         ?? throw new GraphException("The value is not a constant.") { Where = $"{Name}: {name}" };
+
+    /// <summary>The elements behind a value; null when it is computed.</summary>
+    internal WeightData? WeightOf(Value value) => _definition.Initializers.Find(initializer => initializer.Name == value.Name)?.Data;
 
     internal Value Elementwise(string op, Value a, Value b, ElementType? result = null)
     {

@@ -24,7 +24,7 @@ public sealed class Network : IDisposable
     /// <exception cref="GraphException">Shapes do not fit; the message names the node's path.</exception>
     public static Network Build(NetworkContext context, string name, Action<Scope> build, bool independentRows = false)
     {
-        var graph = new Graph(name, context.Stages, context.Session.Device);
+        var graph = new Graph(name, context.Stages, context.Session.Device, context.Session.Precision);
         var requests = new WeightRequests();
         build(Scope.Root(graph, context.Weights, requests));
         requests.ThrowIfAny(context.Weights);

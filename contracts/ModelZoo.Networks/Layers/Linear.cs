@@ -27,7 +27,7 @@ public static class LinearLayers
     {
         if (weight.Rank != 2 || x.Shape[-1] != weight.Shape[1]) throw new GraphException("A linear map takes (.., in) and a weight (out, in).") { Where = scope.Path, Expected = weight.ToString(), Found = x.ToString() };
         var rows = x.Rank == 2 ? x : x.Reshape(-1, x.Shape[-1]);
-        var y = scope.Node("Gemm", [rows, weight, bias], [rows.Shape[0], weight.Shape[0]], ("transB", 1L));
+        var y = QuantizedLinear.Linear(scope, rows, weight, bias, inOut: false) ?? scope.Node("Gemm", [rows, weight, bias], [rows.Shape[0], weight.Shape[0]], ("transB", 1L));
         return x.Rank == 2 ? y : y.Reshape([.. x.Shape[..^1], weight.Shape[0]]);
     }
 
@@ -36,7 +36,8 @@ public static class LinearLayers
     {
         var weight = scope.Weight("weight", x.Shape[-1].Size, outputs);
         var rows = x.Rank == 2 ? x : x.Reshape(-1, x.Shape[-1]);
-        var y = scope.Node("Gemm", [rows, weight, bias ? scope.Weight("bias", outputs) : null], [rows.Shape[0], outputs]);
+        var offset = bias ? scope.Weight("bias", outputs) : null;
+        var y = QuantizedLinear.Linear(scope, rows, weight, offset, inOut: true) ?? scope.Node("Gemm", [rows, weight, offset], [rows.Shape[0], outputs]);
         return x.Rank == 2 ? y : y.Reshape([.. x.Shape[..^1], outputs]);
     }
 
