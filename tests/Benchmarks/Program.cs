@@ -7,6 +7,7 @@ using ModelZoo.Benchmarks.Tokenizers;
 // `dotnet run -c Release -- compare [graph..]` times each network beside its peer, run by run; `sessions`, `decode`, `tokenizers`, `host artifacts/plugins artifacts/bin/ModelZoo.Host/release/modelzoo.dll` and
 // `serve MODEL CHECKPOINT [requests]` time what their classes say; `exact` compares ids; anything else goes to BenchmarkDotNet.
 if (args is ["compare", .. var names]) Comparison.Run(names, Console.Out);
+else if (args is ["peak", var network, var side]) Comparison.RunOnce(network, side, Console.Out);
 else if (args is ["sessions"]) SessionCreation.Run(Console.Out);
 else if (args is ["host", var plugins, var host]) await HostFigures.RunAsync(plugins, host, Console.Out);
 else if (args is ["decode"]) Decoding.Run(Console.Out);

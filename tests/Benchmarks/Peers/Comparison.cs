@@ -11,17 +11,32 @@ internal static class Comparison
         var threads = Environment.GetEnvironmentVariable("THREADS") is { } text ? int.Parse(text) : 0;
         using var runtime = new InferenceRuntime(new() { Threads = threads });
         output.WriteLine($"ONNX Runtime {runtime.Version}, {(threads == 0 ? Environment.ProcessorCount : threads)} threads; milliseconds, best and median of the runs");
-        output.WriteLine($"{"network",-24} {"ours",8} {"",8} {"peer",8} {"",8}  {"faster by",9}");
+        output.WriteLine($"{"network",-24} {"ours",8} {"",8} {"peer",8} {"",8}  {"faster by",9}  peak memory of a process that runs it: ours, peer");
         var ratios = new List<double>();
         foreach (var network in PeerNetworks.All.Where(network => names.Count == 0 || names.Contains(network.Name)))
         {
             using var pair = new PeerPair(runtime, network);
             var (ours, peer) = Measure(pair);
             ratios.Add(Median(peer) / Median(ours));
-            output.WriteLine($"{network.Name,-24} {ours.Min(),8:0.0} {Median(ours),8:0.0} {peer.Min(),8:0.0} {Median(peer),8:0.0}  {ratios[^1],8:0.00}x  (best {peer.Min() / ours.Min():0.00}x)");
+            output.WriteLine($"{network.Name,-24} {ours.Min(),8:0.0} {Median(ours),8:0.0} {peer.Min(),8:0.0} {Median(peer),8:0.0}  {ratios[^1],8:0.00}x  (best {peer.Min() / ours.Min():0.00}x)  {Peak(network, "ours"),6:0} MB {Peak(network, "peer"),6:0} MB");
         }
 
         if (ratios.Count > 1) output.WriteLine($"median {Median(ratios):0.00}x");
+    }
+
+    /// <summary>Runs one side in this process and writes the most memory that it took, in bytes.</summary>
+    public static void RunOnce(string name, string side, TextWriter output)
+    {
+        using var runtime = new InferenceRuntime();
+        PeerPair.RunAlone(runtime, PeerNetworks.All.Single(network => network.Name == name), side == "ours");
+        using var process = Process.GetCurrentProcess();
+        output.WriteLine(process.PeakWorkingSet64);
+    }
+
+    private static double Peak(PeerNetwork network, string side)
+    {
+        using var process = Process.Start(new ProcessStartInfo(Environment.ProcessPath!, [Environment.GetCommandLineArgs()[0], "peak", network.Name, side]) { RedirectStandardOutput = true })!;
+        return double.Parse(process.StandardOutput.ReadToEnd(), System.Globalization.CultureInfo.InvariantCulture) / 1e6;
     }
 
     private static (List<double> Ours, List<double> Peer) Measure(PeerPair pair)

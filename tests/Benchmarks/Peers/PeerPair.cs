@@ -29,6 +29,16 @@ internal sealed class PeerPair : IDisposable
         _peer.Dispose();
     }
 
+    /// <summary>Makes one of the two alone and runs it, so that the process's memory is that one's.</summary>
+    public static void RunAlone(InferenceRuntime runtime, PeerNetwork network, bool ours)
+    {
+        using var built = ours ? Network.Build(new(runtime, new RandomWeights(network.Build)), network.Name, network.Build) : null;
+        using var peer = ours ? null : runtime.CreateSession(PeerFile(network));
+        var session = built?.Session ?? peer!;
+        var inputs = session.Inputs.ToDictionary(port => port.Name, Make);
+        for (var i = 0; i < 2; i++) session.Run(inputs);
+    }
+
     private static Tensor Make(GraphPort port)
     {
         long[] shape = [.. port.Shape.Select(dim => dim.Size)];
