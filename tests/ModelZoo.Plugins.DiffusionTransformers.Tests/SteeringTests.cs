@@ -6,13 +6,16 @@ using ModelZoo.Networks.Diffusion;
 using ModelZoo.Plugins.DiffusionTransformers.Clear;
 using ModelZoo.Plugins.DiffusionTransformers.ConceptSteerers;
 using ModelZoo.Plugins.DiffusionTransformers.DeltaDiT;
+using ModelZoo.Plugins.DiffusionTransformers.DiscriminativeTokens;
 using ModelZoo.Plugins.DiffusionTransformers.InContextLora;
 using ModelZoo.Plugins.DiffusionTransformers.InterpretDiffusion;
+using ModelZoo.Plugins.DiffusionTransformers.LatexBlend;
 using ModelZoo.Plugins.DiffusionTransformers.Rin;
 using ModelZoo.Plugins.DiffusionTransformers.Shared.Generation;
 using ModelZoo.Plugins.DiffusionTransformers.TokenCompose;
 using ModelZoo.Plugins.DiffusionTransformers.TokenMerging;
 using ModelZoo.Plugins.DiffusionTransformers.TokenVerse;
+using ModelZoo.Plugins.DiffusionTransformers.ZipIR;
 
 namespace ModelZoo.Plugins.DiffusionTransformers.Tests;
 
@@ -127,6 +130,61 @@ public sealed class SteeringTests : IDisposable
         Assert.Equal(await PictureAsync(model, new CachedOptions { Steps = 6 }), await PictureAsync(model, new CachedOptions { Steps = 6 }));
     }
 
+    [Fact]
+    public async Task Generate_LatexBlend_BanksTakeThePlaceOfTheirWords()
+    {
+        _pipeline.StableDiffusionXL("latexblend/tiny-a", part: "");
+        await using var model = await _pipeline.OpenAsync(LatexBlendModel.Architecture);
+        // The tokenizer has a token a letter, and each of the case's banks two tokens.
+        var options = new BlendOptions { Steps = 3, PreviewEvery = 2, Words = ["al"] };
+        Assert.NotEqual(await TinyPipeline.PictureAsync(model, "a small cat al", options), await TinyPipeline.PictureAsync(model, "a small cat al", options with { Words = [] }));
+        Assert.NotEqual(await TinyPipeline.PictureAsync(model, "a small cat al", options), await TinyPipeline.PictureAsync(model, "a small cat al", options with { Guidance = 1 }));
+        Assert.Equal(await TinyPipeline.PictureAsync(model, "a small cat al", options with { BlendingStart = 0 }), await TinyPipeline.PictureAsync(model, "a small cat al", options with { Words = [] }));
+        await Assert.ThrowsAsync<OptionsException>(() => TinyPipeline.PictureAsync(model, "a small cat", options with { Words = ["dog"] }));
+        await TinyPipeline.KeepsTheLawsAsync(model, options with { Words = [] });
+    }
+
+    [Fact]
+    public async Task Generate_DiscriminativeTokens_TheLearnedWordIsRead()
+    {
+        foreach (var part in (string[])["", "classifier", "scheduler", "text_encoder", "unet", "vae"]) _pipeline.Part(part, "discriminative-class-tokens/tiny-a", part);
+        TinyParts.ClipTokenizer(_pipeline.At("tokenizer"), "abcdefghijklmnopqrstu.");
+        await using var model = await _pipeline.OpenAsync(DiscriminativeTokensModel.Architecture);
+        var options = new TextOptions { Steps = 3, PreviewEvery = 2 };
+        Assert.NotEqual(await TinyPipeline.PictureAsync(model, "a <*> cat", options), await TinyPipeline.PictureAsync(model, "a cat", options));
+        Assert.Equal(await TinyPipeline.PictureAsync(model, "a <*> cat", options), await TinyPipeline.PictureAsync(model, "a <*> cat", options));
+    }
+
+    [Fact]
+    public async Task Generate_ZipIR_RestoresAPictureOfItsSize()
+    {
+        TinyParts.Copy(_pipeline.Folder, "tests/parity/diffusion-transformers/zipir/tiny/checkpoint");
+        await using var model = await _pipeline.OpenAsync(ZipIRModel.Architecture);
+        var pixels = Tensor.Zeros<float>(3, 16, 24);
+        for (var i = 0; i < pixels.Length; i++) pixels.Span[i] = i % 7 / 7f;
+        var options = new RestoreOptions { Steps = 3, PreviewEvery = 2 };
+        var first = await RestoreAsync(model, pixels, options, 1);
+        Assert.Equal([3, 16, 24], first.Shape.ToArray());
+        Assert.Equal(first.Span.ToArray(), (await RestoreAsync(model, pixels, options, 1)).Span.ToArray());
+        Assert.NotEqual(first.Span.ToArray(), (await RestoreAsync(model, pixels, options, 2)).Span.ToArray());
+        Assert.NotEqual(first.Span.ToArray(), (await RestoreAsync(model, Tensor.Zeros<float>(3, 16, 24), options, 1)).Span.ToArray());
+        await Assert.ThrowsAsync<MediaException>(() => RestoreAsync(model, Tensor.Zeros<float>(3, 15, 24), options, 1));
+    }
+
+    [Fact]
+    public async Task Generate_AutoencoderIsMissing_SaysSoBeforeTheFirstStep()
+    {
+        _pipeline.StableDiffusion("unet2d-condition/sd15-a");
+        Directory.Delete(_pipeline.At("vae"), recursive: true);
+        await using var model = await _pipeline.OpenAsync(UNet.UNetModel.Architecture);
+        var seen = 0;
+        await Assert.ThrowsAsync<CheckpointException>(async () =>
+        {
+            await foreach (var step in model.Get<IGenerate>().GenerateAsync(new("a cat"), new TextOptions { Steps = 2 }, 1)) seen = step.Step;
+        });
+        Assert.Equal(0, seen);
+    }
+
     [Theory]
     [InlineData("ddpm")]
     [InlineData("ddpm@small")]
@@ -142,6 +200,13 @@ public sealed class SteeringTests : IDisposable
         Assert.NotEqual(one.Span.ToArray(), (await LastAsync(model, "0", options)).Span.ToArray());
         var pair = await LastAsync(model, "1,0", options);
         for (var x = 0; x < 8; x++) Assert.Equal(one[1, 3, x], pair[1, 3, x], 4);
+    }
+
+    private static async Task<Tensor<float>> RestoreAsync(IModel model, Tensor<float> pixels, RestoreOptions options, ulong seed)
+    {
+        Image? last = null;
+        await foreach (var step in model.Get<IGenerate>().GenerateAsync(new(null, [new Image(pixels)]), options, seed)) last = step.Value as Image ?? last;
+        return last!.Pixels;
     }
 
     private static async Task<float[]> PictureAsync(IModel model, ClassOptions options) => (await LastAsync(model, "1", options)).Span.ToArray();

@@ -8,12 +8,17 @@ using ModelZoo.Networks.Diffusion;
 using ModelZoo.Networks.Encoders;
 using ModelZoo.Networks.Sampling.Schedulers;
 using ModelZoo.Plugins.DiffusionTransformers.Shared;
+using ModelZoo.Plugins.DiffusionTransformers.Shared.Generation;
+using ModelZoo.Plugins.DiffusionTransformers.Shared.Text;
+using ModelZoo.Plugins.DiffusionTransformers.UNet;
 
 namespace ModelZoo.Plugins.DiffusionTransformers.DiscriminativeTokens;
 
 /// <summary>Stable Diffusion with one word that a classifier taught it.</summary>
 public static class DiscriminativeTokensModel
 {
+    private const string Placeholder = "<*>";
+
     /// <summary>Card and opening.</summary>
     public static ModelArchitecture Architecture { get; } = new(
         new()
@@ -31,6 +36,7 @@ public static class DiscriminativeTokensModel
 
     private static ValueTask<IModel> OpenAsync(ModelSource source, CancellationToken cancel)
     {
+        var pipeline = new PipelineFolder(source);
         string Part(string name) => Path.Combine(source.RequireFolder(), name);
         var scheduler = SchedulerConfigs.Parse(File.ReadAllText(Part("scheduler/scheduler_config.json")));
         var (clip, unet) = (PublishedConfig.Read<ClipTextConfig>(Part("text_encoder")).Value, PublishedConfig.Read<UNetConfig>(Part("unet")).Value);
@@ -43,8 +49,25 @@ public static class DiscriminativeTokensModel
             var denoiser = new GuidedNoise(Context(files[1]), unet);
             var judge = new PictureJudge(Context(files[2]), vae, Context(files[3]), vit);
             var calls = new DiscriminativeTokensCalls(text, denoiser, judge, scheduler);
-            return new(files, [text, denoiser, judge], calls.CallAsync);
+            var network = new UNet.UNet(Context(files[1]), unet);
+            var placeholder = clip.VocabSize - 1;
+            var generator = pipeline.Find("tokenizer") is null ? null : StableDiffusion.Over<TextOptions>(pipeline, unet, _ => StableDiffusion.Denoiser(network),
+                (prompts, _, prompt, _, token) => text.EncodeAsync(Ids(prompts, prompt, placeholder), token))?.Open(pipeline);
+            return PublishedModel.Generating(files, [text, denoiser, judge, network], calls.CallAsync, generator);
         });
+    }
+
+    // The learned word stands in prompts as <*>; what is too long is cut before the end.
+    private static Tensor<long> Ids(ClipPrompts prompts, string prompt, long placeholder)
+    {
+        var (length, framed) = ((int)prompts.Config.MaxPositionEmbeddings, prompts.Ids(""));
+        var parts = prompt.Split(Placeholder);
+        List<long> ids = [framed.Span[0], .. parts.SelectMany((part, i) => i == 0 ? prompts.Words.Encode(part) : [placeholder, .. prompts.Words.Encode(part)])];
+        if (ids.Count > length - 1) ids.RemoveRange(length - 1, ids.Count - (length - 1));
+        // The end and the filling of an empty prompt.
+        ids.Add(framed.Span[1]);
+        while (ids.Count < length) ids.Add(framed.Span[^1]);
+        return Tensor.Create<long>([.. ids], 1, length);
     }
 }
 

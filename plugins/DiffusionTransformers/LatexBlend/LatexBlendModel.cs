@@ -1,11 +1,16 @@
 // LatexBlend: Scaling Multi-concept Customized Generation with Latent Textual Blending. Jian Jin, Zhenbo Yu, Yang Shen, Zhenyong Fu, Jian Yang. arXiv:2503.06956. github.com/jinjianRick/latexblend
 // Published layout: diffusers UNet2DConditionModel of SDXL and, beside it, delta-*.bin (a concept's own to_k and to_v, under unet) and concept_bank*.bin. Deviations: layout refinement and guidance by gradients are left out.
+using System.ComponentModel;
+using System.ComponentModel.DataAnnotations;
 using ModelZoo.Contracts;
 using ModelZoo.Inference;
 using ModelZoo.Networks;
 using ModelZoo.Networks.Diffusion;
+using ModelZoo.Networks.Encoders;
 using ModelZoo.Networks.Sampling.Schedulers;
 using ModelZoo.Plugins.DiffusionTransformers.Shared;
+using ModelZoo.Plugins.DiffusionTransformers.Shared.Generation;
+using ModelZoo.Plugins.DiffusionTransformers.UNet;
 
 namespace ModelZoo.Plugins.DiffusionTransformers.LatexBlend;
 
@@ -51,11 +56,11 @@ internal sealed class Blend
     /// <summary>Gives a token the scores of another.</summary>
     public void Bind(int token, int other) => _keyOf[token] = _keyOf[other];
 
-    /// <summary>The network's further inputs for a batch whose second half is conditional; a blend that is off replaces nothing.</summary>
-    public (string, Tensor)[] Inputs(int batch, bool on)
+    /// <summary>The network's further inputs for a batch in which the conditional rows are from <paramref name="asked"/> up to <paramref name="end"/>, its second half when left out; a blend that is off replaces nothing.</summary>
+    public (string, Tensor)[] Inputs(int batch, bool on, int? asked = null, int? end = null)
     {
         var mask = Tensor.Zeros<float>(batch, _tokens, 1);
-        for (var b = batch / 2; on && b < batch; b++)
+        for (var b = asked ?? batch / 2; on && b < (end ?? batch); b++)
         {
             foreach (var token in _replaced) mask[b, token, 0] = 1;
         }
@@ -95,24 +100,38 @@ public static class LatexBlendModel
             Repository = "jinjianRick/latexblend",
             Inputs = [Modality.Text],
             Outputs = [Modality.Image],
-            Layouts = ["diffusers: UNet2DConditionModel + authors' delta-*.bin and concept_bank*.bin"],
+            Layouts = ["diffusers: UNet2DConditionModel, alone or in a pipeline's folder, + authors' delta-*.bin and concept_bank*.bin"],
         },
         OpenAsync);
 
     private static ValueTask<IModel> OpenAsync(ModelSource source, CancellationToken cancel)
     {
-        var folder = source.RequireFolder();
-        var config = PublishedConfig.Read<UNetConfig>(folder).Value;
-        var scheduler = SchedulerConfigs.Parse(File.ReadAllText(Path.Combine(folder, "scheduler_config.json")));
-        return Weights.Guarded(Weights.Base(source), checkpoint =>
+        var pipeline = new PipelineFolder(source);
+        var config = PublishedConfig.Read<UNetConfig>(pipeline.Denoiser("unet").RequireFolder()).Value;
+        var scheduler = pipeline.Scheduler ?? throw new CheckpointException(ErrorCodes.CheckpointMissing, "There is no scheduler.") { Where = pipeline.Root, Expected = "scheduler_config.json" };
+        return Weights.Guarded(pipeline.Base("unet"), checkpoint =>
         {
             // The first change of weights is the concept that can be extracted; the banks are the concepts that can be blended.
-            var delta = Directory.GetFiles(folder, "delta*.bin").Order(StringComparer.Ordinal).Select(file => Checkpoint.Open(file, "unet")).FirstOrDefault();
-            var banks = Directory.GetFiles(folder, "concept_bank*.bin").Order(StringComparer.Ordinal).Select(file => Checkpoint.Open(file)).ToList();
-            var calls = new LatexBlendCalls(NetworkContext.Of(source, checkpoint) with { Stages = false }, config, CrossLayer.Of(checkpoint), delta, banks, scheduler);
-            return new([checkpoint, .. delta is null ? [] : (Checkpoint[])[delta], .. banks], [calls], calls.CallAsync);
+            var delta = Directory.GetFiles(pipeline.Root, "delta*.bin").Order(StringComparer.Ordinal).Select(file => Checkpoint.Open(file, "unet")).FirstOrDefault();
+            var banks = Directory.GetFiles(pipeline.Root, "concept_bank*.bin").Order(StringComparer.Ordinal).Select(file => Checkpoint.Open(file)).ToList();
+            var calls = new LatexBlendCalls(NetworkContext.Of(source, checkpoint) with { Stages = false }, config, CrossLayer.Of(checkpoint), delta, banks, scheduler.Config);
+            var words = pipeline.Find("tokenizer") is { } tokenizer ? ClipWords.Open(tokenizer) : null;
+            var generator = words is null ? null : StableDiffusion.Of<BlendOptions>(pipeline, calls.UNet, run => calls.Begin(run.Prompt.Text ?? "", run.Guided, run.Options, words))?.Open(pipeline);
+            return PublishedModel.Generating([checkpoint, .. delta is null ? [] : (Checkpoint[])[delta], .. banks], [calls], calls.CallAsync, generator);
         });
     }
+}
+
+/// <summary>Options of generation with blended concepts.</summary>
+public sealed record BlendOptions : TextOptions
+{
+    /// <summary>The words of each concept.</summary>
+    [Description("For each concept bank, in the order of the files, the words of the prompt that it takes the place of, as \"sks dog,red hat\"; as many tokens as the bank has. Empty for none.")]
+    public string[] Words { get; init; } = [];
+
+    /// <summary>When blending begins.</summary>
+    [Description("Share of the noise below which concepts are blended in; 1 for from the start."), Range(0.0, 1.0)]
+    public double BlendingStart { get; init; } = 1;
 }
 
 /// <summary>The calls of the authors' code.</summary>
@@ -129,6 +148,31 @@ internal sealed class LatexBlendCalls : IDisposable
     {
         (_layers, _delta, _banks, _scheduler) = (layers, delta, banks, scheduler);
         _unet = new(context, config, (scope, _, _) => Blend.Hooks(scope, layers));
+    }
+
+    /// <summary>The U-Net, which takes a blend's inputs.</summary>
+    public UNet.UNet UNet => _unet;
+
+    /// <summary>What a run of a prompt blends in.</summary>
+    /// <exception cref="OptionsException">The prompt does not have a concept's words, or the bank has another number of tokens.</exception>
+    public UNetFurther Begin(string prompt, bool guided, BlendOptions options, ClipWords words)
+    {
+        const int Tokens = 77;
+        var blend = new Blend(_layers, Tokens);
+        var ids = words.Encode(prompt);
+        for (var concept = 0; concept < options.Words.Length; concept++)
+        {
+            if (options.Words[concept].Length == 0) continue;
+            if (concept >= _banks.Count) throw new OptionsException(ErrorCodes.OptionRange, "There are fewer concepts.") { Where = "words", Expected = $"at most {_banks.Count}", Found = $"{options.Words.Length}" };
+            var span = words.Encode(options.Words[concept]);
+            var rows = Rows(concept, _layers[0], "k").Shape[0];
+            var start = Enumerable.Range(0, Math.Max(0, ids.Count - span.Count + 1)).Cast<int?>().FirstOrDefault(at => ids.Skip(at!.Value).Take(span.Count).SequenceEqual(span));
+            if (start is not { } first || span.Count != rows || first + 1 + span.Count > Tokens) throw new OptionsException(ErrorCodes.OptionRange, "The concept does not fit its words.") { Where = "words", Expected = $"{rows} tokens of '{prompt}'", Found = $"'{options.Words[concept]}', {span.Count} tokens" };
+            Put(blend, concept, first + 1);
+        }
+
+        // What is asked for comes first in a batch, and is all of it without guidance.
+        return (batch, timestep) => blend.Inputs(batch, timestep / 1000 < options.BlendingStart, asked: 0, end: guided ? batch / 2 : batch);
     }
 
     /// <summary>Runs a call.</summary>
@@ -198,6 +242,13 @@ internal sealed class LatexBlendCalls : IDisposable
         return outputs["noise"];
     }
 
+    private void Put(Blend blend, int concept, int start)
+    {
+        foreach (var layer in _layers) blend.Replace(layer, start, Rows(concept, layer, "k").Span<float>(), Rows(concept, layer, "v").Span<float>());
+    }
+
+    private WeightData Rows(int concept, CrossLayer layer, string name) => WeightConversion.ToFloat32(_banks[concept].Get($"{layer.Path}.processor.{name}"));
+
     private Blend Nothing(CallArguments arguments) => new(_layers, (int)arguments.Tensor("encoder_hidden_states").Shape[1]);
 
     // spans: a start and an end for each bank; bind_dict: the token whose scores another takes.
@@ -205,15 +256,7 @@ internal sealed class LatexBlendCalls : IDisposable
     {
         var blend = Nothing(arguments);
         var spans = arguments.Literal<int[][]>("spans");
-        for (var concept = 0; concept < spans.Length; concept++)
-        {
-            foreach (var layer in _layers)
-            {
-                blend.Replace(layer, spans[concept][0], Rows(layer, "k").Span<float>(), Rows(layer, "v").Span<float>());
-
-                WeightData Rows(CrossLayer of, string name) => WeightConversion.ToFloat32(_banks[concept].Get($"{of.Path}.processor.{name}"));
-            }
-        }
+        for (var concept = 0; concept < spans.Length; concept++) Put(blend, concept, spans[concept][0]);
 
         foreach (var (token, other) in arguments.Literal<Dictionary<string, int>>("bind_dict", [])) blend.Bind(int.Parse(token, System.Globalization.CultureInfo.InvariantCulture), other);
         return blend;

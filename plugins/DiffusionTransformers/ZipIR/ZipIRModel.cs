@@ -1,6 +1,7 @@
 // ZipIR: Latent Pyramid Diffusion Transformer for High-Resolution Image Restoration. Yu et al. arXiv:2504.08591. No public code.
 // Layout (by specification): model.safetensors and config.json. Deviations: none from the specification; the pixel-aware decoder is not specified.
 using System.ComponentModel.DataAnnotations;
+using System.Runtime.CompilerServices;
 using ModelZoo.Contracts;
 using ModelZoo.Inference;
 using ModelZoo.Networks;
@@ -109,7 +110,7 @@ public static class ZipIRModel
         return Weights.Guarded(Weights.Open(source), checkpoint =>
         {
             var calls = new ZipIRCalls(NetworkContext.Of(source, checkpoint), config);
-            return new([checkpoint], [calls], calls.CallAsync);
+            return new([checkpoint], [calls], calls.CallAsync, new ZipIRGenerator(calls, config));
         });
     }
 }
@@ -168,23 +169,34 @@ internal sealed class ZipIRCalls : IDisposable
     private async Task<CallResults> DenoiseAsync(CallArguments arguments, CancellationToken cancel) =>
         (await VelocityAsync(arguments.Tensor<float>("x"), arguments.Tensor<float>("condition_latent"), arguments.Tensor<float>("t"), Text(arguments), cancel).ConfigureAwait(false)).ToResults();
 
-    // Euler from noise (t = 1) in equal steps; guidance leaves the text out by putting zeros in its place.
     private async Task<CallResults> RestoreAsync(CallArguments arguments, CancellationToken cancel)
     {
-        var (x, steps, scale, text) = (arguments.Tensor<float>("noise"), arguments.Literal("steps", 20), arguments.Literal("cfg_scale", 1.0), Text(arguments));
-        var known = Scaled((Tensor<float>)(await EncodeAsync(arguments.Tensor<float>("image"), cancel).ConfigureAwait(false)).Tensor("latent"), factor => factor);
+        var x = arguments.Tensor<float>("noise");
+        await foreach (var (state, _) in StatesAsync(arguments.Tensor<float>("image"), x, Text(arguments), arguments.Literal("steps", 20), arguments.Literal("cfg_scale", 1.0), cancel).ConfigureAwait(false)) x = state;
+        return new CallResults().Add("restored_latent", x).Add("restored", await PictureAsync(x, cancel).ConfigureAwait(false));
+    }
+
+    /// <summary>Euler from noise (t = 1) in equal steps: the state after each one, and the clean latent that it saw. Guidance leaves the text out by putting zeros in its place.</summary>
+    public async IAsyncEnumerable<(Tensor<float> State, Tensor<float> Clean)> StatesAsync(Tensor<float> image, Tensor<float> noise, Tensor<float>? text, int steps, double scale, [EnumeratorCancellation] CancellationToken cancel = default)
+    {
+        var known = Scaled((Tensor<float>)(await EncodeAsync(image, cancel).ConfigureAwait(false)).Tensor("latent"), factor => factor);
+        var x = noise;
         for (var i = 0; i < steps; i++)
         {
-            var t = Batch.Filled(x.Shape[0], 1 - i / (float)steps);
+            cancel.ThrowIfCancellationRequested();
+            var (time, t) = (1 - i / (float)steps, Batch.Filled(x.Shape[0], 1 - i / (float)steps));
             var velocity = (await VelocityAsync(x, known, t, text, cancel).ConfigureAwait(false))["velocity"];
             if (scale != 1 && text is not null)
                 velocity = Guidance.Combine(Batch.Concat(velocity, (await VelocityAsync(x, known, t, Tensor.Zeros<float>(text.Shape), cancel).ConfigureAwait(false))["velocity"]), scale);
+            var clean = Batch.AddScaled(x, -time, velocity);
             x = Batch.AddScaled(x, -1f / steps, velocity);
+            yield return (x, clean);
         }
-
-        var pictures = await DecodeAsync(Scaled(x, factor => 1 / factor), cancel).ConfigureAwait(false);
-        return new CallResults().Add("restored_latent", x).Add("restored", pictures.Tensor($"image_level_{_config.Levels}"));
     }
+
+    /// <summary>The picture of a scaled latent, about -1..1.</summary>
+    public async Task<Tensor<float>> PictureAsync(Tensor<float> latent, CancellationToken cancel) =>
+        (Tensor<float>)(await DecodeAsync(Scaled(latent, factor => 1 / factor), cancel).ConfigureAwait(false)).Tensor($"image_level_{_config.Levels}");
 
     private Tensor<float>? Text(CallArguments arguments) => _config.TextDim > 0 ? arguments.Tensor<float>("text_features") : null;
 

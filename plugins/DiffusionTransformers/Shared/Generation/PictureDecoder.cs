@@ -35,9 +35,15 @@ internal sealed class PixelDecoder : IPictureDecoder
 /// <param name="channels">Channels of the latent.</param>
 internal sealed class MissingDecoder(int channels) : IPictureDecoder
 {
+    /// <summary>Where pictures begin: nothing is computed in vain.</summary>
+    /// <exception cref="CheckpointException">Always.</exception>
+    public int Downsampling => throw Missing();
+
     /// <inheritdoc/>
-    public Task<Tensor<float>> DecodeAsync(Tensor<float> sample, CancellationToken cancel) => throw new CheckpointException(ErrorCodes.CheckpointMissing, "The model makes latents, and the autoencoder that turns them into pictures is not there.")
-    { Expected = $"vae/config.json and its weights, for {channels} channels", Remedy = "Put the published autoencoder into the folder 'vae' beside the model." };
+    public Task<Tensor<float>> DecodeAsync(Tensor<float> sample, CancellationToken cancel) => throw Missing();
+
+    private CheckpointException Missing() => new(ErrorCodes.CheckpointMissing, "The model makes latents, and the autoencoder that turns them into pictures is not there.")
+    { Expected = $"vae/config.json and its weights, for {channels} channels", Remedy = "Put the published autoencoder into the folder 'vae' beside the model, or name its folder in the manifest: \"settings\": { \"vae\": \"DIR\" }." };
 }
 
 /// <summary>Pictures side by side.</summary>
