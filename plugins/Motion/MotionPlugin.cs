@@ -12,5 +12,8 @@ public sealed class MotionPlugin : IModelPlugin
     public IReadOnlyList<ModelArchitecture> Architectures => [MmmModel.Architecture, T2mGptModel.Architecture, UpperBodyModel.Architecture, MoMaskModel.Architecture, BammModel.Architecture, LmrModel.Architecture, LcbModel.Architecture, M2dmModel.Architecture, MotoModel.Architecture];
 
     /// <inheritdoc/>
-    public IReadOnlyList<IMetric> Metrics => [LocalMpjpe.Metric];
+    public IReadOnlyList<IMetric> Metrics => [LocalMpjpe.Metric, .. EmbeddingMetric.All];
+
+    /// <inheritdoc/>
+    public IReadOnlyList<IDatasetReader> DatasetReaders => [new HumanMl3dReader()];
 }

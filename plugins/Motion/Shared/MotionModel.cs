@@ -41,10 +41,10 @@ public abstract class MotionModel : IModel, ITokenize<Contracts.Motion, NoOption
     public Modality Evaluates => Modality.Motion;
 
     /// <inheritdoc/>
-    public IReadOnlyList<string> DefaultMetrics => [LocalMpjpe.Metric.Name];
+    public IReadOnlyList<string> DefaultMetrics => [LocalMpjpe.Metric.Name, .. EmbeddingMetric.All.Select(metric => metric.Name)];
 
     /// <inheritdoc/>
-    public OptionsSchema EvaluateOptions => OptionsSchema.Of<NoOptions>();
+    public OptionsSchema EvaluateOptions => OptionsSchema.Of<MotionEvaluationOptions>();
 
     /// <summary>The networks that were built, for the ledger.</summary>
     protected abstract IEnumerable<Network> Networks { get; }
@@ -82,6 +82,15 @@ public abstract class MotionModel : IModel, ITokenize<Contracts.Motion, NoOption
     /// <inheritdoc/>
     public async IAsyncEnumerable<Observation> ObserveAsync(IAsyncEnumerable<Example> examples, ModelOptions options, ulong seed, [EnumeratorCancellation] CancellationToken cancel = default)
     {
+        var settings = options.Expect<MotionEvaluationOptions>();
+        if (settings.Evaluator is { } folder)
+        {
+            if (this is not IGenerate generator) throw new ModelZooException(ErrorCodes.VerbUnsupported, "The model makes no motions of words.") { Where = "evaluator", Remedy = "Leave the evaluator out, and motions are reconstructed." };
+            using var evaluator = new MotionTextEvaluator(_source, folder, settings.Glove);
+            await foreach (var observation in new MotionEvaluation(evaluator, generator, settings).ObserveAsync(examples, seed, cancel).ConfigureAwait(false)) yield return observation;
+            yield break;
+        }
+
         await foreach (var example in examples.WithCancellation(cancel).ConfigureAwait(false))
         {
             var motion = example.Media.Expect<Contracts.Motion>();
