@@ -126,7 +126,7 @@ public static class LatexBlendModel
 public sealed record BlendOptions : TextOptions
 {
     /// <summary>The words of each concept.</summary>
-    [Description("For each concept bank, in the order of the files, the words of the prompt that it takes the place of, as \"sks dog,red hat\"; as many tokens as the bank has. Empty for none.")]
+    [Description("For each concept bank, in the order of the files, the words of the prompt that it takes the place of, as [\"sks dog\",\"red hat\"]; as many tokens as the bank has. Empty for none.")]
     public string[] Words { get; init; } = [];
 
     /// <summary>When blending begins.</summary>

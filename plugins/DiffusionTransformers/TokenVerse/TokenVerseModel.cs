@@ -35,7 +35,7 @@ internal sealed record Concept(Func<Tensor<float>, float[]> Direction, float[] B
 public sealed record ConceptWordsOptions : FluxOptions
 {
     /// <summary>The word of each concept.</summary>
-    [Description("For each concept, in the order of the files, the word of the prompt that it belongs to, as dog,hat; empty for none.")]
+    [Description("For each concept, in the order of the files, the word of the prompt that it belongs to, as [\"dog\",\"hat\"]; empty for none.")]
     public string[] Words { get; init; } = [];
 
     /// <summary>How strong each concept is.</summary>

@@ -28,6 +28,6 @@ public sealed record MotionEvaluationOptions : ModelOptions
     public int MultimodalCaptions { get; init; }
 
     /// <summary>Options of generation.</summary>
-    [Description("Options of generation, as steps=10,guidance=4.")]
+    [Description("Options of generation, as [\"steps=10\",\"guidance=4\"].")]
     public string[] Generation { get; init; } = [];
 }
