@@ -25,7 +25,7 @@ public sealed class PublishTests : IDisposable
     [Fact]
     public async Task PublishedFolder_StartedElsewhere_IsReadyServesAndDrains()
     {
-        if (!OperatingSystem.IsLinux() || !Serving.Tests.TestServer.HasPlugins("DiffusionTransformers", "Speech")) return;
+        if (!OperatingSystem.IsLinux() || !Loading.Tests.BuiltPlugins.Are("DiffusionTransformers", "Speech")) return;
         var app = Path.Combine(_folder, "app");
         await RunAsync("dotnet", "publish", "host", "-o", app, "--no-build", "--nologo", "-v", "q");
 
