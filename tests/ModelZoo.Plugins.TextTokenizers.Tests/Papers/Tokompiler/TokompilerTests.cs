@@ -37,7 +37,7 @@ public sealed class TokompilerTests
     [InlineData("void f() { a * b; }", "Func f,Type a,Var b")]                      // a declaration by rank
     [InlineData("void f() { a = b * c; }", "Func f,Var a,Var b,Var c")]
     [InlineData("void f() { x = (T) { y }; }", "Func f,Var x,Type T,Var y")]
-    [InlineData("void f() { x = (T)(y); }", "Func f,Var x,Type T,Var y")]           // a cast, as far as a grammar can know
+    [InlineData("void f() { x = (T)(y); }", "Func f,Var x,Func T,Var y")]           // a call, as far as a grammar can know
     [InlineData("void f() { *p.q = r; }", "Func f,Var p,Field q,Var r")]
     [InlineData("int a[N], *b[2], c(int d[3]);", "Arr a,Arr N,Arr b,Num 2,Func c,Arr d,Num 3")]
     [InlineData("struct s { int x : 3; } *v;", "Type s,Field x,Num 3,Var v")]
