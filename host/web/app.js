@@ -7,6 +7,7 @@ const main = document.getElementById('main');
 const failed = error => el('div', { class: 'error', role: 'alert' }, error instanceof Problem ? error.message : String(error));
 const state = word => el('span', { class: `state ${word.split(' ')[0]}` }, word);
 const link = id => `#/model/${id}`;
+const wide = table => el('div', { class: 'result' }, table); // scrolls by itself where the screen is narrow
 
 async function list() {
   const { data } = await get('/v1/models');
@@ -118,7 +119,7 @@ function evaluation(id, description) {
 
 async function jobs() {
   const { data } = await get('/v1/jobs');
-  main.replaceChildren(el('h2', {}, 'Evaluations'), data.length ? el('table', {}, el('tr', {}, ['job', 'model', 'data', 'state'].map(name => el('th', { scope: 'col' }, name))), data.map(job => el('tr', {}, el('td', {}, el('a', { href: `#/job/${job.id}` }, job.id)), el('td', {}, job.model ?? ''), el('td', {}, job.data ?? ''), el('td', {}, job.state)))) : el('p', {}, 'None yet.'));
+  main.replaceChildren(el('h2', {}, 'Evaluations'), data.length ? wide(el('table', {}, el('tr', {}, ['job', 'model', 'data', 'state'].map(name => el('th', { scope: 'col' }, name))), data.map(job => el('tr', {}, el('td', {}, el('a', { href: `#/job/${job.id}` }, job.id)), el('td', {}, job.model ?? ''), el('td', {}, job.data ?? ''), el('td', {}, job.state))))) : el('p', {}, 'None yet.'));
 }
 
 async function job(id) {
@@ -129,7 +130,7 @@ async function job(id) {
     if (job.total) { bar.max = job.total; bar.value = job.done; }
     const groups = Object.keys(job.result?.metrics[0]?.groups ?? {});
     main.replaceChildren(el('h2', {}, `Evaluation of ${job.model}`), el('p', {}, `${job.data}: ${job.state}, ${job.done} examples`), job.state === 'running' ? bar : '', job.error ? el('p', { class: 'error' }, job.error.detail) : '',
-      job.result ? el('table', {}, el('tr', {}, el('th', { scope: 'col' }, 'metric'), groups.map(group => el('th', { scope: 'col' }, group || 'value'))), job.result.metrics.map(metric => el('tr', {}, el('th', { scope: 'row' }, `${metric.name} ${metric.unit ? `(${metric.unit})` : ''}`), groups.map(group => el('td', {}, metric.groups[group] ? `${Number(metric.groups[group].value).toPrecision(5)} (n ${metric.groups[group].n})` : '–'))))) : '');
+      job.result ? wide(el('table', {}, el('tr', {}, el('th', { scope: 'col' }, 'metric'), groups.map(group => el('th', { scope: 'col' }, group || 'value'))), job.result.metrics.map(metric => el('tr', {}, el('th', { scope: 'row' }, `${metric.name} ${metric.unit ? `(${metric.unit})` : ''}`), groups.map(group => el('td', {}, metric.groups[group] ? `${Number(metric.groups[group].value).toPrecision(5)} (n ${metric.groups[group].n})` : '–')))))) : '');
     if (job.state !== 'running') { say(job.state); return; }
     await new Promise(resolve => setTimeout(resolve, 500));
   }
