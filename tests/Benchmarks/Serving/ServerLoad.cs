@@ -2,87 +2,101 @@ using System.Diagnostics;
 using System.Globalization;
 using System.Net.Http.Headers;
 using System.Text;
+using ModelZoo.Conformance;
+using ModelZoo.Contracts;
+using ModelZoo.Plugins.TextTokenizers;
 
 namespace ModelZoo.Benchmarks.Serving;
 
 /// <summary>
-/// Many small requests to a real <c>modelzoo serve</c> over the loopback: throughput and tail at 64 at once, the memory of the server before and after, and what the way through HTTP, queue and JSON costs one request alone,
-/// beside a route that runs no model.
+/// What serving costs. One request alone: a text of 1 kB tokenized by a call in this process, and by a real <c>modelzoo serve</c> over the loopback, one after the other in one run, so that both see the same machine. Then many requests at 64 at
+/// once: errors, throughput, tail and the memory of the server before and after.
 /// </summary>
 internal static class ServerLoad
 {
+    private const int Alone = 4000, AtOnce = 64;
+
     public static async Task RunAsync(string model, string checkpoint, int requests, TextWriter output)
     {
-        var folder = Directory.CreateTempSubdirectory("load-").FullName;
-        var root = Root();
-        var manifest = Path.Combine(folder, "plugins.json");
-        await File.WriteAllTextAsync(manifest, $$"""{ "plugins": ["{{root}}/artifacts/plugins/TextTokenizers"], "models": { "{{model}}": { "checkpoint": "{{Path.GetFullPath(checkpoint)}}" } } }""");
-        using var server = Process.Start(new ProcessStartInfo(Path.Combine(root, "artifacts/bin/ModelZoo.Host/release/modelzoo"), ["serve", "--port", "0", "--manifest", manifest]) { RedirectStandardOutput = true, RedirectStandardError = true })!;
-        try
-        {
-            var first = await server.StandardOutput.ReadLineAsync();
-            var address = first?.Split(' ')[^1] ?? throw new InvalidOperationException("The server did not start.");
-            _ = server.StandardOutput.ReadToEndAsync();
-            _ = server.StandardError.ReadToEndAsync();
-            using var client = new HttpClient(new SocketsHttpHandler { MaxConnectionsPerServer = 64 }) { BaseAddress = new(address) };
-            var text = Encoding.UTF8.GetBytes(string.Concat(Enumerable.Repeat("The quick brown fox jumps over the lazy dog. ", 23))[..1000]);
-            var path = $"/v1/models/{model}/tokenize";
-            for (var i = 0; i < 2000; i++) await PostAsync(client, path, text);
-
-            var (health, alone) = (new List<double>(), new List<double>());
-            for (var i = 0; i < 3000; i++)
-            {
-                health.Add(await TimeAsync(async () => (await client.GetAsync("/live")).Dispose()));
-                alone.Add(await TimeAsync(() => PostAsync(client, path, text)));
-            }
-
-            Report(output, "GET /live, one at a time", health);
-            Report(output, "tokenize 1 kB, one at a time", alone);
-            server.Refresh();
-            var before = server.WorkingSet64;
-            var many = new double[requests];
-            var started = Stopwatch.GetTimestamp();
-            await Parallel.ForEachAsync(Enumerable.Range(0, requests), new ParallelOptions { MaxDegreeOfParallelism = 64 }, async (i, _) => many[i] = await TimeAsync(() => PostAsync(client, path, text)));
-            var seconds = Stopwatch.GetElapsedTime(started).TotalSeconds;
-            server.Refresh();
-            Report(output, $"tokenize 1 kB, 64 at once, {requests} requests, {(requests / seconds).ToString("0", CultureInfo.InvariantCulture)} a second", [.. many]);
-            output.WriteLine(string.Create(CultureInfo.InvariantCulture, $"memory of the server: {before >> 20} MB before, {server.WorkingSet64 >> 20} MB after; no request failed"));
-            foreach (var line in (await client.GetStringAsync("/metrics")).Split('\n').Where(line => line.StartsWith("modelzoo_request_duration_seconds_sum", StringComparison.Ordinal) || line.StartsWith("modelzoo_request_duration_seconds_count", StringComparison.Ordinal))) output.WriteLine(line);
-        }
-        finally
-        {
-            server.Kill();
-            await server.WaitForExitAsync();
-            Directory.Delete(folder, recursive: true);
-        }
+        await using var server = await ServedProcess.StartAsync("TextTokenizers", model, checkpoint, concurrency: AtOnce);
+        await using var direct = await OpenAsync(model, checkpoint);
+        var text = string.Concat(Enumerable.Repeat("The quick brown fox jumps over the lazy dog. ", 23))[..1000];
+        var path = $"/v1/models/{model}/tokenize";
+        var body = Encoding.UTF8.GetBytes(text);
+        var (json, compact) = (RawConnection.Request("POST", path, "application/json", "text/plain", body), RawConnection.Request("POST", path, "application/vnd.safetensors", "text/plain", body));
+        await CompareAsync(server, direct.Get<ITokenize>(), text, path, json, compact, output);
+        await LoadAsync(server, json, requests, output);
     }
 
-    private static async Task PostAsync(HttpClient client, string path, byte[] text)
+    private static async Task<IModel> OpenAsync(string model, string checkpoint)
     {
-        using var content = new ByteArrayContent(text) { Headers = { ContentType = new MediaTypeHeaderValue("text/plain") } };
+        var id = ModelId.Parse(model);
+        var architecture = new TextTokenizersPlugin().Architectures.Single(candidate => candidate.Card.Id == id.WithoutTag.ToString());
+        return await architecture.Open(new() { Id = id, Folder = Path.GetFullPath(checkpoint), Services = HostServices.Instance }, CancellationToken.None);
+    }
+
+    private static async Task CompareAsync(ServedProcess server, ITokenize tokenizer, string text, string path, byte[] json, byte[] compact, TextWriter output)
+    {
+        using var raw = await RawConnection.OpenAsync(server.Address);
+        using var client = new HttpClient { BaseAddress = server.Address };
+        var live = RawConnection.Request("GET", "/live", "*/*", "", []);
+        var defaults = tokenizer.TokenizeOptions.Defaults;
+        (Times Times, Func<Task> Call)[] calls =
+        [
+            (new("a call in this process"), async () => await tokenizer.TokenizeAsync(new Text(text), defaults)),
+            (new("GET /live, which runs no model"), () => SendAsync(raw, live)),
+            (new("tokenize, ids as JSON"), () => SendAsync(raw, json)),
+            (new("tokenize, ids as tensors"), () => SendAsync(raw, compact)),
+            (new("tokenize, ids as JSON, by HttpClient"), () => PostAsync(client, path, text)),
+        ];
+        for (var i = -Alone / 2; i < Alone; i++) // the first half warms up
+        {
+            foreach (var (times, call) in calls) await (i < 0 ? call() : times.AddAsync(call));
+        }
+
+        output.WriteLine($"a text of {text.Length} characters, one request at a time, {Alone} of each in turn:");
+        foreach (var (times, _) in calls) output.WriteLine($"  {times}{(times == calls[0].Times ? "" : string.Create(CultureInfo.InvariantCulture, $"; over the call: p50 {times.At(0.5) - calls[0].Times.At(0.5):0} µs"))}");
+    }
+
+    private static async Task LoadAsync(ServedProcess server, byte[] request, int requests, TextWriter output)
+    {
+        var (times, gate, left, errors) = (new Times("  times"), new Lock(), requests, 0);
+        var (before, started) = (0L, 0L);
+        foreach (var measured in new[] { false, true }) // the first tenth warms up, and is not counted
+        {
+            left = measured ? requests : requests / 10;
+            server.Process.Refresh();
+            (before, started) = (server.Process.WorkingSet64, Stopwatch.GetTimestamp());
+            await Task.WhenAll(Enumerable.Range(0, AtOnce).Select(async _ =>
+            {
+                using var connection = await RawConnection.OpenAsync(server.Address);
+                while (Interlocked.Decrement(ref left) >= 0)
+                {
+                    var sent = Stopwatch.GetTimestamp();
+                    var status = await connection.SendAsync(request);
+                    if (status != 200) Interlocked.Increment(ref errors);
+                    if (!measured) continue;
+                    lock (gate) times.Add(Stopwatch.GetElapsedTime(sent));
+                }
+            }));
+        }
+
+        var seconds = Stopwatch.GetElapsedTime(started).TotalSeconds;
+        server.Process.Refresh();
+        output.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{requests} requests, {AtOnce} at once: {errors} errors, {requests / seconds:0} a second, the server's memory {before >> 20} MB before and {server.Process.WorkingSet64 >> 20} MB after"));
+        output.WriteLine(times);
+    }
+
+    private static async Task SendAsync(RawConnection connection, byte[] request)
+    {
+        if (await connection.SendAsync(request) is not 200 and var status) throw new InvalidOperationException($"The server answered {status}.");
+    }
+
+    private static async Task PostAsync(HttpClient client, string path, string text)
+    {
+        using var content = new ByteArrayContent(Encoding.UTF8.GetBytes(text)) { Headers = { ContentType = new MediaTypeHeaderValue("text/plain") } };
         using var answer = await client.PostAsync(path, content);
         answer.EnsureSuccessStatusCode();
         await answer.Content.CopyToAsync(Stream.Null);
-    }
-
-    private static async Task<double> TimeAsync(Func<Task> work)
-    {
-        var started = Stopwatch.GetTimestamp();
-        await work();
-        return Stopwatch.GetElapsedTime(started).TotalMicroseconds;
-    }
-
-    private static void Report(TextWriter output, string name, List<double> times)
-    {
-        times.Sort();
-        string At(double share) => times[(int)Math.Min(times.Count - 1, share * times.Count)].ToString("0", CultureInfo.InvariantCulture);
-        output.WriteLine($"{name}: p50 {At(0.5)} µs, p99 {At(0.99)} µs, p99.9 {At(0.999)} µs, max {At(1)} µs");
-    }
-
-    private static string Root()
-    {
-        var folder = AppContext.BaseDirectory;
-        while (!File.Exists(Path.Combine(folder, "ModelZoo.sln"))) folder = Path.GetDirectoryName(folder) ?? throw new InvalidOperationException("Run it from the repository's build.");
-        return folder;
     }
 }
