@@ -129,4 +129,16 @@ public sealed class ChatClientTests
         Assert.Null(client.GetService<IEmbeddingGenerator>());
         Assert.Null(client.GetService(typeof(IModel), "key"));
     }
+
+    [Fact]
+    public void PublicApi_IsTheApprovedOne()
+    {
+        var type = Assert.Single(typeof(ModelClients).Assembly.GetExportedTypes());
+        Assert.Equal(
+        [
+            "Microsoft.Extensions.AI.IChatClient AsChatClient(ModelZoo.Contracts.IModel, System.String)",
+            "Microsoft.Extensions.AI.IEmbeddingGenerator`2[System.String,Microsoft.Extensions.AI.Embedding`1[System.Single]] AsEmbeddingGenerator(ModelZoo.Contracts.IModel, System.String)",
+            "Microsoft.Extensions.AI.IImageGenerator AsImageGenerator(ModelZoo.Contracts.IModel, System.String)",
+        ], type.GetMethods(System.Reflection.BindingFlags.Public | System.Reflection.BindingFlags.Static | System.Reflection.BindingFlags.DeclaredOnly).Select(method => method.ToString()!).Order(StringComparer.Ordinal));
+    }
 }
