@@ -88,6 +88,7 @@ internal static class OpenAiRoutes
             var run = Run();
             await foreach (var text in steps.Reader.ReadAllAsync(cancel).ConfigureAwait(false)) await SendAsync(text).ConfigureAwait(false);
             var whole = (await run.ConfigureAwait(false)).Value.Expect<Text>().Value;
+            if (!whole.StartsWith(sent, StringComparison.Ordinal)) throw new ModelZooException(ErrorCodes.VerbUnsupported, "This model changes what it had written, and a stream cannot take words back.") { Remedy = "Ask without \"stream\"." };
             await SendAsync(whole).ConfigureAwait(false);
             await events.WriteAsync(null, Envelope(form.ChunkObject, [form.Chunk(null, "stop")]), cancel).ConfigureAwait(false);
             if (usage)
