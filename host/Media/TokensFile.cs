@@ -10,15 +10,35 @@ internal static class TokensFile
 {
     private const string Format = "modelzoo.tokens/1";
 
+    private static readonly Dictionary<TokenLayout, string> Layouts = Enum.GetValues<TokenLayout>().ToDictionary(layout => layout, layout => JsonNamingPolicy.KebabCaseLower.ConvertName(layout.ToString()));
+
     /// <summary>Tokens as JSON.</summary>
-    public static JsonObject ToJson(Tokens tokens)
+    public static JsonObject ToJson(Tokens tokens) => JsonBytes.Node(json => Write(json, tokens)).AsObject();
+
+    /// <summary>Writes tokens as JSON.</summary>
+    public static void Write(Utf8JsonWriter json, Tokens tokens)
     {
-        var json = Head(tokens);
-        json["shape"] = new JsonArray([.. tokens.Ids.Shape.ToArray().Select(extent => (JsonNode)extent)]);
-        json["ids"] = Nested(tokens.Ids.Span, tokens.Ids.Shape);
-        if (tokens.Spans.Count > 0) json["spans"] = new JsonArray([.. tokens.Spans.Select(span => (JsonNode)new JsonArray(span.Start, span.End))]);
-        if (tokens.Extras.Count > 0) json["extras"] = new JsonObject(tokens.Extras.Select(pair => KeyValuePair.Create<string, JsonNode?>(pair.Key, TensorJson.Write(pair.Value))));
-        return json;
+        json.WriteStartObject();
+        WriteHead(json, tokens);
+        json.WriteStartArray("shape");
+        foreach (var extent in tokens.Ids.Shape) json.WriteNumberValue(extent);
+        json.WriteEndArray();
+        json.WritePropertyName("ids");
+        WriteNested(json, tokens.Ids.Span, tokens.Ids.Shape);
+        if (tokens.Spans.Count > 0) WriteSpans(json, tokens.Spans);
+        if (tokens.Extras.Count > 0)
+        {
+            json.WriteStartObject("extras");
+            foreach (var (name, extra) in tokens.Extras)
+            {
+                json.WritePropertyName(name);
+                TensorJson.Write(extra).WriteTo(json);
+            }
+
+            json.WriteEndObject();
+        }
+
+        json.WriteEndObject();
     }
 
     /// <summary>Tokens from JSON.</summary>
@@ -46,9 +66,9 @@ internal static class TokensFile
     public static void WriteTensors(Stream output, Tokens tokens)
     {
         var tensors = new Dictionary<string, Tensor> { ["ids"] = tokens.Ids };
-        if (tokens.Spans.Count > 0) tensors.Add("spans", Tensor.Create(tokens.Spans.SelectMany(span => new[] { span.Start, span.End }).ToArray(), tokens.Spans.Count, 2));
+        if (tokens.Spans.Count > 0) tensors.Add("spans", Tensor.Create(Positions(tokens.Spans), tokens.Spans.Count, 2));
         foreach (var (name, extra) in tokens.Extras) tensors.Add("extra." + name, extra);
-        SafetensorsWriter.Write(output, tensors, new Dictionary<string, string> { ["tokens"] = Head(tokens).ToJsonString() });
+        SafetensorsWriter.Write(output, tensors, new Dictionary<string, string> { ["tokens"] = JsonBytes.Text(json => { json.WriteStartObject(); WriteHead(json, tokens); json.WriteEndObject(); }) });
     }
 
     /// <summary>Reads .safetensors with tokens.</summary>
@@ -70,41 +90,69 @@ internal static class TokensFile
         }
     }
 
-    private static JsonObject Head(Tokens tokens)
+    private static void WriteHead(Utf8JsonWriter json, Tokens tokens)
     {
-        var json = new JsonObject
-        {
-            ["format"] = Format,
-            ["model"] = tokens.Space.Model,
-            ["layout"] = JsonNamingPolicy.KebabCaseLower.ConvertName(tokens.Space.Layout.ToString()),
-            ["vocabulary_sizes"] = new JsonArray([.. tokens.Space.VocabularySizes.Select(size => (JsonNode)size)]),
-            ["vocabulary_digest"] = tokens.Space.VocabularyDigest,
-            ["source_length"] = tokens.SourceLength,
-        };
-        if (tokens.FrameRate is { } rate) json["frame_rate"] = rate;
-        return json;
+        json.WriteString("format", Format);
+        json.WriteString("model", tokens.Space.Model);
+        json.WriteString("layout", Layouts[tokens.Space.Layout]);
+        json.WriteStartArray("vocabulary_sizes");
+        foreach (var size in tokens.Space.VocabularySizes) json.WriteNumberValue(size);
+        json.WriteEndArray();
+        json.WriteString("vocabulary_digest", tokens.Space.VocabularyDigest);
+        json.WriteNumber("source_length", tokens.SourceLength);
+        if (tokens.FrameRate is { } rate) json.WriteNumber("frame_rate", rate);
     }
 
     private static Tokens Head(JsonElement root, Tensor<int> ids)
     {
         if (root.GetProperty("format").GetString() != Format) throw new FormatException($"its format is {root.GetProperty("format")}, not {Format}.");
-        var layout = Enum.GetValues<TokenLayout>().First(value => JsonNamingPolicy.KebabCaseLower.ConvertName(value.ToString()) == root.GetProperty("layout").GetString());
+        var layout = Layouts.First(pair => pair.Value == root.GetProperty("layout").GetString()).Key;
         var space = new TokenSpace(root.GetProperty("model").GetString()!, layout, [.. root.GetProperty("vocabulary_sizes").EnumerateArray().Select(size => size.GetInt32())], root.GetProperty("vocabulary_digest").GetString()!);
         return new(space, ids) { SourceLength = root.GetProperty("source_length").GetInt64(), FrameRate = root.TryGetProperty("frame_rate", out var rate) ? rate.GetDouble() : null };
     }
 
-    private static JsonArray Nested(ReadOnlySpan<int> ids, ReadOnlySpan<long> shape)
+    private static void WriteNested(Utf8JsonWriter json, ReadOnlySpan<int> ids, ReadOnlySpan<long> shape)
     {
-        var list = new JsonArray();
+        json.WriteStartArray();
         if (shape.Length <= 1)
         {
-            foreach (var id in ids) list.Add((JsonNode)id);
-            return list;
+            foreach (var id in ids) json.WriteNumberValue(id);
+        }
+        else
+        {
+            var size = shape[0] == 0 ? 0 : ids.Length / (int)shape[0];
+            for (var i = 0; i < shape[0]; i++) WriteNested(json, ids.Slice(i * size, size), shape[1..]);
         }
 
-        var size = shape[0] == 0 ? 0 : ids.Length / (int)shape[0];
-        for (var i = 0; i < shape[0]; i++) list.Add((JsonNode)Nested(ids.Slice(i * size, size), shape[1..]));
-        return list;
+        json.WriteEndArray();
+    }
+
+    private static double[] Positions(IReadOnlyList<TokenSpan> spans)
+    {
+        var positions = new double[2 * spans.Count];
+        for (var i = 0; i < spans.Count; i++) (positions[2 * i], positions[2 * i + 1]) = (spans[i].Start, spans[i].End);
+        return positions;
+    }
+
+    private static void WriteSpans(Utf8JsonWriter json, IReadOnlyList<TokenSpan> spans)
+    {
+        json.WriteStartArray("spans");
+        for (var i = 0; i < spans.Count; i++)
+        {
+            json.WriteStartArray();
+            WriteNumber(json, spans[i].Start);
+            WriteNumber(json, spans[i].End);
+            json.WriteEndArray();
+        }
+
+        json.WriteEndArray();
+    }
+
+    // Positions in text are whole numbers, which are written several times as fast.
+    private static void WriteNumber(Utf8JsonWriter json, double value)
+    {
+        if (value is >= 0 and < int.MaxValue && (int)value == value) json.WriteNumberValue((int)value);
+        else json.WriteNumberValue(value);
     }
 
     private static void Collect(JsonElement value, List<int> ids)

@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 using ModelZoo.Host.Models;
 using ModelZoo.Inference;
@@ -7,11 +8,16 @@ namespace ModelZoo.Host.Replay;
 /// <summary>Says where a model's answers come from.</summary>
 internal sealed class ProvenanceSource(Lazy<InferenceRuntime> engine)
 {
+    // An open model's provenance does not change, and goes with it.
+    private readonly ConditionalWeakTable<ResidentModel, Provenance> _known = [];
+
     /// <summary>The provenance of a model's answers; digests of large checkpoints take a moment, once.</summary>
-    public async Task<Provenance> OfAsync(ModelLease lease, CancellationToken cancel)
+    public ValueTask<Provenance> OfAsync(ModelLease lease, CancellationToken cancel) => _known.TryGetValue(lease.Resident, out var known) ? new(known) : new(FindAsync(lease, cancel));
+
+    private async Task<Provenance> FindAsync(ModelLease lease, CancellationToken cancel)
     {
         var plugin = lease.Resident.Plugin;
-        return new()
+        var found = new Provenance
         {
             Plugin = plugin.Name,
             PluginVersion = plugin.Version.ToString(3),
@@ -22,5 +28,7 @@ internal sealed class ProvenanceSource(Lazy<InferenceRuntime> engine)
             Host = Hosting.Zoo.Version,
             Machine = $"{RuntimeInformation.RuntimeIdentifier}, {Environment.ProcessorCount} cores",
         };
+        _known.AddOrUpdate(lease.Resident, found);
+        return found;
     }
 }

@@ -28,7 +28,14 @@ internal sealed record RunRecord
     /// <summary>How records are written.</summary>
     public static JsonSerializerOptions Json { get; } = new() { PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower, WriteIndented = true, Encoder = System.Text.Encodings.Web.JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
 
+    private static readonly JsonSerializerOptions Line = new() { PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower };
+
     public JsonObject ToJson() => JsonSerializer.SerializeToNode(this, Json)!.AsObject();
+
+    /// <summary>As one line of ASCII, which a header can hold.</summary>
+    public string ToLine() => JsonSerializer.Serialize(this, Line);
+
+    public void Write(Utf8JsonWriter json) => JsonSerializer.Serialize(json, this, Json);
 
     public string ToText() => JsonSerializer.Serialize(this, Json) + "\n";
 

@@ -108,6 +108,7 @@ internal sealed class ModelVerbs(IModelRunner runner, ProvenanceSource provenanc
     private static ModelOptions Bind(OptionsSchema schema, JsonElement? manifest, string verb, JsonObject given)
     {
         var all = manifest is { } options && options.TryGetProperty(verb, out var ofVerb) ? JsonObject.Create(ofVerb)! : [];
+        if (all.Count + given.Count == 0) return schema.Defaults;
         foreach (var (name, value) in given) all[name] = value?.DeepClone();
         return schema.Bind(JsonSerializer.SerializeToElement(all));
     }

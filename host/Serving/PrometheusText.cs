@@ -15,6 +15,9 @@ internal sealed class PrometheusText : IDisposable
     private readonly ConcurrentDictionary<(Instrument Instrument, string Labels), Series> _series = new();
     private readonly Lock _reading = new();
 
+    // The same series by the values of their labels alone, whose names an instrument always gives in the same order: each request looks several up.
+    private readonly ConcurrentDictionary<(Instrument Instrument, object? First, object? Second, object? Third), Series> _known = new();
+
     public PrometheusText(ModelMeter meter)
     {
         _listener.InstrumentPublished = (instrument, listener) =>
@@ -49,6 +52,15 @@ internal sealed class PrometheusText : IDisposable
     public void Dispose() => _listener.Dispose();
 
     private Series Find(Instrument instrument, ReadOnlySpan<KeyValuePair<string, object?>> tags)
+    {
+        if (instrument.IsObservable || tags.Length > 3) return Named(instrument, tags);
+        var key = (instrument, Value(tags, 0), Value(tags, 1), Value(tags, 2));
+        return _known.TryGetValue(key, out var series) ? series : _known.GetOrAdd(key, Named(instrument, tags));
+    }
+
+    private static object? Value(ReadOnlySpan<KeyValuePair<string, object?>> tags, int i) => i < tags.Length ? tags[i].Value : null;
+
+    private Series Named(Instrument instrument, ReadOnlySpan<KeyValuePair<string, object?>> tags)
     {
         var labels = new StringBuilder();
         foreach (var (name, value) in tags) labels.Append(labels.Length == 0 ? "" : ",").Append(CultureInfo.InvariantCulture, $"{name}=\"{Escape(value?.ToString() ?? "")}\"");

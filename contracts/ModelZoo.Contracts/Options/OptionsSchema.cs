@@ -26,11 +26,19 @@ public sealed class OptionsSchema
     public ModelOptions Defaults => _create();
 
     /// <summary>The schema of a record.</summary>
-    public static OptionsSchema Of<T>() where T : ModelOptions, new()
+    public static OptionsSchema Of<T>() where T : ModelOptions, new() => Known<T>.Schema;
+
+    // Every call asks for its schema. The type's own statics go with the plugin that has it.
+    private static class Known<T> where T : ModelOptions, new()
     {
-        var defaults = new T();
-        return new(static () => new T(),
-            [.. typeof(T).GetProperties(BindingFlags.Public | BindingFlags.Instance).Where(property => property.SetMethod is not null).Select(property => new OptionDescription(property, property.GetValue(defaults)))]);
+        public static readonly OptionsSchema Schema = Read();
+
+        private static OptionsSchema Read()
+        {
+            var defaults = new T();
+            return new(static () => new T(),
+                [.. typeof(T).GetProperties(BindingFlags.Public | BindingFlags.Instance).Where(property => property.SetMethod is not null).Select(property => new OptionDescription(property, property.GetValue(defaults)))]);
+        }
     }
 
     /// <summary>Options from text, as in <c>--option name=value</c>.</summary>

@@ -12,20 +12,27 @@ namespace ModelZoo.Host.Serving.Http;
 internal static class MediaJson
 {
     /// <summary>Media as JSON.</summary>
-    public static JsonNode Write(Contracts.Media media)
+    public static JsonNode Write(Contracts.Media media) => JsonBytes.Node(json => Write(json, media));
+
+    /// <summary>Writes media as JSON.</summary>
+    public static void Write(Utf8JsonWriter json, Contracts.Media media)
     {
         switch (media)
         {
-            case Text text: return text.Value;
-            case Items items: return MediaFiles.ItemsJson(items);
-            case Tokens tokens: return TokensFile.ToJson(tokens);
+            case Text text: json.WriteStringValue(text.Value); break;
+            case Items items: MediaFiles.ItemsJson(items).WriteTo(json); break;
+            case Tokens tokens: TokensFile.Write(json, tokens); break;
             case NamedTensors or Image or Audio or Motion or Mesh:
                 using (var stream = new MemoryStream())
                 {
                     MediaFiles.Write(stream, media, "answer" + MediaFiles.Extension(media.Modality));
-                    return new JsonObject { ["type"] = MediaTypes.Of(media.Modality), ["data"] = Convert.ToBase64String(stream.GetBuffer().AsSpan(0, (int)stream.Length)) };
+                    json.WriteStartObject();
+                    json.WriteString("type", MediaTypes.Of(media.Modality));
+                    json.WriteBase64String("data", stream.GetBuffer().AsSpan(0, (int)stream.Length));
+                    json.WriteEndObject();
                 }
 
+                break;
             default: throw new MediaException(ErrorCodes.MediaUnsupported, $"{media.Modality} cannot be sent as JSON.");
         }
     }

@@ -19,8 +19,14 @@ internal static class MediaTypes
     /// <summary>The extension of a media type, parameters left aside; null when it is not media that the host reads.</summary>
     public static string? Extension(string? type)
     {
-        var plain = type?.Split(';')[0].Trim();
-        return Table.FirstOrDefault(row => row.Type.Equals(plain, StringComparison.OrdinalIgnoreCase)).Extension;
+        var plain = type.AsSpan();
+        if (plain.IndexOf(';') is >= 0 and var end) plain = plain[..end];
+        foreach (var (known, extension) in Table)
+        {
+            if (plain.Trim().Equals(known, StringComparison.OrdinalIgnoreCase)) return extension;
+        }
+
+        return null;
     }
 
     /// <summary>The media type of a file by its extension; null when it is not media that the host reads.</summary>

@@ -2,8 +2,8 @@ using System.Diagnostics;
 
 namespace ModelZoo.Host.Serving.Http;
 
-/// <summary>Gives each request an id, which its answer and every line of the log about it carry, and writes one line when it ends.</summary>
-internal sealed class RequestLog(RequestDelegate next, ILogger<RequestLog> log)
+/// <summary>Gives each request an id, which its answer and every line of the log about it carry, and has one line written when it ends.</summary>
+internal sealed class RequestLog(RequestDelegate next, ILogger<RequestLog> log, RequestLogWriter lines)
 {
     /// <summary>Header with the id: the client's own, or a new one.</summary>
     public const string Header = "X-Request-Id";
@@ -29,8 +29,7 @@ internal sealed class RequestLog(RequestDelegate next, ILogger<RequestLog> log)
         finally
         {
             Describe(context, id);
-            if (log.IsEnabled(LogLevel.Information))
-                log.LogInformation("{RequestId} {Method} {Path} {Status} {Milliseconds:0.0} ms", id, context.Request.Method, context.Request.Path.Value, context.Response.StatusCode, Stopwatch.GetElapsedTime(started).TotalMilliseconds);
+            lines.Write(new(id, context.Request.Method, context.Request.Path.Value, context.Response.StatusCode, Stopwatch.GetElapsedTime(started)));
         }
     }
 

@@ -13,15 +13,11 @@ internal static class VerbAnswer
     /// <summary>Header with the run record of a bare answer.</summary>
     public const string RunHeader = "ModelZoo-Run";
 
+    private static readonly JsonElement NoOptions = JsonElement.Parse("{}");
+
     /// <summary>The answer as JSON.</summary>
     /// <param name="name">What the media is called: <c>tokens</c> or <c>output</c>.</param>
-    public static JsonObject Json<T>(string name, VerbResult<T> result, VerbRequest request, string verb) where T : Contracts.Media => new()
-    {
-        ["model"] = result.Model.ToString(),
-        [name] = MediaJson.Write(result.Value),
-        ["elapsed_seconds"] = result.Elapsed.TotalSeconds,
-        ["run"] = Record(result, request, verb).ToJson(),
-    };
+    public static JsonObject Json<T>(string name, VerbResult<T> result, VerbRequest request, string verb) where T : Contracts.Media => JsonBytes.Node(json => Write(json, name, result, request, verb)).AsObject();
 
     /// <summary>Answers in the form that the client asked for.</summary>
     public static async Task WriteAsync<T>(HttpContext context, string name, VerbResult<T> result, VerbRequest request, string verb, CancellationToken cancel) where T : Contracts.Media
@@ -38,7 +34,10 @@ internal static class VerbAnswer
 
         if (chosen == MediaTypes.Json && (result.Value is Tokens || own != MediaTypes.Json || context.Request.Headers.Accept == MediaTypes.Json))
         {
-            await context.Response.WriteAsJsonAsync(Json(name, result, request, verb), cancel).ConfigureAwait(false);
+            using var text = JsonBytes.Write(json => Write(json, name, result, request, verb));
+            context.Response.ContentType = "application/json; charset=utf-8";
+            context.Response.ContentLength = text.Written.Length;
+            await context.Response.BodyWriter.WriteAsync(text.Written, cancel).ConfigureAwait(false);
             return;
         }
 
@@ -46,12 +45,24 @@ internal static class VerbAnswer
         MediaFiles.Write(body, result.Value, "answer" + MediaTypes.Extension(chosen));
         context.Response.ContentType = chosen == "text/plain" ? "text/plain; charset=utf-8" : chosen;
         context.Response.ContentLength = body.Length;
-        context.Response.Headers[RunHeader] = JsonSerializer.Serialize(Record(result, request, verb).ToJson(), JsonSerializerOptions.Web);
+        context.Response.Headers[RunHeader] = Record(result, request, verb).ToLine();
         await context.Response.Body.WriteAsync(body.GetBuffer().AsMemory(0, (int)body.Length), cancel).ConfigureAwait(false);
+    }
+
+    private static void Write<T>(Utf8JsonWriter json, string name, VerbResult<T> result, VerbRequest request, string verb) where T : Contracts.Media
+    {
+        json.WriteStartObject();
+        json.WriteString("model", result.Model.ToString());
+        json.WritePropertyName(name);
+        MediaJson.Write(json, result.Value);
+        json.WriteNumber("elapsed_seconds", result.Elapsed.TotalSeconds);
+        json.WritePropertyName("run");
+        Record(result, request, verb).Write(json);
+        json.WriteEndObject();
     }
 
     private static RunRecord Record<T>(VerbResult<T> result, VerbRequest request, string verb) => new()
     {
-        Verb = verb, Model = result.Model.ToString(), Device = result.Provenance.Device, Options = JsonSerializer.SerializeToElement(request.Options), Seed = request.Seed, Prompt = request.Prompt, Provenance = result.Provenance,
+        Verb = verb, Model = result.Model.ToString(), Device = result.Provenance.Device, Options = request.Options.Count == 0 ? NoOptions : JsonSerializer.SerializeToElement(request.Options), Seed = request.Seed, Prompt = request.Prompt, Provenance = result.Provenance,
     };
 }

@@ -29,7 +29,7 @@ internal sealed record VerbRequest(IReadOnlyList<Contracts.Media> Inputs, string
     public static async Task<VerbRequest> ReadAsync(HttpRequest request, ServerSettings settings, CancellationToken cancel)
     {
         if (request.Headers.ContentEncoding.Count > 0) throw new ModelZooException("request.media-type", "Compressed bodies are not taken.") { Found = request.Headers.ContentEncoding };
-        var query = request.Query.Select(pair => KeyValuePair.Create(pair.Key, (string?)pair.Value)).ToList();
+        List<KeyValuePair<string, string?>> query = request.QueryString.HasValue ? [.. request.Query.Select(pair => KeyValuePair.Create(pair.Key, (string?)pair.Value))] : [];
         if (request.HasFormContentType) return await FromFormAsync(await ReadFormAsync(request, settings, cancel).ConfigureAwait(false), query, settings, cancel).ConfigureAwait(false);
         if (request.ContentType is null && request.ContentLength is null or 0) return FromText([], query);
         if (request.ContentType is not { } type || MediaTypes.Extension(type) is not { } extension)
@@ -52,11 +52,18 @@ internal sealed record VerbRequest(IReadOnlyList<Contracts.Media> Inputs, string
         }
     }
 
+    // What is claimed is not allocated before it comes; a body of the claimed length is not copied again.
     private static async Task<byte[]> ReadBodyAsync(HttpRequest request, CancellationToken cancel)
     {
-        using var buffer = new MemoryStream((int)Math.Clamp(request.ContentLength ?? 0, 0, 1 << 20)); // what is claimed is not allocated before it comes
-        await request.Body.CopyToAsync(buffer, cancel).ConfigureAwait(false);
-        return buffer.ToArray();
+        var claimed = request.ContentLength ?? 0;
+        var (bytes, length) = (GC.AllocateUninitializedArray<byte>((int)Math.Clamp(claimed == 0 ? 4096 : claimed, 1, 1 << 20)), 0);
+        while (true)
+        {
+            if (length == bytes.Length && length != claimed) Array.Resize(ref bytes, (int)Math.Min(Array.MaxLength, claimed > length ? Math.Min(claimed, 2L * length) : 2L * length));
+            var read = length == bytes.Length ? 0 : await request.Body.ReadAsync(bytes.AsMemory(length), cancel).ConfigureAwait(false);
+            if (read == 0) return length == bytes.Length ? bytes : bytes[..length];
+            length += read;
+        }
     }
 
     private static async Task<VerbRequest> FromJsonAsync(byte[] body, List<KeyValuePair<string, string?>> query, ServerSettings settings, CancellationToken cancel)

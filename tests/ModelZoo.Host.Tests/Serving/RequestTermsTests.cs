@@ -45,7 +45,7 @@ public sealed class RequestTermsTests
         await using var server = await TestServer.StartAsync();
         Assert.Equal((200, "1.0.0:x:0"), await SendAsync(server, "/v1/models/test/echo/generate", new { prompt = "x" }, ("Request-Timeout", "60"), ("Request-Priority", "1")));
         Assert.Equal(200, (await SendAsync(server, "/v2/models/test/echo/infer", Infer(new { timeout = 60_000_000, priority = 2 }))).Status);
-        Assert.Equal(200, (await SendAsync(server, "/v1/completions", new { model = "test/echo", prompt = "x", service_tier = "flex" })).Status);
+        Assert.Equal(200, (await SendAsync(server, "/v1/completions", new { model = "test/echo", prompt = "x", service_tier = "flex", delay = 30 })).Status);
     }
 
     [Fact]
@@ -62,13 +62,14 @@ public sealed class RequestTermsTests
 
         var busy = Ask("first", SendAsync(server, "/v1/models/test/echo/generate", new { prompt = "x", options = new { delay = 300 } }));
         await Task.Delay(300);
+        var slow = new { prompt = "x", options = new { delay = 30 } }; // answers that come together may be read in any order
         List<Task> waiting = [Ask("flex", SendAsync(server, "/v1/completions", new { model = "test/echo", prompt = "x", service_tier = "flex" }))];
         await Task.Delay(100);
-        waiting.Add(Ask("usual", SendAsync(server, "/v1/models/test/echo/generate", new { prompt = "x" })));
+        waiting.Add(Ask("usual", SendAsync(server, "/v1/models/test/echo/generate", slow)));
         await Task.Delay(100);
-        waiting.Add(Ask("header", SendAsync(server, "/v1/models/test/echo/generate", new { prompt = "x" }, ("Request-Priority", "2"))));
+        waiting.Add(Ask("header", SendAsync(server, "/v1/models/test/echo/generate", slow, ("Request-Priority", "2"))));
         await Task.Delay(100);
-        waiting.Add(Ask("parameter", SendAsync(server, "/v2/models/test/echo/infer", Infer(new { priority = 1, verb = "generate" }))));
+        waiting.Add(Ask("parameter", SendAsync(server, "/v2/models/test/echo/infer", Infer(new { priority = 1, verb = "generate", delay = 30 }))));
         await Task.WhenAll([busy, .. waiting]);
         Assert.Equal("first", order[0]);
         Assert.True(order.IndexOf("usual") > order.IndexOf("header") && order.IndexOf("flex") > order.IndexOf("usual") && order.IndexOf("flex") > order.IndexOf("parameter"), string.Join(", ", order));
