@@ -28,7 +28,7 @@ internal sealed class BytePairEncoder
     private readonly bool _isOneToOne;
     private readonly int[] _byteIds = new int[256];
     private readonly Lazy<PairBacktracker?> _backtracker;
-    private readonly Lazy<JunctionFilter> _junctions;
+    private readonly JunctionFilter _junctions;
     private readonly Pool<EncodeScratch> _scratch = new();
     private long _longBytes;
     private readonly (int Rank, int Id)[] _bytePairs = new (int, int)[0x10000];
@@ -41,10 +41,17 @@ internal sealed class BytePairEncoder
     {
         (Vocabulary, _merges, TakesWholePieces) = (vocabulary, merges, takesWholePieces);
         for (var b = 0; b < 256; b++) _byteIds[b] = vocabulary.TryGet([(byte)b], out var id) ? id : -1;
-        for (var pair = 0; pair < _bytePairs.Length; pair++) _bytePairs[pair] = FindBytePair((byte)(pair >> 8), (byte)pair);
-        _isOneToOne = vocabulary.Ids.Count() == vocabulary.Count;
+        Array.Fill(_bytePairs, (int.MaxValue, -1));
+        var ids = 0;
+        foreach (var id in vocabulary.Ids)
+        {
+            ids++;
+            if (vocabulary.BytesOf(id) is [var left, var right]) _bytePairs[left << 8 | right] = FindBytePair(left, right);
+        }
+
+        _isOneToOne = ids == vocabulary.Count;
         _backtracker = new(() => PairBacktracker.TryMake(this));
-        _junctions = new(() => new(Vocabulary));
+        _junctions = new(vocabulary);
     }
 
     /// <summary>Bytes of each token.</summary>
@@ -100,8 +107,17 @@ internal sealed class BytePairEncoder
         }
 
         var scratch = _scratch.Rent();
-        if (piece.Length <= PieceKey.MaxLength) Merge(piece, output, scratch.Merges);
-        else EncodeLong(piece, output, scratch);
+        if (piece.Length <= PieceKey.MaxLength)
+        {
+            Merge(piece, output, scratch.Merges);
+        }
+        else
+        {
+            using var padded = new RentedArray<byte>(piece.Length + Padding);
+            piece.CopyTo(padded.Span);
+            EncodeLong(padded.Span[..piece.Length], output, scratch);
+        }
+
         _scratch.Return(scratch);
     }
 
@@ -197,8 +213,9 @@ internal sealed class BytePairEncoder
     [MethodImpl(MethodImplOptions.NoInlining)]
     private void EncodeLong(ReadOnlySpan<byte> piece, IdBuffer output, EncodeScratch scratch)
     {
-        if (piece.Length > LongPieceCache.MaxLength)
+        if (piece.Length > LongPieceCache.MaxLength || !IsAscii(piece))
         {
+            // Long pieces of other scripts are clauses rather than words: it is their parts that come again.
             EncodeLongNew(piece, output, scratch);
         }
         else if (!scratch.Long.TryEncode(piece, PieceKey.Whole, out var hash, output))
@@ -211,18 +228,20 @@ internal sealed class BytePairEncoder
 
     private void EncodeLongNew(ReadOnlySpan<byte> piece, IdBuffer output, EncodeScratch scratch)
     {
-        if (TakesWholePieces && piece.Length <= Vocabulary.LongestToken && Vocabulary.TryGet(piece, out var whole)) output.Add(whole);
+        if (TakesWholePieces && piece.Length <= Vocabulary.LongestToken && Vocabulary.TryGetRare(in piece[0], piece.Length, out var whole)) output.Add(whole);
         else if (piece.Length <= SmallPiece && Ascii.IsValid(piece)) Merge(piece, output, scratch.Merges);
         else EncodeParts(piece, output, scratch);
     }
 
+    // By its first bytes; that of another kind that gets through is only kept in vain.
+    private static bool IsAscii(ReadOnlySpan<byte> piece) => (MemoryMarshal.Read<ulong>(piece) & 0x8080808080808080UL) == 0;
+
     // A piece that is not known is cut where no token reaches across: its parts may be.
     private void EncodeParts(ReadOnlySpan<byte> piece, IdBuffer output, EncodeScratch scratch)
     {
-        var junctions = _junctions.Value;
         for (var start = 0; start < piece.Length;)
         {
-            var end = junctions.Next(piece, start);
+            var end = _junctions.Next(piece, start);
             EncodePart(piece[start..end], output, scratch);
             start = end;
         }
@@ -247,7 +266,7 @@ internal sealed class BytePairEncoder
             return;
         }
 
-        var key = PieceKey.Of(part, PieceKey.Part);
+        var key = PieceKey.At(in part[0], part.Length, PieceKey.Part);
         var hash = key.Hash();
         if (scratch.TryEncode(part, key, hash, output)) return;
         Merge(part, output, scratch.Merges);

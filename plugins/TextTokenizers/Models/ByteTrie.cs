@@ -7,10 +7,12 @@ namespace ModelZoo.Plugins.TextTokenizers.Models;
 internal sealed class ByteTrie
 {
     private const int Large = 4096;
+    private const int NodeBits = 28;
+    private const int NodeMask = (1 << NodeBits) - 1;
 
     private readonly int[] _root = new int[256];
     private int[]? _second; // children of the root's children, once the trie is large
-    private ulong[] _edges = new ulong[1024]; // (parent << 8 | byte) << 32 | child; 0: free
+    private ulong[] _edges = new ulong[1024]; // (parent << 8 | byte) << 28 | child; 0: free
     private int[] _values = new int[512];
     private int _shift = 64 - 10;
     private int _count;
@@ -42,12 +44,12 @@ internal sealed class ByteTrie
     public int Child(int node, byte label)
     {
         if (node == Root) return _root[label];
-        var key = (uint)node << 8 | label;
+        var key = (ulong)(uint)node << 8 | label;
         var edges = _edges;
         for (var i = (int)(key * 0x9E3779B97F4A7C15UL >> _shift); ; i = (i + 1) & (edges.Length - 1))
         {
             var edge = edges[i];
-            if ((uint)(edge >> 32) == key) return (int)(uint)edge;
+            if (edge >> NodeBits == key) return (int)edge & NodeMask;
             if (edge == 0) return 0;
         }
     }
@@ -82,7 +84,7 @@ internal sealed class ByteTrie
     {
         var child = ++Nodes;
         if (child == Large) FillSecond();
-        if (child >= 1 << 24) throw new FormatException("the vocabulary is too large");
+        if (child > NodeMask) throw new FormatException("the vocabulary is too large");
         if (child >= _values.Length) Array.Resize(ref _values, _values.Length * 2);
         if (node == Root)
         {
@@ -91,7 +93,7 @@ internal sealed class ByteTrie
         }
 
         if (++_count * 2 > _edges.Length) Grow();
-        Insert((ulong)((uint)node << 8 | label) << 32 | (uint)child);
+        Insert(((ulong)(uint)node << 8 | label) << NodeBits | (uint)child);
         return child;
     }
 
@@ -106,7 +108,7 @@ internal sealed class ByteTrie
 
     private void Insert(ulong edge)
     {
-        var i = (int)((edge >> 32) * 0x9E3779B97F4A7C15UL >> _shift);
+        var i = (int)((edge >> NodeBits) * 0x9E3779B97F4A7C15UL >> _shift);
         while (_edges[i] != 0) i = (i + 1) & (_edges.Length - 1);
         _edges[i] = edge;
     }

@@ -1,4 +1,5 @@
 using System.Text;
+using ModelZoo.Plugins.TextTokenizers.Models;
 
 namespace ModelZoo.Plugins.TextTokenizers.Trainers;
 
@@ -7,7 +8,7 @@ internal sealed class UnigramLattice
 {
     private const double UnknownPenalty = 10;
 
-    private readonly Papers.ByteTrie _trie = new([]);
+    private readonly ByteTrie _trie = new();
     private readonly double[] _scores;
     private readonly double _unknown;
 
@@ -91,10 +92,14 @@ internal sealed class UnigramLattice
         {
             Rune.DecodeFromUtf8(sentence.AsSpan(start), out _, out var width);
             var single = false;
-            foreach (var (id, size) in _trie.Prefixes(sentence.AsSpan(start)))
+            var node = ByteTrie.Root;
+            for (var end = start; end < sentence.Length;)
             {
-                nodes.Add((start, start + size, id, _scores[id]));
-                single |= size == width;
+                node = _trie.Child(node, sentence[end++]);
+                if (node == 0) break;
+                if (_trie.Value(node) is not (>= 0 and var id)) continue;
+                nodes.Add((start, end, id, _scores[id]));
+                single |= end - start == width;
             }
 
             if (!single) nodes.Add((start, start + width, 0, _unknown));
