@@ -73,6 +73,7 @@ internal static class Zoo
         .AddSingleton<ModelVerbs>()
         .AddSingleton<Evaluator>()
         .AddSingleton<EvaluationShards>()
+        .AddSingleton<GenerationShards>()
         .AddSingleton<ModelDirectory>()
         .AddSingleton<Replayer>()
         .AddSingleton<IDemoStep>(provider => new CodecDemo(provider.GetRequiredService<ModelVerbs>(), provider.GetRequiredService<MediaFiles>(), provider.GetRequiredService<PluginCatalog>(), "speech/encodec.8khz", "samples/encodec-8khz/recordings"))
