@@ -1,4 +1,4 @@
-// LM-SPT: LM-Aligned Semantic Distillation for Speech Tokenization. Jo, Baek, Lee. arXiv:2506.16738. No public code: the specification beside the parity cases says what is computed.
+// LM-SPT: LM-Aligned Semantic Distillation for Speech Tokenization. Jo, Yun, Roh, Kim. arXiv:2506.16738. No public code: the specification beside the parity cases says what is computed.
 // Layout: config.json with Mimi's fields + model.safetensors, prefixes semantic_, acoustic_ and those of Mimi's decoder. Deviations: none from the specification.
 using ModelZoo.Contracts;
 using ModelZoo.Inference;

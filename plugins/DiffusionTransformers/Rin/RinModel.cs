@@ -20,6 +20,8 @@ public static class RinModel
             Paper = "Scalable Adaptive Computation for Iterative Generation",
             ArXiv = "2212.11972",
             Authors = ["Allan Jabri", "David J. Fleet", "Ting Chen"],
+            Repository = "google-research/pix2seq",
+            CodeLicense = "Apache-2.0",
             Inputs = [Modality.Text],
             Outputs = [Modality.Image],
             Layouts = ["pix2seq's checkpoint keys as model.safetensors + config.json (arguments of ImageTapeDenoiser)"],

@@ -1,4 +1,4 @@
-// UniWeTok: An Unified Binary Tokenizer with Codebook Size 2^128 for Unified Multimodal Large Language Model. github.com/shallowdream204/BitDance (modeling/vision_encoder)
+// UniWeTok: An Unified Binary Tokenizer with Codebook Size 2^128 for Unified Multimodal Large Language Model. Zhuang, Ai, Han et al. arXiv:2602.14178. github.com/shallowdream204/BitDance (modeling/vision_encoder)
 // Published layout: model.ckpt (key state_dict), with moving averages; sizes as config.json. Deviations: the verbs give the decoder seeded noise.
 using ModelZoo.Contracts;
 using ModelZoo.Networks;
@@ -49,8 +49,9 @@ public static class UniWeTokModel
         new()
         {
             Id = "image-tokenizers/uniwetok",
-            Paper = "UniWeTok: An Unified Binary Tokenizer with Codebook Size 2^{128} for Unified Multimodal Large Language Model",
-            Authors = ["ByteDance"],
+            Paper = "UniWeTok: An Unified Binary Tokenizer with Codebook Size 2^128 for Unified Multimodal Large Language Model",
+            ArXiv = "2602.14178",
+            Authors = ["Shaobin Zhuang", "Yuang Ai", "Jiaming Han", "Weijia Mao", "Xiaohui Li", "Fangyikang Wang", "Xiao Wang", "Yan Li", "Shanchuan Lin", "Kun Xu", "Zhenheng Yang", "Huaibo Huang", "Xiangyu Yue", "Hao Chen", "Yali Wang"],
             Repository = "shallowdream204/BitDance",
             CodeLicense = "Apache-2.0",
             Inputs = [Modality.Image],

@@ -1,4 +1,4 @@
-// From LLMs to Actions: Latent Codes as Bridges in Hierarchical Robot Control. No public code: as the specification beside the parity case says.
+// From LLMs to Actions: Latent Codes as Bridges in Hierarchical Robot Control. Shentu, Wu, Rajeswaran, Abbeel. arXiv:2405.04798. No public code: as the specification beside the parity case says.
 // Published layouts: none; config.json + model.safetensors. Deviations: the paper's low-level policies are others; pictures come as features that were projected already.
 using System.ComponentModel.DataAnnotations;
 using ModelZoo.Contracts;
@@ -123,7 +123,8 @@ public sealed class LcbModel : IModel, IReferenceCalls
         {
             Id = "motion/lcb",
             Paper = "From LLMs to Actions: Latent Codes as Bridges in Hierarchical Robot Control",
-            Authors = [],
+            ArXiv = "2405.04798",
+            Authors = ["Yide Shentu", "Philipp Wu", "Aravind Rajeswaran", "Pieter Abbeel"],
             Inputs = [Modality.Tensors],
             Outputs = [Modality.Tensors],
             Layouts = ["specification: config.json + model.safetensors"],

@@ -1,4 +1,4 @@
-// Think Before You Move: Latent Motion Reasoning for Text-to-Motion Generation. github.com/chenhaoqcdyq/lmr-codes
+// Think Before You Move: Latent Motion Reasoning for Text-to-Motion Generation. Qian, Wang, Feng, Xu, Lu, Liu, Sun, Chen, Liu, Wang. arXiv:2512.24100. github.com/chenhaoqcdyq/lmr-codes
 // Published layouts: dual_tokenizer/checkpoint.pth (net) and GPT/checkpoint.pth (trans), each with train_config.json; for use, meta/mean.npy, meta/std.npy and clip/ (transformers' layout) beside them.
 // Deviations: sequences are computed anew for each token instead of with a cache, which gives the same.
 using System.Runtime.CompilerServices;
@@ -55,7 +55,8 @@ public sealed class LmrModel : MotionModel, IGenerate<Contracts.Motion, LmrOptio
         {
             Id = "motion/lmr",
             Paper = "Think Before You Move: Latent Motion Reasoning for Text-to-Motion Generation",
-            Authors = [],
+            ArXiv = "2512.24100",
+            Authors = ["Yijie Qian", "Juncheng Wang", "Yuxiang Feng", "Chao Xu", "Wang Lu", "Yang Liu", "Baigui Sun", "Yiqiang Chen", "Yong Liu", "Shujun Wang"],
             Repository = "chenhaoqcdyq/lmr-codes",
             Inputs = [Modality.Motion, Modality.Text],
             Outputs = [Modality.Tokens, Modality.Motion],

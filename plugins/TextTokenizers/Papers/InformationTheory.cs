@@ -1,4 +1,4 @@
-// An Information-Theoretic Perspective on LLM Tokenizers.
+// An Information-Theoretic Perspective on LLM Tokenizers. Erdogan, Gorle, Chandak, Pilanci, Weissman. arXiv:2601.09039.
 // Published layout: tokenizer.json files. Deviations: no public code; the merge score of the BPE variant is the estimated size that a merge saves, mixed with its count.
 using System.Text;
 using System.Text.Json;
@@ -12,7 +12,7 @@ internal static class InformationTheory
     private const double RenyiOrder = 2.5;
 
     public static ModelArchitecture Architecture { get; } = Paper.Row(
-        Paper.Analysis("tokenizer-information-theory", "An Information-Theoretic Perspective on LLM Tokenizers", null, [], null) with { Layouts = ["tokenizer.json"], Deviations = "No public code; the merge score is our reading." },
+        Paper.Analysis("tokenizer-information-theory", "An Information-Theoretic Perspective on LLM Tokenizers", "2601.09039", ["Mete Erdogan", "Abhiram Gorle", "Shubham Chandak", "Mert Pilanci", "Tsachy Weissman"], null) with { Layouts = ["tokenizer.json"], Deviations = "No public code; the merge score is our reading." },
         source =>
         {
             var tokenizers = new TokenizerSet(source);

@@ -1,5 +1,5 @@
 // Papers whose tokenizers are published as tokenizer.json and run by the library as they are:
-// Binary BPE: A Family of Cross-Platform Tokenizers for Binary Analysis. Bommarito. github.com/mjbommar/binary-bpe
+// Binary BPE: A Family of Cross-Platform Tokenizers for Binary Analysis. Bommarito. arXiv:2511.17573. github.com/mjbommar/binary-bpe
 // CompoundPiece: Evaluating and Improving Decompounding Performance of Language Models. Minixhofer, Pfeiffer, Vulić. arXiv:2305.14214. github.com/bminixhofer/compoundpiece (SentencePiece models)
 // KL3M Tokenizers: A Family of Domain-Specific and Character-Level Tokenizers for Legal, Financial, and Preprocessing Applications. Bommarito, Katz, Bommarito. arXiv:2503.17247. github.com/alea-institute/kl3m-tokenizers
 using System.Text;
@@ -24,7 +24,7 @@ internal static class PublishedFiles
 
     /// <summary>Each byte is the code point of the same number; there are no pre-tokens.</summary>
     public static ModelArchitecture BinaryBpe { get; } = Paper.Row(
-        Paper.Tokenizer("binary-bpe", "Binary BPE: A Family of Cross-Platform Tokenizers for Binary Analysis", null, ["Michael J. Bommarito II"], "mjbommar/binary-bpe") with { Layouts = ["tokenizer.json"] },
+        Paper.Tokenizer("binary-bpe", "Binary BPE: A Family of Cross-Platform Tokenizers for Binary Analysis", "2511.17573", ["Michael J. Bommarito II"], "mjbommar/binary-bpe") with { Layouts = ["tokenizer.json"] },
         source =>
         {
             var tokenizer = TokenizerJson.Load(TokenizerJsonModel.PathOf(source));

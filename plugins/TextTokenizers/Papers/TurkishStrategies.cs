@@ -1,4 +1,4 @@
-// Optimal Turkish Subword Strategies at Scale: Systematic Evaluation of Data, Vocabulary, Morphology Interplay. Altinok.
+// Optimal Turkish Subword Strategies at Scale: Systematic Evaluation of Data, Vocabulary, Morphology Interplay. Altinok. arXiv:2602.06942.
 // Published layout: wordpiece-<size>.json and morphemes.txt. Deviations: no public code; the abstract names the figures, the formulas are ours.
 using System.Text.Json;
 using ModelZoo.Contracts;
@@ -11,7 +11,7 @@ internal static class TurkishStrategies
     private const string Continuation = "##", Unknown = "[UNK]";
 
     public static ModelArchitecture Architecture { get; } = Paper.Row(
-        Paper.Analysis("turkish-subword-strategies", "Optimal Turkish Subword Strategies at Scale: Systematic Evaluation of Data, Vocabulary, Morphology Interplay", null, ["Duygu Altinok"], null)
+        Paper.Analysis("turkish-subword-strategies", "Optimal Turkish Subword Strategies at Scale: Systematic Evaluation of Data, Vocabulary, Morphology Interplay", "2602.06942", ["Duygu Altinok"], null)
             with { Layouts = ["wordpiece-<size>.json + morphemes.txt"], Deviations = "No public code; the formulas of the figures are ours." },
         source =>
         {
