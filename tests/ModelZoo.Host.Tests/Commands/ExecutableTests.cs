@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using System.Text.Json.Nodes;
 using ModelZoo.Host.Loading.Tests;
 
 namespace ModelZoo.Host.Commands.Tests;
@@ -18,7 +19,7 @@ public sealed class ExecutableTests : IDisposable
         string[] command = ["dotnet", Path.Combine(AppContext.BaseDirectory, "modelzoo.dll"), .. arguments];
         // A shell's background job ignores SIGINT and hands that on to all that it starts; `env` gives it back.
         if (OperatingSystem.IsLinux()) command = ["env", "--default-signal=INT", .. command];
-        return Process.Start(new ProcessStartInfo(command[0], command[1..]) { WorkingDirectory = _folder, RedirectStandardOutput = true, RedirectStandardError = true, Environment = { ["MODELZOO_STATE"] = In("state") } })!;
+        return Process.Start(new ProcessStartInfo(command[0], command[1..]) { WorkingDirectory = _folder, RedirectStandardOutput = true, RedirectStandardError = true, Environment = { ["MODELZOO_STATE"] = In("state"), ["MODELZOO_CACHE"] = In("cache"), ["XDG_CONFIG_HOME"] = In("config") } })!;
     }
 
     private async Task<(int Code, string Output, string Error)> RunAsync(params string[] arguments)
@@ -66,6 +67,26 @@ public sealed class ExecutableTests : IDisposable
         await process.WaitForExitAsync(new CancellationTokenSource(TimeSpan.FromSeconds(30)).Token);
         Assert.Equal(ExitCodes.Cancelled, process.ExitCode);
         Assert.Empty(Directory.GetFiles(_folder, "late*"));
+    }
+
+    /// <summary>The user's own file over the project's, and --plugin over both; twice, for the second start knows the plugins from the first.</summary>
+    [Fact]
+    public async Task Run_ProjectUserAndCommandLine_AreLaidOverEachOther()
+    {
+        if (!OperatingSystem.IsLinux()) return; // elsewhere the user's folder is not an environment variable's to name
+        TestPlugins.Build("Good", In("plugins", "good"));
+        TestPlugins.Build("Misbehaves", In("plugins", "other"));
+        TestPlugins.Build("Leaks", In("more"));
+        Directory.CreateDirectory(In("config", "modelzoo"));
+        File.WriteAllText(In("config", "modelzoo", "plugins.json"), $$"""{ "plugins": [{ "path": "{{In("plugins", "other")}}", "enabled": false }] }""");
+        for (var start = 0; start < 2; start++)
+        {
+            var list = JsonNode.Parse((await RunAsync("plugins", "list", "--json", "--plugin", In("more"))).Output)!.AsArray();
+            Assert.Equal(["Good ready", "Leaks ready", "other disabled"], list.Select(plugin => $"{plugin!["name"]} {plugin["state"]}").Order(StringComparer.Ordinal));
+        }
+
+        Assert.Equal(ExitCodes.Ok, (await RunAsync("generate", "test/echo", "--prompt", "a", "--out", "x.txt")).Code);
+        Assert.Equal(2, Directory.GetFiles(In("cache", "tables"), "*.table").Length);
     }
 
     [Fact]

@@ -1,8 +1,8 @@
-using System.Diagnostics;
 using System.Text.Json.Nodes;
 using System.Text.RegularExpressions;
 using ModelZoo.Conformance;
 using ModelZoo.Host.Loading.Tests;
+using ModelZoo.Host.Tests;
 
 namespace ModelZoo.Host.Commands.Tests;
 
@@ -126,7 +126,7 @@ public sealed class PluginsCommandTests : IDisposable
         {
             var words = Regex.Matches(command, "\"([^\"]*)\"|(\\S+)").Select(match => match.Groups[1].Success ? match.Groups[1].Value : match.Groups[2].Value).ToList();
             var arguments = words[0] == "modelzoo" ? [Path.Combine(AppContext.BaseDirectory, "modelzoo.dll"), .. words[1..]] : words[1..];
-            var (code, output) = await DotnetAsync(arguments);
+            var (code, output) = await Dotnet.RunAsync(_folder, arguments);
             Assert.True(code == 0, $"{command}\n{output}");
             if (words[1] == "test") Assert.Matches(@"Failed:\s+0, Passed:\s+[1-9]", output);
         }
@@ -136,19 +136,11 @@ public sealed class PluginsCommandTests : IDisposable
 
         // What keeps a plugin from unloading does not build.
         File.WriteAllText(In("MyLab.Bytes", "Late.cs"), "public sealed class Late { public Late() => System.AppDomain.CurrentDomain.ProcessExit += (_, _) => { }; private readonly object _timer = new System.Threading.Timer(_ => { }); }");
-        var (failed, why) = await DotnetAsync(["build", "MyLab.Bytes"]);
+        var (failed, why) = await Dotnet.RunAsync(_folder, ["build", "MyLab.Bytes"]);
         Assert.NotEqual(0, failed);
         Assert.Contains("RS0030", why, StringComparison.Ordinal);
         Assert.Contains("'AppDomain.ProcessExit' is banned", why, StringComparison.Ordinal);
         Assert.Contains("A timer that runs holds the plugin", why, StringComparison.Ordinal);
-    }
-
-    private async Task<(int Code, string Output)> DotnetAsync(IEnumerable<string> arguments)
-    {
-        using var process = Process.Start(new ProcessStartInfo("dotnet", arguments) { WorkingDirectory = _folder, RedirectStandardOutput = true, RedirectStandardError = true })!;
-        var (output, error) = (process.StandardOutput.ReadToEndAsync(), process.StandardError.ReadToEndAsync());
-        await process.WaitForExitAsync();
-        return (process.ExitCode, await output + await error);
     }
 
     [Fact]

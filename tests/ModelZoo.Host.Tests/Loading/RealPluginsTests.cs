@@ -44,6 +44,7 @@ public sealed class RealPluginsTests
             Assert.Equal((table.File, table.Cards, table.Metrics, table.Readers), (again.File, again.Cards, again.Metrics, again.Readers));
             Assert.Equal((table.Inspection.Version, table.Inspection.Framework, table.Inspection.Contracts), (again.Inspection.Version, again.Inspection.Framework, again.Inspection.Contracts));
             Assert.NotEmpty(again.Cards);
+            foreach (var card in again.Cards) Assert.True(card.Hidden || card.ArXiv is not null || card.Repository is not null, $"{card.Id} does not say where its paper or its code is to be found.");
         }
     }
 

@@ -1,4 +1,3 @@
-using System.Diagnostics;
 using System.Text.Json.Nodes;
 using ModelZoo.Conformance;
 using ModelZoo.Contracts;
@@ -25,21 +24,11 @@ public sealed class OtherPackagesTests : IDisposable
 
     private string In(params string[] parts) => Path.Combine([_folder, .. parts]);
 
-    private async Task<string> DotnetAsync(params string[] arguments)
-    {
-        using var process = Process.Start(new ProcessStartInfo("dotnet", arguments) { WorkingDirectory = _folder, RedirectStandardOutput = true, RedirectStandardError = true, Environment = { ["MODELZOO_STATE"] = In("state") } })!;
-        var (output, error) = (process.StandardOutput.ReadToEndAsync(), process.StandardError.ReadToEndAsync());
-        await process.WaitForExitAsync();
-        Assert.True(process.ExitCode == 0, $"dotnet {string.Join(' ', arguments)}\n{await output}\n{await error}");
-        return await output;
-    }
+    private Task<string> DotnetAsync(params string[] arguments) => Dotnet.SucceedsAsync(_folder, arguments);
 
     // Stand-ins go into a folder of their own, and never into the cache where real packages are looked for; what is there already is only read.
-    private Task<string> BuildAsync(string project, params string[] properties)
-    {
-        var cache = Environment.GetEnvironmentVariable("NUGET_PACKAGES") ?? Path.Combine(Environment.GetFolderPath(Environment.SpecialFolder.UserProfile), ".nuget", "packages");
-        return DotnetAsync(["build", Repository.Path(project.Split('/')), "-v", "q", "-p:RunAnalyzers=false", $"-p:ArtifactsPath={In("artifacts")}", $"-p:RestoreSources={In("feed")}", $"-p:RestorePackagesPath={In("packages")}", $"-p:RestoreFallbackFolders={cache}", .. properties]);
-    }
+    private Task<string> BuildAsync(string project, params string[] properties) =>
+        DotnetAsync(["build", Repository.Path(project.Split('/')), "-v", "q", "-p:RunAnalyzers=false", $"-p:ArtifactsPath={In("artifacts")}", $"-p:RestoreSources={In("feed")}", $"-p:RestorePackagesPath={In("packages")}", $"-p:RestoreFallbackFolders={Dotnet.PackageCache}", .. properties]);
 
     [Fact]
     public async Task Host_OnMcMasterAndCudaPackages_BuildsAndServes()
