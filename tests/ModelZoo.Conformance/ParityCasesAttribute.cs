@@ -15,9 +15,11 @@ public sealed class ParityCasesAttribute(string model) : DataAttribute
     public override IEnumerable<object[]> GetData(MethodInfo testMethod) => Find(model).Select(@case => new object[] { @case });
 
     /// <summary>The cases of an architecture or a family, each name once.</summary>
-    public static IReadOnlyList<ParityCase> Find(string model) =>
+    /// <param name="model"><c>family/architecture</c>, or <c>family</c>.</param>
+    /// <param name="shared">False takes those of <c>tests/parity</c> alone, one an architecture.</param>
+    public static IReadOnlyList<ParityCase> Find(string model, bool shared = true) =>
     [
-        .. Roots().Select(root => Path.Combine([root, .. model.Split('/')])).Where(Directory.Exists).SelectMany(ParityCase.Find).Select(ParityCase.Load).DistinctBy(@case => @case.Name),
+        .. Roots().Take(shared ? int.MaxValue : 1).Select(root => Path.Combine([root, .. model.Split('/')])).Where(Directory.Exists).SelectMany(ParityCase.Find).Select(ParityCase.Load).DistinctBy(@case => @case.Name),
     ];
 
     private static IEnumerable<string> Roots()
