@@ -1,5 +1,4 @@
 using ModelZoo.Conformance;
-using ModelZoo.Contracts;
 
 namespace ModelZoo.Plugins.Motion.Tests;
 

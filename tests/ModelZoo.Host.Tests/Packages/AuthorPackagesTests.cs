@@ -7,9 +7,27 @@ using ModelZoo.Host.Tests;
 namespace ModelZoo.Host.Packages.Tests;
 
 /// <summary>The packages that authors of plugins get: what is in them, and a project outside of the repository that lives from them.</summary>
-public sealed class AuthorPackagesTests : IDisposable
+public sealed class AuthorPackagesTests(AuthorPackagesTests.Feed feed) : IClassFixture<AuthorPackagesTests.Feed>, IDisposable
 {
     private static readonly string[] Contracts = ["ModelZoo.Contracts", "ModelZoo.Inference", "ModelZoo.Networks"];
+
+    /// <summary>The packages, made once.</summary>
+    public sealed class Feed : IAsyncLifetime
+    {
+        public string Folder { get; } = Directory.CreateTempSubdirectory("feed-").FullName;
+
+        public async Task InitializeAsync()
+        {
+            foreach (var project in Contracts) await Dotnet.SucceedsAsync(Folder, ["pack", Repository.Path("contracts", project), "--no-build", "-v", "q", "-o", Folder]);
+            await Dotnet.SucceedsAsync(Folder, ["pack", Repository.Path("contracts", "templates"), "-v", "q", "-o", Folder]);
+        }
+
+        public Task DisposeAsync()
+        {
+            Directory.Delete(Folder, recursive: true);
+            return Task.CompletedTask;
+        }
+    }
 
     private readonly string _folder = Directory.CreateTempSubdirectory("authors-").FullName;
 
@@ -17,23 +35,17 @@ public sealed class AuthorPackagesTests : IDisposable
 
     private string In(params string[] parts) => Path.Combine([_folder, .. parts]);
 
-    private async Task PackAsync(params IEnumerable<string> projects)
-    {
-        foreach (var project in projects) await Dotnet.SucceedsAsync(_folder, ["pack", Repository.Path("contracts", project), "-v", "q", "-o", In("feed"), .. project == "templates" ? [] : (string[])["--no-build"]]);
-    }
-
     [Fact]
     public async Task Pack_Contracts_HaveSymbolsDocsReadmeLicenceAndTheirOwnDependencies()
     {
-        await PackAsync(Contracts);
         var needs = new Dictionary<string, string[]>
         {
             ["ModelZoo.Contracts"] = [], ["ModelZoo.Inference"] = ["ModelZoo.Contracts", "System.Numerics.Tensors", "YamlDotNet"], ["ModelZoo.Networks"] = ["ModelZoo.Inference", "System.Numerics.Tensors"],
         };
         foreach (var id in Contracts)
         {
-            using var package = ZipFile.OpenRead(In("feed", $"{id}.0.1.0.nupkg"));
-            using var symbols = ZipFile.OpenRead(In("feed", $"{id}.0.1.0.snupkg"));
+            using var package = ZipFile.OpenRead(Path.Combine(feed.Folder, $"{id}.0.1.0.nupkg"));
+            using var symbols = ZipFile.OpenRead(Path.Combine(feed.Folder, $"{id}.0.1.0.snupkg"));
             var files = package.Entries.Select(entry => entry.FullName).ToList();
             Assert.Contains($"lib/net10.0/{id}.dll", files);
             Assert.Contains("README.md", files);
@@ -53,7 +65,6 @@ public sealed class AuthorPackagesTests : IDisposable
     [Fact]
     public async Task Project_OutsideOfTheRepository_RestoresBuildsAndRunsInTheHost()
     {
-        await PackAsync(Contracts);
         Directory.CreateDirectory(In("Outside"));
         File.WriteAllText(In("Outside", "Outside.csproj"), """
             <Project Sdk="Microsoft.NET.Sdk">
@@ -62,7 +73,7 @@ public sealed class AuthorPackagesTests : IDisposable
             </Project>
             """);
         foreach (var source in new[] { "Plugin.cs", "ByteTokenizer.cs" }) File.Copy(Repository.Path("contracts", "templates", "modelzoo-plugin", source), In("Outside", source));
-        await Dotnet.SucceedsAsync(_folder, ["build", In("Outside"), "-v", "q", "-o", In("built"), $"-p:RestoreSources={In("feed")}", $"-p:RestorePackagesPath={In("packages")}", $"-p:RestoreFallbackFolders={Dotnet.PackageCache}"]);
+        await Dotnet.SucceedsAsync(_folder, ["build", In("Outside"), "-v", "q", "-o", In("built"), $"-p:RestoreSources={feed.Folder}", $"-p:RestorePackagesPath={In("packages")}", $"-p:RestoreFallbackFolders={Dotnet.PackageCache}"]);
         Assert.Empty(Directory.GetFiles(In("built"), "ModelZoo.*.dll"));
         await TokenizesAsync(In("built"));
     }
@@ -70,9 +81,8 @@ public sealed class AuthorPackagesTests : IDisposable
     [Fact]
     public async Task Template_InstalledFromItsPackage_MakesAProjectThatBuildsAndRunsInTheHost()
     {
-        await PackAsync("templates");
         string[] hive = ["--debug:custom-hive", In("hive")]; // the machine's own templates are not ours to change
-        await Dotnet.SucceedsAsync(_folder, ["new", "install", Assert.Single(Directory.GetFiles(In("feed"), "ModelZoo.Templates.*.nupkg")), .. hive]);
+        await Dotnet.SucceedsAsync(_folder, ["new", "install", Assert.Single(Directory.GetFiles(feed.Folder, "ModelZoo.Templates.*.nupkg")), .. hive]);
         await Dotnet.SucceedsAsync(_folder, ["new", "modelzoo-plugin", "-n", "MyLab.Bytes", "-o", In("MyLab.Bytes"), "--home", AppContext.BaseDirectory, .. hive]);
         await Dotnet.SucceedsAsync(_folder, ["build", In("MyLab.Bytes"), "-v", "q", "-o", In("built")]);
         await TokenizesAsync(In("built"));
