@@ -35,7 +35,7 @@ public abstract class PluginLaws<TPlugin> where TPlugin : IModelPlugin, new()
             Assert.False(string.IsNullOrWhiteSpace(card.Paper), $"{card.Id} names no paper.");
             Assert.True(card.Hidden || card.Authors.Count > 0, $"{card.Id} names no authors.");
             Assert.True(card.ArXiv is null || ArXiv.IsMatch(card.ArXiv), $"'{card.ArXiv}' of {card.Id} is no arXiv identifier.");
-            Assert.True(card.Repository is null || card.Repository.Split('/') is [{ Length: > 0 }, { Length: > 0 }], $"'{card.Repository}' of {card.Id} is not owner/repository.");
+            Assert.True(card.Hidden || card.Repository is null || card.Repository.Split('/') is [{ Length: > 0 }, { Length: > 0 }], $"'{card.Repository}' of {card.Id} is not owner/repository.");
             Assert.True(card.Hidden || (card.Inputs.Count > 0 && card.Outputs.Count > 0), $"{card.Id} does not say what goes in and comes out.");
             JsonSerializer.Serialize(card);
         }
