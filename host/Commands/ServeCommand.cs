@@ -23,6 +23,8 @@ internal static class ServeCommand
         var command = new ZooCommand("serve", "Serves the models over HTTP, with a page to look at.",
             "modelzoo serve", "modelzoo serve --port 9000 --data samples", $"{KeySource.UserVariable}=secret {KeySource.AdministratorVariable}=other modelzoo serve --address 0.0.0.0",
             "modelzoo serve --otlp http://127.0.0.1:4318",
+            "curl -s http://127.0.0.1:8080/v1/models/diffusion-transformers/dit.digits/generate -H 'Request-Timeout: 30' -H 'Request-Priority: 1' -F prompt=7 -o seven.png",
+            "curl -s -X POST http://127.0.0.1:8080/v1/admin/reload     (or kill -HUP; a changed manifest is read again by itself)",
             "curl -s http://127.0.0.1:8080/v1/models/speech/encodec.8khz/tokenize -H 'Content-Type: audio/wav' --data-binary @hello.wav") { address, port, grpc, data, body, otlp };
         return command.RunsBare(terminal, async (parsed, cancel) =>
         {

@@ -22,7 +22,7 @@ internal static class OpenAiRoutes
 
     public static void Map(IEndpointRouteBuilder routes)
     {
-        var openAi = routes.MapGroup("/v1").AddEndpointFilter(ErrorsAsOpenAiHasThem);
+        var openAi = routes.MapGroup("/v1").AddEndpointFilter(ErrorsAsOpenAiHasThem).WithMetadata(new ApiDescription.Queued());
         openAi.MapPost("/chat/completions", (HttpContext context, ModelVerbs verbs, TimeProvider clock) => ChatAsync(context, verbs, clock)).WithSummary("OpenAI: text from a conversation.");
         openAi.MapPost("/completions", (HttpContext context, ModelVerbs verbs, TimeProvider clock) => CompleteAsync(context, verbs, clock)).WithSummary("OpenAI: text that continues text.");
         openAi.MapPost("/images/generations", (HttpContext context, ModelVerbs verbs, TimeProvider clock) => DrawAsync(context, verbs, clock)).WithSummary("OpenAI: pictures from words.");

@@ -23,7 +23,7 @@ internal static class ModelRoutes
     public static void MapModel(IEndpointRouteBuilder routes, string method, string path, Func<HttpContext, ModelRequest, Task> handle, string summary)
     {
         var named = routes.MapMethods($"/v1/models/{{family}}/{{name}}{path}", [method], (HttpContext context, string family, string name) => handle(context, new(ModelId.Parse($"{family}/{name}")))).WithSummary(summary);
-        if (method == "POST") named.WithMetadata(new ApiDescription.VerbBody());
+        if (method == "POST") named.WithMetadata(new ApiDescription.VerbBody(), new ApiDescription.Queued());
         routes.MapMethods($"/v1/models/{{id}}{path}", [method], (HttpContext context, string id) => handle(context, new(ModelId.Parse(Uri.UnescapeDataString(id))))).ExcludeFromDescription();
     }
 

@@ -124,5 +124,13 @@ public sealed class OperationRoutesTests
         var paths = (await server.Client.GetFromJsonAsync<JsonElement>("/openapi/v1.json")).GetProperty("paths");
         foreach (var path in new[] { "/v1/models", "/v1/models/{family}/{name}", "/v1/jobs/{id}", "/live" }) Assert.True(paths.TryGetProperty(path, out _), path);
         foreach (var verb in new[] { "tokenize", "detokenize", "generate", "evaluate" }) Assert.True(paths.TryGetProperty($"/v1/models/{{family}}/{{name}}/{verb}", out _), verb);
+        foreach (var path in new[] { "/v1/models/{family}/{name}/generate", "/v1/images/generations" })
+        {
+            var operation = paths.GetProperty(path).GetProperty("post");
+            Assert.Equal(["Request-Priority", "Request-Timeout"], operation.GetProperty("parameters").EnumerateArray().Where(parameter => parameter.GetProperty("in").GetString() == "header").Select(parameter => parameter.GetProperty("name").GetString()).Order());
+            Assert.True(operation.GetProperty("responses").TryGetProperty("504", out _));
+        }
+
+        Assert.True(paths.TryGetProperty("/v1/admin/reload", out _));
     }
 }
