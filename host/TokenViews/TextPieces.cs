@@ -47,6 +47,7 @@ internal static class TextPieces
             switch (unit)
             {
                 case '\n': shown.Append("\u23CE\n"); break;
+                case '\t': shown.Append('\u2192'); break;     // fonts have an arrow; few have the picture of a tab
                 case < ' ': shown.Append((char)(0x2400 + unit)); break;
                 case '\u007F': shown.Append('\u2421'); break;
                 case >= '\u0080' and < '\u00A0' or '\u2028' or '\u2029' or >= '\u202A' and <= '\u202E' or >= '\u2066' and <= '\u2069': shown.Append('\u2426'); break;

@@ -30,7 +30,7 @@ public class TokenViewTests
     [Fact]
     public void Visible_ControlCharacters_NeitherMoveTheCursorNorTurnTheText()
     {
-        Assert.Equal("a\u23CE\n\u241B[31m\u2409\u2426b", TextPieces.Visible("a\n\u001B[31m\t\u202Eb"));
+        Assert.Equal("a\u23CE\n\u241B[31m\u2192\u2426b", TextPieces.Visible("a\n\u001B[31m\t\u202Eb"));
     }
 
     [Fact]
