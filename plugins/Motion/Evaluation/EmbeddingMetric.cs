@@ -3,8 +3,8 @@ using ModelZoo.Networks.Metrics;
 
 namespace ModelZoo.Plugins.Motion;
 
-/// <summary>Embeddings of one repeat, a row each: real motions, captions, made motions, and those made of one caption, (captions, n, E), where there are any.</summary>
-internal sealed record MotionEmbeddings(Tensor<float> Real, Tensor<float> Texts, Tensor<float> Made, Tensor<float>? Modes);
+/// <summary>Embeddings of one repeat, a row each: real motions, captions, made motions, and those made of one caption, (captions, n, E), where there are any; and the size of the batches that captions look for their motions in.</summary>
+internal sealed record MotionEmbeddings(Tensor<float> Real, Tensor<float> Texts, Tensor<float> Made, Tensor<float>? Modes, int Batch);
 
 /// <summary>A measure in the evaluator's space: its mean over the repeats, with the interval of that mean.</summary>
 /// <param name="Name">Name, lower-case with dashes.</param>
@@ -14,15 +14,15 @@ internal sealed record MotionEmbeddings(Tensor<float> Real, Tensor<float> Texts,
 internal sealed record EmbeddingMetric(string Name, bool? HigherIsBetter, string Description, Func<MotionEmbeddings, int, double?> Measure) : IMetric
 {
     private const string Source = "Guo et al., Generating Diverse and Natural 3D Human Motions from Text, CVPR 2022";
-    private const int Batch = 32, Pairs = 300, FewPairs = 100, ModePairs = 10;
+    private const int Pairs = 300, FewPairs = 100, ModePairs = 10;
 
     /// <summary>All of them.</summary>
     public static IReadOnlyList<IMetric> All { get; } =
     [
         new EmbeddingMetric("motion-fid", false, $"Fréchet distance between real and generated motions in the evaluator's space ({Source}).",
             (e, _) => e.Made.Shape[0] < 2 ? null : FrechetDistance.Compute(FeatureStatistics.Of(e.Made), FeatureStatistics.Of(e.Real))),
-        .. Enumerable.Range(1, 3).Select(k => new EmbeddingMetric($"r-precision-{k}", true, $"Share of captions whose motion is among the {k} nearest of its batch of {Batch} ({Source}).", (e, _) => MotionMetrics.RetrievalScores(e.Texts, e.Made, Batch, 3).RPrecision[k - 1])),
-        new EmbeddingMetric("multimodal-distance", false, $"Mean distance of captions and their motions in the evaluator's space ({Source}).", (e, _) => MotionMetrics.RetrievalScores(e.Texts, e.Made, Batch, 1).MultimodalDistance),
+        .. Enumerable.Range(1, 3).Select(k => new EmbeddingMetric($"r-precision-{k}", true, $"Share of captions whose motion is among the {k} nearest of its batch ({Source}).", (e, _) => MotionMetrics.RetrievalScores(e.Texts, e.Made, e.Batch, 3).RPrecision[k - 1])),
+        new EmbeddingMetric("multimodal-distance", false, $"Mean distance of captions and their motions in the evaluator's space ({Source}).", (e, _) => MotionMetrics.RetrievalScores(e.Texts, e.Made, e.Batch, 1).MultimodalDistance),
         new EmbeddingMetric("motion-diversity", null, $"Mean distance of {Pairs} random pairs of motions, or of {FewPairs} where there are no more than {Pairs} motions; near that of real motions is best ({Source}).", (e, repeat) =>
         {
             var count = (int)e.Made.Shape[0];
@@ -44,7 +44,7 @@ internal sealed record EmbeddingMetric(string Name, bool? HigherIsBetter, string
     private sealed class Accumulator(Func<MotionEmbeddings, int, double?> measure) : IMetricAccumulator
     {
         private readonly SortedDictionary<int, List<(Tensor<float> Real, Tensor<float> Text, Tensor<float> Made, Tensor<float>? Modes)>> _repeats = [];
-        private int _count, _leftOut;
+        private int _count, _leftOut, _batch;
 
         public void Add(Observation observation)
         {
@@ -54,7 +54,7 @@ internal sealed record EmbeddingMetric(string Name, bool? HigherIsBetter, string
                 return;
             }
 
-            var repeat = (int)number.As<long>().Span[0];
+            (var repeat, _batch) = ((int)number.As<long>().Span[0], (int)number.As<long>().Span[1]);
             if (!_repeats.TryGetValue(repeat, out var rows)) _repeats[repeat] = rows = [];
             rows.Add((reference.Values[MotionEvaluation.MotionKey].As<float>(), reference.Values[MotionEvaluation.TextKey].As<float>(), output.Values[MotionEvaluation.MotionKey].As<float>(), output.Values.GetValueOrDefault(MotionEvaluation.ModesKey)?.As<float>()));
             _count++;
@@ -70,10 +70,10 @@ internal sealed record EmbeddingMetric(string Name, bool? HigherIsBetter, string
             return new(mean, _count, figures.Count > 1 ? 1.96 * deviation / Math.Sqrt(figures.Count) : null) { LeftOut = _leftOut };
         }
 
-        private static MotionEmbeddings Of(List<(Tensor<float> Real, Tensor<float> Text, Tensor<float> Made, Tensor<float>? Modes)> rows)
+        private MotionEmbeddings Of(List<(Tensor<float> Real, Tensor<float> Text, Tensor<float> Made, Tensor<float>? Modes)> rows)
         {
             List<Tensor<float>> modes = [.. rows.Select(row => row.Modes).OfType<Tensor<float>>()];
-            return new(Rows(rows.Select(row => row.Real)), Rows(rows.Select(row => row.Text)), Rows(rows.Select(row => row.Made)), modes.Count == 0 ? null : Rows(modes));
+            return new(Rows(rows.Select(row => row.Real)), Rows(rows.Select(row => row.Text)), Rows(rows.Select(row => row.Made)), modes.Count == 0 ? null : Rows(modes), _batch);
         }
 
         private static Tensor<float> Rows(IEnumerable<Tensor<float>> rows)

@@ -15,7 +15,7 @@ internal sealed class MotionEvaluation(MotionTextEvaluator evaluator, IGenerate 
     /// <summary>Groups of observations.</summary>
     public const string Real = "real", Made = "generated";
 
-    /// <summary>Names of the tensors in observations: embeddings of the motion and of its caption (E), several motions of one caption (n, E), and the number of the repeat.</summary>
+    /// <summary>Names of the tensors in observations: embeddings of the motion and of its caption (E), several motions of one caption (n, E), and the number of the repeat with the size of its batches (2).</summary>
     public const string MotionKey = "motion", TextKey = "text", ModesKey = "modes", RepeatKey = "repeat";
 
     // Motions of the test set that the authors leave out, and frames of a token.
@@ -77,9 +77,9 @@ internal sealed class MotionEvaluation(MotionTextEvaluator evaluator, IGenerate 
         return modes;
     }
 
-    private static Observation Of(Item item, string group, int repeat, Tensor<float> text, Tensor<float> motion, Tensor<float>? modes)
+    private Observation Of(Item item, string group, int repeat, Tensor<float> text, Tensor<float> motion, Tensor<float>? modes)
     {
-        var made = new Dictionary<string, Tensor> { [MotionKey] = motion, [RepeatKey] = Tensor.Create<long>([repeat], 1) };
+        var made = new Dictionary<string, Tensor> { [MotionKey] = motion, [RepeatKey] = Tensor.Create<long>([repeat, options.BatchSize], 2) };
         if (modes is not null) made[ModesKey] = modes;
         return new($"{repeat}/{item.Id}", new NamedTensors(new Dictionary<string, Tensor> { [MotionKey] = item.Embedding, [TextKey] = text }), new NamedTensors(made)) { Group = group };
     }
