@@ -58,6 +58,9 @@ internal sealed record ModelEntry
     /// <summary>The device; null for the manifest's.</summary>
     public string? Device { get; init; }
 
+    /// <summary>In what linear maps keep their weights: float32, int8 or int4; null for float32.</summary>
+    public string? Precision { get; init; }
+
     /// <summary>Settings for the architecture.</summary>
     public JsonElement? Settings { get; init; }
 

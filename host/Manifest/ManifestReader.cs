@@ -77,12 +77,13 @@ internal static partial class ManifestReader
 
     private static ModelEntry Model(LocatedJson item, string folder)
     {
-        item.AllowOnly("checkpoint", "parts", "device", "settings", "options", "warm");
+        item.AllowOnly("checkpoint", "parts", "device", "precision", "settings", "options", "warm");
         return new()
         {
             Checkpoint = item.Find("checkpoint") is { } checkpoint ? Absolute(folder, checkpoint) : null,
             Parts = [.. item.Find("parts")?.Items.Select(part => new CheckpointPart(part.AllowOnly("file", "key").Find("file")?.AsString() ?? throw part.Wrong("{ \"file\": ... }"), part.Find("key")?.AsString())) ?? []],
             Device = item.Find("device") is { } device ? Device(device) : null,
+            Precision = item.Find("precision") is { } precision ? Precision(precision) : null,
             Settings = item.Find("settings")?.ToElement(),
             Options = item.Find("options")?.ToElement(),
             Warm = item.Find("warm")?.AsBoolean() ?? false,
@@ -117,6 +118,8 @@ internal static partial class ManifestReader
     private static string Device(LocatedJson item) => Inference.Device.TryParse(item.AsString(), null, out var device)
         ? device.ToString()
         : throw item.Wrong("cpu, webgpu[:n], cuda[:n], tensorrt[:n] or auto");
+
+    private static string Precision(LocatedJson item) => item.AsString() is "float32" or "int8" or "int4" ? item.AsString() : throw item.Wrong("float32, int8 or int4");
 
     private static long Bytes(LocatedJson item)
     {

@@ -35,6 +35,7 @@ internal sealed class ModelResolver(PluginCatalog catalog, LiveManifest manifest
             Folder = request.Checkpoint is { } folder ? Path.GetFullPath(folder) : entry.Checkpoint,
             Parts = entry.Parts,
             Device = Inference.Device.Parse(request.Device ?? entry.Device ?? manifest.Current.Device ?? "cpu").ToString(),
+            Precision = entry.Precision ?? "float32",
             Settings = entry.Settings ?? Settings(plugin),
             Services = services,
         };

@@ -19,6 +19,9 @@ public sealed record ModelSource
     /// <summary>The device to run on: <c>cpu</c>, <c>webgpu[:n]</c>, <c>cuda[:n]</c>, <c>tensorrt[:n]</c> or <c>auto</c>.</summary>
     public string Device { get; init; } = "cpu";
 
+    /// <summary>In what linear maps keep their weights: <c>float32</c>, <c>int8</c> or <c>int4</c>.</summary>
+    public string Precision { get; init; } = "float32";
+
     /// <summary>Settings from the manifest; the architecture refuses keys that it does not know.</summary>
     public JsonElement? Settings { get; init; }
 

@@ -19,5 +19,5 @@ public sealed record NetworkContext(InferenceRuntime Runtime, ITensorSource Weig
 
     /// <summary>The context of a model that is being opened.</summary>
     public static NetworkContext Of(ModelSource source, ITensorSource weights) =>
-        new(source.Service<InferenceRuntime>(), weights) { Session = new() { Device = Device.Parse(source.Device) }, Stages = source.Stages, Batching = source.Services.GetService(typeof(BatchSettings)) as BatchSettings ?? new() };
+        new(source.Service<InferenceRuntime>(), weights) { Session = new() { Device = Device.Parse(source.Device), Precision = Enum.Parse<WeightPrecision>(source.Precision, ignoreCase: true) }, Stages = source.Stages, Batching = source.Services.GetService(typeof(BatchSettings)) as BatchSettings ?? new() };
 }
