@@ -35,7 +35,7 @@ internal static class Comparison
 
     private static double Peak(PeerNetwork network, string side)
     {
-        using var process = Process.Start(new ProcessStartInfo(Environment.ProcessPath!, [Environment.GetCommandLineArgs()[0], "peak", network.Name, side]) { RedirectStandardOutput = true })!;
+        using var process = Process.Start(new ProcessStartInfo("dotnet", [typeof(Comparison).Assembly.Location, "peak", network.Name, side]) { RedirectStandardOutput = true })!;
         return double.Parse(process.StandardOutput.ReadToEnd(), System.Globalization.CultureInfo.InvariantCulture) / 1e6;
     }
 
