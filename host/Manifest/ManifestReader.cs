@@ -1,3 +1,4 @@
+using System.Text.Json;
 using System.Globalization;
 using System.Text.RegularExpressions;
 using ModelZoo.Contracts;
@@ -64,16 +65,19 @@ internal static partial class ManifestReader
 
     private static PluginEntry Plugin(LocatedJson item, string folder)
     {
-        if (item.Kind == System.Text.Json.JsonValueKind.String) return new(Absolute(folder, item), item.Where);
+        if (item.Kind == JsonValueKind.String) return new(Absolute(folder, item), item.Where);
         item.AllowOnly("path", "enabled", "sha256", "settings");
         var path = item.Find("path") ?? throw new ModelZooException(ErrorCodes.ManifestInvalid, "A plugin has no path.") { Where = item.Where, Expected = "\"path\": \"folder, DLL, .nupkg or .zip\"" };
         return new(Absolute(folder, path), item.Where)
         {
             Enabled = item.Find("enabled")?.AsBoolean() ?? true,
             Sha256 = item.Find("sha256") is { } pin ? Sha256().IsMatch(pin.AsString()) ? pin.AsString().ToLowerInvariant() : throw pin.Wrong("64 hexadecimal digits, as `modelzoo plugins pin` writes them") : null,
-            Settings = item.Find("settings")?.ToElement(),
+            Settings = Settings(item),
         };
     }
+
+    private static JsonElement? Settings(LocatedJson item) =>
+        item.Find("settings") is not { } settings ? null : settings.Kind == JsonValueKind.Object ? settings.ToElement() : throw settings.Wrong("an object");
 
     private static ModelEntry Model(LocatedJson item, string folder)
     {
@@ -84,7 +88,7 @@ internal static partial class ManifestReader
             Parts = [.. item.Find("parts")?.Items.Select(part => new CheckpointPart(part.AllowOnly("file", "key").Find("file")?.AsString() ?? throw part.Wrong("{ \"file\": ... }"), part.Find("key")?.AsString())) ?? []],
             Device = item.Find("device") is { } device ? Device(device) : null,
             Precision = item.Find("precision") is { } precision ? Precision(precision) : null,
-            Settings = item.Find("settings")?.ToElement(),
+            Settings = Settings(item),
             Options = item.Find("options")?.ToElement(),
             Warm = item.Find("warm")?.AsBoolean() ?? false,
         };

@@ -15,7 +15,22 @@ internal sealed record ResolvedModel(LoadedPlugin Plugin, ModelArchitecture Arch
 {
     /// <summary>True when the other would be opened from the same, in the same way.</summary>
     public bool IsSame(ResolvedModel other) => Plugin == other.Plugin && Source.Folder == other.Source.Folder && Source.Device == other.Source.Device && Source.Parts.SequenceEqual(other.Source.Parts)
-        && Text(Source.Settings) == Text(other.Source.Settings) && Text(Options) == Text(other.Options);
+        && Source.Precision == other.Source.Precision && Text(Source.Settings.Json) == Text(other.Source.Settings.Json) && Text(Options) == Text(other.Options);
+
+    /// <summary>Opens it.</summary>
+    /// <exception cref="OptionsException">The manifest gives it a setting that it does not have.</exception>
+    public async Task<IModel> OpenAsync(CancellationToken cancel)
+    {
+        var model = await Architecture.Open(Source, cancel).ConfigureAwait(false);
+        if (Source.Settings.Unread is not [var name, ..]) return model;
+        await model.DisposeAsync().ConfigureAwait(false);
+        var known = Source.Settings.Known;
+        throw new OptionsException(ErrorCodes.OptionUnknown, $"{Source.Id} has no setting '{name}'.")
+        {
+            Where = $"\"models\": {{ \"{Source.Id}\": {{ \"settings\": ... }} }}", Expected = known.Count == 0 ? "no settings" : string.Join(", ", known),
+            Remedy = Names.Nearest(name, known) is { } near ? $"Did you mean '{near}'?" : null,
+        };
+    }
 
     private static string? Text(JsonElement? json) => json?.GetRawText();
 }
@@ -36,7 +51,7 @@ internal sealed class ModelResolver(PluginCatalog catalog, LiveManifest manifest
             Parts = entry.Parts,
             Device = Inference.Device.Parse(request.Device ?? entry.Device ?? manifest.Current.Device ?? "cpu").ToString(),
             Precision = entry.Precision ?? "float32",
-            Settings = entry.Settings ?? Settings(plugin),
+            Settings = entry.Settings is { } own ? new(own) : new(Settings(plugin), isShared: true),
             Services = services,
         };
         return new(plugin, architecture, source, entry.Options);

@@ -20,7 +20,7 @@ internal sealed class ResidentModel
         _load = new(() => Task.Run(async () =>
         {
             var started = Stopwatch.GetTimestamp();
-            var model = await resolved.Architecture.Open(resolved.Source, stop).ConfigureAwait(false);
+            var model = await resolved.OpenAsync(stop).ConfigureAwait(false);
             LoadTime = Stopwatch.GetElapsedTime(started);
             return model;
         }));

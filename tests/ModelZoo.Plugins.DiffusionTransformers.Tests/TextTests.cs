@@ -117,7 +117,7 @@ public sealed class TextTests : IDisposable
         Directory.Move(Path.Combine(_pipeline.Folder, "vae"), Path.Combine(elsewhere.Path, "vae"));
         await using var parted = await _pipeline.OpenAsync(UNetModel.Architecture, $$"""{"vae": "{{elsewhere.Path}}/vae"}""");
         Assert.Equal(expected, await TinyPipeline.PictureAsync(parted, "a cat", new TextOptions { Steps = 2 }));
-        await Assert.ThrowsAsync<OptionsException>(() => _pipeline.OpenAsync(UNetModel.Architecture, """{"vea": "vae"}"""));
+        await Assert.ThrowsAsync<OptionsException>(() => _pipeline.OpenAsync(UNetModel.Architecture, """{"vae": 3}"""));
     }
 
     [Fact]

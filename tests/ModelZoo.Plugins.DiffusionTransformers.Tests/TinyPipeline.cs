@@ -109,7 +109,7 @@ internal sealed class TinyPipeline : IDisposable
     }
 
     public Task<IModel> OpenAsync(ModelArchitecture architecture, string? settings = null) => architecture.Open(
-        new() { Id = ModelId.Parse(architecture.Card.Id + ".tiny"), Folder = Folder, Settings = settings is null ? null : JsonDocument.Parse(settings).RootElement, Services = HostServices.Instance }, CancellationToken.None).AsTask();
+        new() { Id = ModelId.Parse(architecture.Card.Id + ".tiny"), Folder = Folder, Settings = new(settings is null ? null : JsonDocument.Parse(settings).RootElement), Services = HostServices.Instance }, CancellationToken.None).AsTask();
 
     public static async Task<List<Generation<Image>>> GenerateAsync(IModel model, Prompt prompt, TextOptions options, ulong seed = 1)
     {

@@ -1,5 +1,3 @@
-using System.Text.Json;
-
 namespace ModelZoo.Contracts;
 
 /// <summary>What a model is opened from.</summary>
@@ -22,8 +20,8 @@ public sealed record ModelSource
     /// <summary>In what linear maps keep their weights: <c>float32</c>, <c>int8</c> or <c>int4</c>.</summary>
     public string Precision { get; init; } = "float32";
 
-    /// <summary>Settings from the manifest; the architecture refuses keys that it does not know.</summary>
-    public JsonElement? Settings { get; init; }
+    /// <summary>Settings from the manifest.</summary>
+    public ModelSettings Settings { get; init; } = new();
 
     /// <summary>True when the marked stages of each network are wanted as results, for <see cref="IReferenceCalls"/>.</summary>
     public bool Stages { get; init; }

@@ -113,6 +113,24 @@ public sealed class CommandLineTests : IDisposable
         Assert.Contains("length/once/value: 6, then 4", output, StringComparison.Ordinal);
     }
 
+    [Theory]
+    [InlineData("""{ "vae": "elsewhere" }""", "test/echo.x has no setting 'vae'")]
+    [InlineData("\"elsewhere\"", "plugins.json:1")]
+    public async Task Run_SettingsThatTheModelDoesNotHave_AreRefusedByName(string settings, string message)
+    {
+        File.WriteAllText(In("plugins.json"), $$"""{ "plugins": ["plugins/good"], "models": { "test/echo.x": { "settings": {{settings}} } } }""");
+        var (code, _, error) = await RunAsync("tokenize", "test/echo.x", "--text", "abc");
+        Assert.NotEqual(ExitCodes.Ok, code);
+        Assert.Contains(message, error.Replace("\n", " ", StringComparison.Ordinal), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Run_SettingsOfTheWholePlugin_AreForThoseModelsThatHaveThem()
+    {
+        File.WriteAllText(In("plugins.json"), """{ "plugins": [{ "path": "plugins/good", "settings": { "vae": "elsewhere" } }], "models": { "test/echo.x": {} } }""");
+        Assert.Equal(ExitCodes.Ok, (await RunAsync("tokenize", "test/echo.x", "--text", "abc")).Code);
+    }
+
     [Fact]
     public async Task Verify_PassingAndFailingCases_DecideTheExitCode()
     {

@@ -1,4 +1,3 @@
-using System.Text.Json;
 using System.Text.Json.Nodes;
 using ModelZoo.Contracts;
 using ModelZoo.Inference;
@@ -19,17 +18,15 @@ internal sealed class PipelineFolder
     private readonly Dictionary<string, string> _elsewhere = [];
 
     /// <summary>Looks at a folder; no part is opened yet.</summary>
-    /// <exception cref="OptionsException">The manifest names a part that no pipeline has.</exception>
+    /// <exception cref="OptionsException">A part in the manifest is not the name of a folder.</exception>
     public PipelineFolder(ModelSource source)
     {
         _source = source;
         Root = source.RequireFolder();
         _index = Path.Combine(Root, IndexFile) is var file && File.Exists(file) ? PublishedConfig.ReadJson(file) : [];
-        foreach (var setting in source.Settings is { ValueKind: JsonValueKind.Object } settings ? settings.EnumerateObject() : default)
+        foreach (var part in Parts)
         {
-            if (!Parts.Contains(setting.Name) || setting.Value.ValueKind != JsonValueKind.String)
-                throw new OptionsException(ErrorCodes.OptionUnknown, "The settings name folders of a pipeline's parts.") { Where = setting.Name, Expected = string.Join(", ", Parts), Found = setting.Value.ToString() };
-            _elsewhere[setting.Name] = Path.GetFullPath(setting.Value.GetString()!, Root);
+            if (source.Settings.Text(part) is { } folder) _elsewhere[part] = Path.GetFullPath(folder, Root);
         }
     }
 
