@@ -18,7 +18,7 @@ internal static class PictureEvaluation
             : MsSsim.PerChannel(a.Pixels.Span, b.Pixels.Span, a.Channels, a.Height, a.Width, Structural, MsSsim.PaperWeights)),
         Picture("l1", "", false, "Mean absolute difference of pixels.", (a, b) => Mean(a, b, Math.Abs)),
         Picture("mse", "", false, "Mean squared difference of pixels.", (a, b) => Mean(a, b, d => d * d)),
-        new SetMetric<Pair>("pixel-fid", "", false, "Fréchet distance of pictures shrunk to 8x8 pixels; needs no network and is no substitute for FID.",
+        new SetMetric<Pair>("pixel-fid@8", "", false, "Fréchet distance of pictures shrunk to 8x8 pixels; needs no network and is no substitute for FID.",
             o => o is { Reference: Image a, Output: Image b } && a.Channels == b.Channels ? new(Shrunk(a), Shrunk(b)) : null, FrechetOfPixels),
     ];
 

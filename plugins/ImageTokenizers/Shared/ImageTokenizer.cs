@@ -44,7 +44,7 @@ public sealed class ImageTokenizer : IModel, ITokenize<Image, ImageTokenizerOpti
     public Modality Evaluates => Modality.Image;
 
     /// <inheritdoc/>
-    public IReadOnlyList<string> DefaultMetrics => ["psnr", "ssim", "pixel-fid", .. _plan.VocabularySizes.Count == 0 ? (string[])[] : ["codebook-usage", "codebook-perplexity"]];
+    public IReadOnlyList<string> DefaultMetrics => ["psnr", "ssim", "pixel-fid@8", .. _plan.VocabularySizes.Count == 0 ? (string[])[] : ["codebook-usage", "codebook-perplexity"]];
 
     /// <inheritdoc/>
     public OptionsSchema EvaluateOptions => OptionsSchema.Of<ImageTokenizerEvaluation>();

@@ -31,6 +31,7 @@ public sealed class RealPluginsTests
     {
         if (!BuiltPlugins.Are(BuiltPlugins.Families)) return;
         await using var host = new TestHost();
+        var metrics = new List<string>();
         foreach (var path in BuiltPlugins.Families.Select(BuiltPlugins.Folder))
         {
             var (record, _) = await host.Lifecycle.LoadAsync(new(path, "test"), path);
@@ -45,7 +46,11 @@ public sealed class RealPluginsTests
             Assert.Equal((table.Inspection.Version, table.Inspection.Framework, table.Inspection.Contracts), (again.Inspection.Version, again.Inspection.Framework, again.Inspection.Contracts));
             Assert.NotEmpty(again.Cards);
             foreach (var card in again.Cards) Assert.True(card.Hidden || card.ArXiv is not null || card.Repository is not null, $"{card.Id} does not say where its paper or its code is to be found.");
+            metrics.AddRange(again.Metrics.Select(metric => metric.Name));
         }
+
+        // A regression: of two metrics of one name, the image tokenizers had got the one for small digits.
+        Assert.Equal(metrics.Distinct().Order(), metrics.Order());
     }
 
     [Fact]
