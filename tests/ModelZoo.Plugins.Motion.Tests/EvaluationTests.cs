@@ -31,6 +31,8 @@ public sealed class EvaluationTests : IDisposable
         WriteEvaluator();
         await using var model = await OpenAsync();
         var options = new MotionEvaluationOptions { Evaluator = At("evaluator"), Repeats = 2, BatchSize = 2, MultimodalCaptions = 1, Generation = ["steps=2"] };
+        // The host hands on as many examples at once as the model asks for.
+        Assert.Equal((1, int.MaxValue), (model.Find<IEvaluate>()!.BatchSize(new MotionEvaluationOptions()), model.Find<IEvaluate>()!.BatchSize(options)));
         var first = await ObserveAsync(model, options);
         // Two repeats of one batch, each real and made.
         Assert.Equal(8, first.Count);

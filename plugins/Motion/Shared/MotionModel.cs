@@ -79,6 +79,9 @@ public abstract class MotionModel : IModel, ITokenize<Contracts.Motion, NoOption
         return ToMotion(motion, tokens.SourceLength > 0 ? (int)tokens.SourceLength : int.MaxValue);
     }
 
+    /// <summary>Made motions are compared within the whole set, in an order that is drawn for each repeat; reconstruction looks at each alone.</summary>
+    public int BatchSize(ModelOptions options) => options.Expect<MotionEvaluationOptions>().Evaluator is null ? 1 : int.MaxValue;
+
     /// <inheritdoc/>
     public async IAsyncEnumerable<Observation> ObserveAsync(IAsyncEnumerable<Example> examples, ModelOptions options, ulong seed, [EnumeratorCancellation] CancellationToken cancel = default)
     {
