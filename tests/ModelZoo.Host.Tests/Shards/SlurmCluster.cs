@@ -10,7 +10,7 @@ public sealed class SlurmFactAttribute : FactAttribute
 {
     public SlurmFactAttribute()
     {
-        if (!SlurmCluster.IsInstalled) Skip = "Slurm is not installed: apt-get install slurm-wlm munge";
+        if (!SlurmCluster.IsInstalled && Environment.GetEnvironmentVariable("CI") != "true") Skip = "Slurm is not installed: apt-get install slurm-wlm munge";
     }
 }
 
