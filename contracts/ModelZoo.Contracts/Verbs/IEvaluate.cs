@@ -16,7 +16,7 @@ public interface IEvaluate
 
     /// <summary>
     /// How many neighbours in the data set are worked on together. Each call of <see cref="ObserveAsync"/> gets so many at most, from a multiple of this number on, however the data set is divided among processes: so the parts give,
-    /// bit for bit, what the whole gives.
+    /// bit for bit, what the whole gives. <see cref="int.MaxValue"/> asks for the whole set at once: it is then one share's work.
     /// </summary>
     int BatchSize(ModelOptions options) => 1;
 
