@@ -61,8 +61,6 @@ public sealed record UNetConfig
     public int? AdditionTimeEmbedDim { get; init; }
     /// <summary>Width of SDXL's further conditions.</summary>
     public int? ProjectionClassEmbeddingsInputDim { get; init; }
-    /// <summary>Number of classes, where there are any.</summary>
-    public int? NumClassEmbeds { get; init; }
     /// <summary>How the time enters residual blocks.</summary>
     [AllowedValues("default", "scale_shift")] public string ResnetTimeScaleShift { get; init; } = "default";
     /// <summary>What residual sums are divided by.</summary>
@@ -77,10 +75,35 @@ public sealed record UNetConfig
     [Range(1, 15)] public int ConvOutKernel { get; init; } = 3;
     /// <summary>Height and width of the latent it was trained on.</summary>
     public JsonElement? SampleSize { get; init; }
-    /// <summary>Not published for text to image.</summary>
+
+    // What follows belongs to other models (Kandinsky, DeepFloyd IF, GLIGEN, upscalers, LCM), and would change the result without changing a weight's name: refused, not ignored.
+
+    /// <summary>Refused: not part of Stable Diffusion 1, 2 and XL.</summary>
     [AllowedValues(false)] public bool DualCrossAttention { get; init; }
-    /// <summary>Not published for text to image.</summary>
+    /// <summary>Refused: not part of Stable Diffusion 1, 2 and XL.</summary>
     [AllowedValues(false)] public bool ClassEmbeddingsConcat { get; init; }
+    /// <summary>Refused: not part of Stable Diffusion 1, 2 and XL.</summary>
+    [AllowedValues(false)] public bool OnlyCrossAttention { get; init; }
+    /// <summary>Refused: not part of Stable Diffusion 1, 2 and XL.</summary>
+    [AllowedValues(false)] public bool ResnetSkipTimeAct { get; init; }
+    /// <summary>Refused: not part of Stable Diffusion 1, 2 and XL.</summary>
+    [AllowedValues(null, false)] public bool? MidBlockOnlyCrossAttention { get; init; }
+    /// <summary>Refused: not part of Stable Diffusion 1, 2 and XL.</summary>
+    [AllowedValues([null])] public string? CrossAttentionNorm { get; init; }
+    /// <summary>Refused: not part of Stable Diffusion 1, 2 and XL.</summary>
+    [AllowedValues("default")] public string AttentionType { get; init; } = "default";
+    /// <summary>Refused: not part of Stable Diffusion 1, 2 and XL.</summary>
+    [AllowedValues(null, "text_proj")] public string? EncoderHidDimType { get; init; }
+    /// <summary>Refused: not part of Stable Diffusion 1, 2 and XL.</summary>
+    [AllowedValues([null])] public string? ClassEmbedType { get; init; }
+    /// <summary>Refused: not part of Stable Diffusion 1, 2 and XL.</summary>
+    [AllowedValues([null])] public int? NumClassEmbeds { get; init; }
+    /// <summary>Refused: not part of Stable Diffusion 1, 2 and XL.</summary>
+    [AllowedValues([null])] public string? TimestepPostAct { get; init; }
+    /// <summary>Refused: not part of Stable Diffusion 1, 2 and XL.</summary>
+    [AllowedValues([null])] public string? TimeEmbeddingActFn { get; init; }
+    /// <summary>Refused: not part of Stable Diffusion 1, 2 and XL.</summary>
+    [AllowedValues([null])] public int? TimeCondProjDim { get; init; }
 
     internal int Levels => BlockOutChannels.Length;
 
