@@ -34,8 +34,10 @@ public abstract class PluginLaws<TPlugin> where TPlugin : IModelPlugin, new()
             Assert.True(ids.Add(card.Id), $"{card.Id} is there twice.");
             Assert.False(string.IsNullOrWhiteSpace(card.Paper), $"{card.Id} names no paper.");
             Assert.True(card.Hidden || card.Authors.Count > 0, $"{card.Id} names no authors.");
+            Assert.True(card.Authors.All(author => author.Trim().Length > 0 && !AndOthers.IsMatch(author)), $"{card.Id} does not name all authors: {string.Join(", ", card.Authors)}.");
             Assert.True(card.ArXiv is null || ArXiv.IsMatch(card.ArXiv), $"'{card.ArXiv}' of {card.Id} is no arXiv identifier.");
             Assert.True(card.Hidden || card.Repository is null || card.Repository.Split('/') is [{ Length: > 0 }, { Length: > 0 }], $"'{card.Repository}' of {card.Id} is not owner/repository.");
+            Assert.True(card.Hidden || card.Repository is null || !string.IsNullOrWhiteSpace(card.CodeLicense), $"{card.Id} names no licence of {card.Repository}; where there is none, say 'none stated'.");
             Assert.True(card.Hidden || (card.Inputs.Count > 0 && card.Outputs.Count > 0), $"{card.Id} does not say what goes in and comes out.");
             JsonSerializer.Serialize(card);
         }
@@ -87,6 +89,8 @@ public abstract class PluginLaws<TPlugin> where TPlugin : IModelPlugin, new()
     protected virtual int UnloadSamples => int.MaxValue;
 
     private static readonly Regex ArXiv = new(@"^\d{4}\.\d{4,5}$|^[a-z-]+(\.[A-Z]{2})?/\d{7}$", RegexOptions.CultureInvariant);
+
+    private static readonly Regex AndOthers = new(@"\b(et al|others)\b", RegexOptions.CultureInvariant | RegexOptions.IgnoreCase);
 
     // Each model is opened once for all laws.
     private static readonly ConcurrentDictionary<Type, Lazy<Task<IReadOnlyList<(Law Law, string What)>>>> Runs = new();

@@ -12,13 +12,13 @@ public sealed record ModelCard
     /// <summary>arXiv identifier such as <c>2210.13438</c>; null where the paper is elsewhere.</summary>
     public string? ArXiv { get; init; }
 
-    /// <summary>The paper's authors, as printed.</summary>
+    /// <summary>The paper's authors, as printed, every one of them.</summary>
     public required EquatableList<string> Authors { get; init; }
 
     /// <summary>The authors' code, <c>owner/repository</c>, or the library that most people use.</summary>
     public string? Repository { get; init; }
 
-    /// <summary>Licence of the authors' code.</summary>
+    /// <summary>Licence of the code in <see cref="Repository"/>: its SPDX identifier or name, <c>none stated</c> where the repository states none, <c>not known</c> where nobody has looked.</summary>
     public string? CodeLicense { get; init; }
 
     /// <summary>Licence of the published weights.</summary>

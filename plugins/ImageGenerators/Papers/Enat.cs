@@ -146,6 +146,7 @@ public sealed class EnatModel : ImageGenerator<EnatOptions>
             ArXiv = "2411.06959",
             Authors = ["Zanlin Ni", "Yulin Wang", "Renping Zhou", "Yizeng Han", "Jiayi Guo", "Zhiyuan Liu", "Yuan Yao", "Gao Huang"],
             Repository = "LeapLabTHU/ENAT",
+            CodeLicense = "none stated",
             Inputs = [Modality.Text],
             Outputs = [Modality.Tokens, Modality.Image],
             Layouts = ["authors: nnet_ema.pth + config.json"],

@@ -53,7 +53,7 @@ public sealed class ImageFolderVarModel : ImageGenerator<ImageFolderVarOptions>
             ArXiv = "2410.01756",
             Authors = ["Xiang Li", "Kai Qiu", "Hao Chen", "Jason Kuen", "Jiuxiang Gu", "Bhiksha Raj", "Zhe Lin"],
             Repository = "lxa9867/ImageFolder",
-            CodeLicense = "MIT",
+            CodeLicense = "Adobe Research License (non-commercial)",
             Inputs = [Modality.Text],
             Outputs = [Modality.Image],
             Layouts = ["authors: tokenizer *.pt + var *.pth + config.json"],

@@ -106,7 +106,7 @@ public sealed class InstellaArModel : ImageGenerator<InstellaArOptions>
             Id = "image-generators/instella-ar",
             Paper = "Instella-T2I: Pushing the Limits of 1D Discrete Latent Space Image Generation",
             ArXiv = "2506.21022",
-            Authors = ["Ze Wang et al."],
+            Authors = ["Ze Wang", "Hao Chen", "Benran Hu", "Jiang Liu", "Ximeng Sun", "Jialian Wu", "Yusheng Su", "Xiaodong Yu", "Emad Barsoum", "Zicheng Liu"],
             Repository = "AMD-AIG-AIMA/Instella-T2I",
             CodeLicense = "ResearchRAIL-MS",
             Inputs = [Modality.Tensors],

@@ -1,4 +1,4 @@
-// Text-Conditioned Sampling Framework for Text-to-Image Generation with Masked Generative Models. Lee, Lee, Kim, Cho, Kim, Sung, Hwang. arXiv:2304.01515. No public code: spec.md beside the case says what is computed.
+// Text-Conditioned Sampling Framework for Text-to-Image Generation with Masked Generative Models. Lee, Jang, Jo, Yoon, Kim, Kim, Ha, Hwang. arXiv:2304.01515. No public code: spec.md beside the case says what is computed.
 // Layout: config.json + model.safetensors (generator.*, tcts.*). Deviations: provisional where the specification says so.
 using System.ComponentModel;
 using System.ComponentModel.DataAnnotations;

@@ -1,4 +1,4 @@
-// Token-Shuffle: Towards High-Resolution Image Generation with Autoregressive Models. Ma, Dai, Peng, Xia, Tang, Li, Ding, et al. arXiv:2504.17789. No public code: spec.md beside the case says what is computed.
+// Token-Shuffle: Towards High-Resolution Image Generation with Autoregressive Models. Ma et al. arXiv:2504.17789. No public code: spec.md beside the case says what is computed.
 // Layout: config.json (Llama's keys and the shuffle's) + model.safetensors. Deviations: what the specification chooses.
 using System.ComponentModel;
 using System.ComponentModel.DataAnnotations;
@@ -157,7 +157,7 @@ public sealed class TokenShuffleModel : ImageGenerator<TokenShuffleOptions>
             Id = "image-generators/token-shuffle",
             Paper = "Token-Shuffle: Towards High-Resolution Image Generation with Autoregressive Models",
             ArXiv = "2504.17789",
-            Authors = ["Xu Ma et al."],
+            Authors = ["Xu Ma", "Peize Sun", "Haoyu Ma", "Hao Tang", "Chih-Yao Ma", "Jialiang Wang", "Kunpeng Li", "Xiaoliang Dai", "Yujun Shi", "Xuan Ju", "Yushi Hu", "Artsiom Sanakoyeu", "Felix Juefei-Xu", "Ji Hou", "Junjiao Tian", "Tao Xu", "Tingbo Hou", "Yen-Cheng Liu", "Zecheng He", "Zijian He", "Matt Feiszli", "Peizhao Zhang", "Peter Vajda", "Sam Tsai", "Yun Fu"],
             Inputs = [Modality.Tensors],
             Outputs = [Modality.Tokens, Modality.Image],
             Layouts = ["specification: config.json + model.safetensors"],

@@ -143,7 +143,7 @@ public sealed class XarModel : ImageGenerator<XarOptions>
             ArXiv = "2502.20388",
             Authors = ["Sucheng Ren", "Qihang Yu", "Ju He", "Xiaohui Shen", "Alan Yuille", "Liang-Chieh Chen"],
             Repository = "OliverRensu/xAR",
-            CodeLicense = "Apache-2.0",
+            CodeLicense = "none stated",
             Inputs = [Modality.Text],
             Outputs = [Modality.Tensors, Modality.Image],
             Layouts = ["authors: checkpoint-last.pth + config.json (constructor arguments), vae/kl16.ckpt for pictures"],

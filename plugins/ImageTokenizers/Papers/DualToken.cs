@@ -62,6 +62,7 @@ public static class DualTokenModel
             ArXiv = "2503.14324",
             Authors = ["Wei Song", "Yuran Wang", "Zijia Song", "Yadong Li", "Haoze Sun", "Weipeng Chen", "Zenan Zhou", "Jianhua Xu", "Jiaqi Wang", "Kaicheng Yu"],
             Repository = "songweii/DualToken",
+            CodeLicense = "MIT",
             Inputs = [Modality.Image],
             Outputs = [Modality.Tokens, Modality.Image],
             Layouts = ["authors: *.pt + config.json"],

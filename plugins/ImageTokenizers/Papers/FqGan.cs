@@ -68,7 +68,7 @@ public static class FqGanModel
             ArXiv = "2411.16681",
             Authors = ["Zechen Bai", "Jianxiong Gao", "Ziteng Gao", "Pichao Wang", "Zheng Zhang", "Tong He", "Mike Zheng Shou"],
             Repository = "showlab/FQGAN",
-            CodeLicense = "MIT",
+            CodeLicense = "CC-BY-NC-4.0",
             Inputs = [Modality.Image],
             Outputs = [Modality.Tokens, Modality.Image],
             Layouts = ["authors: *.pt"],

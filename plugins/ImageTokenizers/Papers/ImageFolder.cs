@@ -1,5 +1,5 @@
 // ImageFolder: Autoregressive Image Generation with Folded Tokens. Li, Qiu, Chen, Kuen, Gu, Raj, Lin. arXiv:2410.01756. github.com/lxa9867/ImageFolder
-// Robust Latent Matters: Boosting Image Generation with Sampling Error (RobustTok). Qiu, Li, Kuen, Chen, Xu, Gu, Luo, Raj, Lin, Savvides. arXiv:2503.08354. Same repository.
+// Robust Latent Matters: Boosting Image Generation with Sampling Error Synthesis (RobustTok). Qiu, Li, Kuen, Chen, Xu, Gu, Luo, Raj, Lin, Savvides. arXiv:2503.08354. Same repository.
 // Published layout: *.pt (key model) + config (yaml as config.json). Deviations: none; the convolutional encoder, decoder and the lookup-free branch of the same code are not here.
 using ModelZoo.Contracts;
 using ModelZoo.Networks;
@@ -19,7 +19,7 @@ public static class ImageFolderModel
             ArXiv = "2410.01756",
             Authors = ["Xiang Li", "Kai Qiu", "Hao Chen", "Jason Kuen", "Jiuxiang Gu", "Bhiksha Raj", "Zhe Lin"],
             Repository = "lxa9867/ImageFolder",
-            CodeLicense = "MIT",
+            CodeLicense = "Adobe Research License (non-commercial)",
             Inputs = [Modality.Image],
             Outputs = [Modality.Tokens, Modality.Image],
             Layouts = ["authors: *.pt + config.json"],
@@ -98,11 +98,11 @@ public static class RobustTokModel
         new()
         {
             Id = "image-tokenizers/robusttok",
-            Paper = "Robust Latent Matters: Boosting Image Generation with Sampling Error",
+            Paper = "Robust Latent Matters: Boosting Image Generation with Sampling Error Synthesis",
             ArXiv = "2503.08354",
             Authors = ["Kai Qiu", "Xiang Li", "Jason Kuen", "Hao Chen", "Xiaohao Xu", "Jiuxiang Gu", "Yinyi Luo", "Bhiksha Raj", "Zhe Lin", "Marios Savvides"],
             Repository = "lxa9867/ImageFolder",
-            CodeLicense = "MIT",
+            CodeLicense = "Adobe Research License (non-commercial)",
             Inputs = [Modality.Image],
             Outputs = [Modality.Tokens, Modality.Image],
             Layouts = ["authors: *.pt + config.json"],

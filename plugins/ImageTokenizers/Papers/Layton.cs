@@ -62,6 +62,7 @@ public static class LaytonModel
             ArXiv = "2503.08377",
             Authors = ["Qingsong Xie", "Zhao Zhang", "Zhe Huang", "Yanhao Zhang", "Haonan Lu", "Zhenyu Yang"],
             Repository = "OPPO-Mente-Lab/Layton",
+            CodeLicense = "not known",
             Inputs = [Modality.Image],
             Outputs = [Modality.Tokens, Modality.Image],
             Layouts = ["specification: config.json + model.safetensors"],

@@ -82,6 +82,7 @@ public static class SeedModel
             ArXiv = "2307.08041",
             Authors = ["Yuying Ge", "Yixiao Ge", "Ziyun Zeng", "Xintao Wang", "Ying Shan"],
             Repository = "AILab-CVC/SEED",
+            CodeLicense = "Apache-2.0",
             Inputs = [Modality.Image],
             Outputs = [Modality.Tokens],
             Layouts = ["authors: seed_quantizer.pt"],

@@ -45,6 +45,7 @@ public static class TexTokModel
             ArXiv = "2412.05796",
             Authors = ["Kaiwen Zha", "Lijun Yu", "Alireza Fathi", "David A. Ross", "Cordelia Schmid", "Dina Katabi", "Xiuye Gu"],
             Repository = "pranoyr/TexTok",
+            CodeLicense = "MIT",
             Inputs = [Modality.Image],
             Outputs = [Modality.Tokens, Modality.Image],
             Layouts = ["third party: config.json + model.safetensors, with t5/ (transformers: config.json + model.safetensors + spiece.model) to read captions"],

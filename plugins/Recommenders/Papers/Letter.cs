@@ -62,6 +62,7 @@ public sealed class LetterModel : IModel, ITokenize<NamedTensors, NoOptions>, IR
             ArXiv = "2405.07314",
             Authors = ["Wenjie Wang", "Honghui Bao", "Xinyu Lin", "Jizhi Zhang", "Yongqi Li", "Fuli Feng", "See-Kiong Ng", "Tat-Seng Chua"],
             Repository = "HonghuiBao2000/LETTER",
+            CodeLicense = "none stated",
             Inputs = [Modality.Tensors],
             Outputs = [Modality.Tokens, Modality.Tensors],
             Layouts = ["authors: epoch_N_collision_X_model.pth (args, state_dict)"],

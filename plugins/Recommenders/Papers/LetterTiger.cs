@@ -77,6 +77,7 @@ public sealed class LetterTigerModel : IModel, IGenerate<Items, RecommendOptions
             ArXiv = "2405.07314",
             Authors = ["Wenjie Wang", "Honghui Bao", "Xinyu Lin", "Jizhi Zhang", "Yongqi Li", "Fuli Feng", "See-Kiong Ng", "Tat-Seng Chua"],
             Repository = "HonghuiBao2000/LETTER",
+            CodeLicense = "none stated",
             Inputs = [Modality.Items],
             Outputs = [Modality.Items],
             Layouts = ["T5: config.json + model.safetensors, NAME.index.json, vocab.json"],

@@ -183,6 +183,7 @@ public sealed class RecGptModel : IModel, ITokenize<NamedTensors, NoOptions>, IG
             ArXiv = "2506.06270",
             Authors = ["Yangqin Jiang", "Xubin Ren", "Lianghao Xia", "Da Luo", "Kangyi Lin", "Chao Huang"],
             Repository = "HKUDS/RecGPT",
+            CodeLicense = "none stated",
             Inputs = [Modality.Items, Modality.Tensors],
             Outputs = [Modality.Items, Modality.Tokens, Modality.Tensors],
             Layouts = ["authors: vae_len4_fsq*.pt + recgpt_layer_3_weight.pt, item_text_embeddings.npy"],

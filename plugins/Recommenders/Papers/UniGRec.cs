@@ -173,6 +173,7 @@ public sealed class UniGRecModel : IModel, ITokenize<NamedTensors, NoOptions>, I
             ArXiv = "2601.17438",
             Authors = ["Jialei Li", "Yang Zhang", "Yimeng Bai", "Shuai Zhu", "Ziqi Xue", "Xiaoyan Zhao", "Dingxian Wang", "Frank Yang", "Andrew Rabinovich", "Xiangnan He"],
             Repository = "Jialei-03/UniGRec",
+            CodeLicense = "BSD-3-Clause",
             Inputs = [Modality.Items, Modality.Tensors],
             Outputs = [Modality.Items, Modality.Tokens, Modality.Tensors],
             Layouts = ["authors: final_model.pth (model_state_dict, rqvae_config, t5_config), item_emb.npy"],

@@ -117,6 +117,7 @@ public sealed class DualSpeechLmModel : TensorsModel<DualSpeechLmOptions>
             ArXiv = "2508.08961",
             Authors = ["Yuanyuan Wang", "Dongchao Yang", "Yiwen Shao", "Hangting Chen", "Jiankun Zhao", "Zhiyong Wu", "Helen Meng", "Xixin Wu"],
             Repository = "lavendery/UUG",
+            CodeLicense = "none stated",
             Inputs = [Modality.Tensors],
             Outputs = [Modality.Tensors],
             Layouts = ["authors: config.json + acoustic_decoder.json + model.safetensors"],

@@ -113,7 +113,7 @@ public sealed class XCodecModel : CodecModel
             ArXiv = "2408.17175",
             Authors = ["Zhen Ye", "Peiwen Sun", "Jiahe Lei", "Hongzhan Lin", "Xu Tan", "Zheqi Dai", "Qiuqiang Kong", "Jianyi Chen", "Jiahao Pan", "Qifeng Liu", "Yike Guo", "Wei Xue"],
             Repository = "zhenye234/xcodec",
-            CodeLicense = "MIT",
+            CodeLicense = "none stated",
             Inputs = [Modality.Audio],
             Outputs = [Modality.Tokens, Modality.Audio],
             Layouts = ["transformers: config.json + model.safetensors"],

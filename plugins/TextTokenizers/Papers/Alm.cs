@@ -11,7 +11,7 @@ internal static class Alm
     private const char Space = '\u0120';
 
     public static ModelArchitecture Architecture { get; } = Paper.Row(
-        Paper.Analysis("alm", "Cross-Tokenizer Distillation via Approximate Likelihood Matching", "2503.20083", ["Benjamin Minixhofer", "Ivan Vulić", "Edoardo Maria Ponti"], "bminixhofer/tokenkit")
+        Paper.Analysis("alm", "Cross-Tokenizer Distillation via Approximate Likelihood Matching", "2503.20083", ["Benjamin Minixhofer", "Ivan Vulić", "Edoardo Maria Ponti"], "bminixhofer/tokenkit", "Apache-2.0")
             with { Inputs = [Modality.Text, Modality.Tensors], Layouts = ["teacher/tokenizer.json + student/tokenizer.json"], Deviations = "Alignment and loss; no training, no exchange of chat marks." },
         source =>
         {

@@ -20,7 +20,7 @@ internal sealed class BoundlessBpe : ITextCodec
         + @"| ?(?:[\p{Lt}\p{Lm}\p{Lo}]\p{M}*)+|(?:\p{N}\p{M}*){1,3}(?=(?:(?:\p{N}\p{M}*){3})*(?:(?:\P{N}\p{M}*)|$))| ?(?:[\p{P}\p{S}]\p{M}*)+|[^\S\r\n]*[\n\r]+|[^\S\r\n]+|(?:[\p{Z}\p{C}]\p{M}*)+|\p{M}+|.+";
 
     public static ModelArchitecture Architecture { get; } = Paper.Row(
-        Paper.Tokenizer("boundlessbpe", "Boundless Byte Pair Encoding: Breaking the Pre-tokenization Barrier", "2504.00178", ["Craig W. Schmidt", "Varshini Reddy", "Chris Tanner", "Yuval Pinter"], "kensho-technologies/boundlessbpe")
+        Paper.Tokenizer("boundlessbpe", "Boundless Byte Pair Encoding: Breaking the Pre-tokenization Barrier", "2504.00178", ["Craig W. Schmidt", "Varshini Reddy", "Chris Tanner", "Yuval Pinter"], "kensho-technologies/boundlessbpe", "Apache-2.0")
             with { Layouts = ["boundless.model"] },
         source =>
         {

@@ -9,7 +9,7 @@ namespace ModelZoo.Plugins.TextTokenizers.Papers;
 internal static class CharBench
 {
     public static ModelArchitecture Architecture { get; } = Paper.Row(
-        Paper.Analysis("charbench", "CharBench: Evaluating the Role of Tokenization in Character-Level Tasks", "2508.02591", ["Omri Uzan", "Yuval Pinter"], "omriuz/CharBench"),
+        Paper.Analysis("charbench", "CharBench: Evaluating the Role of Tokenization in Character-Level Tasks", "2508.02591", ["Omri Uzan", "Yuval Pinter"], "omriuz/CharBench", "MIT"),
         source => new PaperModel(source).OnLines("item", line =>
         {
             var (question, answer) = Item(line.Text("task"), line.Text("word"), line.Find("character")?.GetString() ?? "");

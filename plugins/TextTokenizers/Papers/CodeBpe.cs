@@ -11,7 +11,7 @@ namespace ModelZoo.Plugins.TextTokenizers.Papers;
 internal static class CodeBpe
 {
     public static ModelArchitecture Architecture { get; } = Paper.Row(
-        Paper.Tokenizer("code-bpe-ablation", "Getting the most out of your tokenizer for pre-training and domain adaptation", "2402.01035", ["Gautier Dagan", "Gabriel Synnaeve", "Baptiste Rozière"], "gautierdag/bpeasy")
+        Paper.Tokenizer("code-bpe-ablation", "Getting the most out of your tokenizer for pre-training and domain adaptation", "2402.01035", ["Gautier Dagan", "Gabriel Synnaeve", "Baptiste Rozière"], "gautierdag/bpeasy", "MIT")
             with { Layouts = ["config.json"] },
         source =>
         {

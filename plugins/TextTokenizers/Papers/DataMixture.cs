@@ -14,7 +14,7 @@ internal static class DataMixture
 
     public static ModelArchitecture Architecture { get; } = Paper.Row(
         Paper.Analysis("data-mixture-inference", "Data Mixture Inference: What do BPE Tokenizers Reveal about their Training Data?", "2407.16607",
-            ["Jonathan Hayase", "Alisa Liu", "Yejin Choi", "Sewoong Oh", "Noah A. Smith"], "alisawuffles/tokenizer-attack") with { Layouts = ["merges.json"], Deviations = "Solved by our simplex in place of Gurobi." },
+            ["Jonathan Hayase", "Alisa Liu", "Yejin Choi", "Sewoong Oh", "Noah A. Smith"], "alisawuffles/tokenizer-attack", "none stated") with { Layouts = ["merges.json"], Deviations = "Solved by our simplex in place of Gurobi." },
         source =>
         {
             (string Left, string Right)[] merges = [.. source.Json("merges.json").EnumerateArray().Select(Merge)];

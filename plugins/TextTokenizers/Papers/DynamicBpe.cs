@@ -14,7 +14,7 @@ internal sealed class DynamicBpe(PipelineTokenizer tokenizer)
     private const string Punctuation = ".,!?;:()-\"'\\/`$%&*+<=>@[]^_{|}~";
 
     public static ModelArchitecture Architecture { get; } = Paper.Row(
-        Paper.Tokenizer("dynamic-tokenization", "Retrofitting (Large) Language Models with Dynamic Tokenization", "2411.18553", ["Darius Feher", "Ivan Vulić", "Benjamin Minixhofer"], "DariusFeher/dynamic-tokenization")
+        Paper.Tokenizer("dynamic-tokenization", "Retrofitting (Large) Language Models with Dynamic Tokenization", "2411.18553", ["Darius Feher", "Ivan Vulić", "Benjamin Minixhofer"], "DariusFeher/dynamic-tokenization", "none stated")
             with { Layouts = ["tokenizer.json"], Deviations = "Tokens only; zett embeds them." },
         source =>
         {

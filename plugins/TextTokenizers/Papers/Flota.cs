@@ -16,7 +16,7 @@ internal sealed class Flota(IReadOnlySet<string> vocabulary, string special, boo
 
     public static ModelArchitecture Architecture { get; } = Paper.Row(
         Paper.Tokenizer("flota", "An Embarrassingly Simple Method to Mitigate Undesirable Properties of Pretrained Language Model Tokenizers", null,
-            ["Valentin Hofmann", "Hinrich Schütze", "Janet B. Pierrehumbert"], "valentinhofmann/flota")
+            ["Valentin Hofmann", "Hinrich Schütze", "Janet B. Pierrehumbert"], "valentinhofmann/flota", "MIT")
             with { Layouts = ["vocab.json + config.json"], Deviations = "The modes 'first' and 'longest' are not offered." },
         Open);
 

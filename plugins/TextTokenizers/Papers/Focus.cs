@@ -9,7 +9,7 @@ internal static class Focus
 {
     public static ModelArchitecture Architecture { get; } = Paper.Row(
         Paper.Transplant("focus", "FOCUS: Effective Embedding Initialization for Specializing Pretrained Multilingual Models on a Single Language", "2305.14481",
-            ["Konstantin Dobler", "Gerard de Melo"], "konstantinjdobler/focus") with { Deviations = "The auxiliary vectors are given, not trained here." },
+            ["Konstantin Dobler", "Gerard de Melo"], "konstantinjdobler/focus", "MIT") with { Deviations = "The auxiliary vectors are given, not trained here." },
         source => new PaperModel(source).On("initialize", arguments =>
         {
             var similarity = Similarity(arguments.Tensor<float>("new_auxiliary"), arguments.Tensor<float>("overlap_auxiliary"));

@@ -10,7 +10,7 @@ namespace ModelZoo.Plugins.TextTokenizers.Papers;
 internal sealed class GreedTok
 {
     public static ModelArchitecture Architecture { get; } = Paper.Row(
-        Paper.Tokenizer("greedtok", "A Partition Cover Approach to Tokenization", "2501.06246", ["Jia Peng Lim", "Shawn Tan", "Davin Choo", "Hady W. Lauw"], "PreferredAI/pcatt")
+        Paper.Tokenizer("greedtok", "A Partition Cover Approach to Tokenization", "2501.06246", ["Jia Peng Lim", "Shawn Tan", "Davin Choo", "Hady W. Lauw"], "PreferredAI/pcatt", "MIT")
             with { Layouts = ["config.json"] },
         Open);
 

@@ -19,6 +19,7 @@ internal static class InferenceBenchmark
             ArXiv = "2403.01289",
             Authors = ["Omri Uzan", "Craig W. Schmidt", "Chris Tanner", "Yuval Pinter"],
             Repository = "MeLeLBGU/tokenizers_intrinsic_benchmark",
+            CodeLicense = "MIT",
             Inputs = [Modality.Text],
             Outputs = [Modality.Tokens],
             Layouts = ["vocab.json + merges.json", "tokenizer.json"],

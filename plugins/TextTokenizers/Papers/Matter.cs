@@ -19,7 +19,7 @@ internal static class Matter
     private static readonly HashSet<string> ReadAsMissing = ["", "#n/a", "#n/a n/a", "#na", "-1.#ind", "-1.#qnan", "-nan", "1.#ind", "1.#qnan", "<na>", "n/a", "na", "null", "nan", "none"];
 
     public static ModelArchitecture Architecture { get; } = Paper.Row(
-        Paper.Tokenizer("matter", "Incorporating Domain Knowledge into Materials Tokenization", "2506.11115", ["Yerim Oh et al."], "yerimoh/MATTER") with { Layouts = ["vocab.txt"], Deviations = "The material detector is not part of it." },
+        Paper.Tokenizer("matter", "Incorporating Domain Knowledge into Materials Tokenization", "2506.11115", ["Yerim Oh", "Jun-Hyung Park", "Junho Kim", "SungHo Kim", "SangKeun Lee"], "yerimoh/MATTER", "none stated") with { Layouts = ["vocab.txt"], Deviations = "The material detector is not part of it." },
         source =>
         {
             var normalizer = new BertNormalizer(cleanText: true, handleChineseChars: true, stripAccents: true, lowercase: true);

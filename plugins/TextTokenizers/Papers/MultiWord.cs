@@ -12,7 +12,7 @@ internal sealed class MultiWord(PipelineTokenizer tokenizer, PipelineTokenizer g
     private const string Blank = "\u2581";     // stands for a blank while words are joined
 
     public static ModelArchitecture Architecture { get; } = Paper.Row(
-        Paper.Tokenizer("mwt", "Multi-Word Tokenization for Sequence Compression", "2402.09949", ["Leonidas Gee", "Leonardo Rigutini", "Marco Ernandes", "Andrea Zugarini"], "LeonidasY/fast-vocabulary-transfer")
+        Paper.Tokenizer("mwt", "Multi-Word Tokenization for Sequence Compression", "2402.09949", ["Leonidas Gee", "Leonardo Rigutini", "Marco Ernandes", "Andrea Zugarini"], "LeonidasY/fast-vocabulary-transfer", "Apache-2.0")
             with { Layouts = ["tokenizer.json + general/tokenizer.json + general/embeddings.safetensors"] },
         source =>
         {

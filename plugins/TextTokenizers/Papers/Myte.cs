@@ -14,7 +14,7 @@ internal sealed class Myte(Myte.Rewriter decompose, Myte.Rewriter merge) : IText
 
     public static ModelArchitecture Architecture { get; } = Paper.Row(
         Paper.Tokenizer("myte", "MYTE: Morphology-Driven Byte Encoding for Better and Fairer Multilingual Language Modeling", "2403.10691",
-            ["Tomasz Limisiewicz", "Terra Blevins", "Hila Gonen", "Orevaoghene Ahia", "Luke Zettlemoyer"], "tomlimi/MYTE")
+            ["Tomasz Limisiewicz", "Terra Blevins", "Hila Gonen", "Orevaoghene Ahia", "Luke Zettlemoyer"], "tomlimi/MYTE", "none stated")
             with { Layouts = ["decompose_map.json + merge_map.json"] },
         source => Open(source, new(new(source.Json("decompose_map.json")), new(source.Json("merge_map.json")))));
 

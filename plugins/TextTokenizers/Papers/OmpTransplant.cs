@@ -11,7 +11,7 @@ internal static class OmpTransplant
 
     public static ModelArchitecture Architecture { get; } = Paper.Row(
         Paper.Transplant("omp-tokenizer-transplant", "Training-Free Tokenizer Transplantation via Orthogonal Matching Pursuit", "2506.06607",
-            ["Charles Goddard", "Fernando Fernandes Neto"], "arcee-ai/mergekit"),
+            ["Charles Goddard", "Fernando Fernandes Neto"], "arcee-ai/mergekit", "LGPL-3.0"),
         source => new PaperModel(source).On("omp", arguments =>
         {
             var (indices, coefficients) = Pursue(

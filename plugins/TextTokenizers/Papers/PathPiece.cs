@@ -10,7 +10,7 @@ internal sealed class PathPiece(byte[][] vocabulary) : ITextCodec
 {
     public static ModelArchitecture Architecture { get; } = Paper.Row(
         Paper.Tokenizer("pathpiece", "Tokenization Is More Than Compression", "2402.18376",
-            ["Craig W. Schmidt", "Varshini Reddy", "Haoran Zhang", "Alec Alameddine", "Omri Uzan", "Yuval Pinter", "Chris Tanner"], "kensho-technologies/pathpiece")
+            ["Craig W. Schmidt", "Varshini Reddy", "Haoran Zhang", "Alec Alameddine", "Omri Uzan", "Yuval Pinter", "Chris Tanner"], "kensho-technologies/pathpiece", "AI Pubs Open RAIL-S")
             with { Layouts = ["vocab.hex"] },
         source => Open(source, new(source.HexVocabulary("vocab.hex"))));
 

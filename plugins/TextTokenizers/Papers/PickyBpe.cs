@@ -13,7 +13,7 @@ internal sealed class PickyBpe : ITextCodec
 
     public static ModelArchitecture Architecture { get; } = Paper.Row(
         Paper.Tokenizer("picky-bpe", "BPE Gets Picky: Efficient Vocabulary Refinement During Tokenizer Training", "2409.04599",
-            ["Pavel Chizhov", "Catherine Arnett", "Elizaveta Korotkova", "Ivan P. Yamshchikov"], "pchizhov/picky_bpe")
+            ["Pavel Chizhov", "Catherine Arnett", "Elizaveta Korotkova", "Ivan P. Yamshchikov"], "pchizhov/picky_bpe", "none stated")
             with { Layouts = ["model.json", "model.json + config.json"], Deviations = "Among pairs with equal counts the one that was counted first merges." },
         Open);
 

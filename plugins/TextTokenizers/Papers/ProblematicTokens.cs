@@ -10,7 +10,7 @@ namespace ModelZoo.Plugins.TextTokenizers.Papers;
 internal static class ProblematicTokens
 {
     public static ModelArchitecture Architecture { get; } = Paper.Row(
-        Paper.Analysis("problematic-tokens", "Problematic Tokens: Tokenizer Bias in Large Language Models", "2406.11214", ["Jin Yang", "Zhiqiang Wang", "Yanbin Lin", "Zunduo Zhao"], "yeyimilk/LLMGPT4o")
+        Paper.Analysis("problematic-tokens", "Problematic Tokens: Tokenizer Bias in Large Language Models", "2406.11214", ["Jin Yang", "Zhiqiang Wang", "Yanbin Lin", "Zunduo Zhao"], "yeyimilk/LLMGPT4o", "none stated")
             with { Layouts = ["*.tiktoken"], Deviations = "The audit of the vocabulary; the prompts to language models are not part of it." },
         source =>
         {

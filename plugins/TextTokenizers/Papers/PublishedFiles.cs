@@ -13,18 +13,18 @@ internal static class PublishedFiles
 {
     public static ModelArchitecture Kl3m { get; } = new(
         Paper.Tokenizer("kl3m-tokenizers", "KL3M Tokenizers: A Family of Domain-Specific and Character-Level Tokenizers for Legal, Financial, and Preprocessing Applications", "2503.17247",
-            ["Michael J Bommarito", "Daniel Martin Katz", "Jillian Bommarito"], "alea-institute/kl3m-tokenizers") with { Layouts = ["tokenizer.json"] },
+            ["Michael J Bommarito", "Daniel Martin Katz", "Jillian Bommarito"], "alea-institute/kl3m-tokenizers", "MIT") with { Layouts = ["tokenizer.json"] },
         TokenizerJsonModel.Architecture.Open);
 
     /// <summary>SentencePiece models that were trained on text split into the constituents of compounds; the decompounding model itself is not part of it.</summary>
     public static ModelArchitecture CompoundPiece { get; } = new(
-        Paper.Tokenizer("compoundpiece", "CompoundPiece: Evaluating and Improving Decompounding Performance of Language Models", "2305.14214", ["Benjamin Minixhofer", "Jonas Pfeiffer", "Ivan Vulić"], "bminixhofer/compoundpiece")
+        Paper.Tokenizer("compoundpiece", "CompoundPiece: Evaluating and Improving Decompounding Performance of Language Models", "2305.14214", ["Benjamin Minixhofer", "Jonas Pfeiffer", "Ivan Vulić"], "bminixhofer/compoundpiece", "none stated")
             with { Layouts = ["tokenizer.model"], Deviations = "The tokenizers; not the model that splits compounds." },
         Formats.SentencePiece.SentencePieceModel.Architecture.Open);
 
     /// <summary>Each byte is the code point of the same number; there are no pre-tokens.</summary>
     public static ModelArchitecture BinaryBpe { get; } = Paper.Row(
-        Paper.Tokenizer("binary-bpe", "Binary BPE: A Family of Cross-Platform Tokenizers for Binary Analysis", "2511.17573", ["Michael J. Bommarito II"], "mjbommar/binary-bpe") with { Layouts = ["tokenizer.json"] },
+        Paper.Tokenizer("binary-bpe", "Binary BPE: A Family of Cross-Platform Tokenizers for Binary Analysis", "2511.17573", ["Michael J. Bommarito II"], "mjbommar/binary-bpe", "Apache-2.0") with { Layouts = ["tokenizer.json"] },
         source =>
         {
             var tokenizer = TokenizerJson.Load(TokenizerJsonModel.PathOf(source));

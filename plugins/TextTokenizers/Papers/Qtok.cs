@@ -14,7 +14,7 @@ internal sealed class Qtok
 
     public static ModelArchitecture Architecture { get; } = Paper.Row(
         Paper.Analysis("qtok", "Qtok: A Comprehensive Framework for Evaluating Multilingual Tokenizer Quality in Large Language Models", "2410.12989",
-            ["Iaroslav Chelombitko", "Egor Safronov", "Aleksey Komissarov"], "nup-csai/Qtok") with { Layouts = ["char_to_byte.json"] },
+            ["Iaroslav Chelombitko", "Egor Safronov", "Aleksey Komissarov"], "nup-csai/Qtok", "MIT") with { Layouts = ["char_to_byte.json"] },
         source =>
         {
             var qtok = new Qtok();

@@ -1,4 +1,4 @@
-// Rethinking Tokenization for Rich Morphology: The Dominance of Unigram over BPE and Morphological Alignment. Vemula, Sharma, Krishnamurthy. arXiv:2508.08424
+// Rethinking Tokenization for Rich Morphology: The Dominance of Unigram over BPE and Morphological Alignment. Vemula, Dandapat, Sharma, Krishnamurthy. arXiv:2508.08424
 // Published layout: tokenizer.json files by kind and size. Deviations: no public code; downstream scores are given, not measured.
 using System.Text;
 using System.Text.Json;

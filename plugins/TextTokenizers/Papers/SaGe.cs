@@ -14,7 +14,7 @@ internal sealed class SaGe(byte[][] vocabulary) : ITextCodec
     private const int DefaultPrune = 60;
 
     public static ModelArchitecture Architecture { get; } = Paper.Row(
-        Paper.Tokenizer("sage-tokenizer", "Incorporating Context into Subword Vocabularies", "2210.07095", ["Shaked Yehezkel", "Yuval Pinter"], "MeLeLBGU/SaGe")
+        Paper.Tokenizer("sage-tokenizer", "Incorporating Context into Subword Vocabularies", "2210.07095", ["Shaked Yehezkel", "Yuval Pinter"], "MeLeLBGU/SaGe", "MIT")
             with { Layouts = ["vocab.hex", "vocab.hex + embeddings.safetensors"] },
         source => Open(source, new(source.HexVocabulary("vocab.hex"))));
 

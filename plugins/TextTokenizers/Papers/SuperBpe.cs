@@ -38,7 +38,7 @@ public static class SuperBpe
             ArXiv = "2503.13423",
             Authors = ["Alisa Liu", "Jonathan Hayase", "Valentin Hofmann", "Sewoong Oh", "Noah A. Smith", "Yejin Choi"],
             Repository = "PythonNut/superbpe",
-            CodeLicense = "Apache-2.0",
+            CodeLicense = "MIT",
             Inputs = [Modality.Text],
             Outputs = [Modality.Tokens],
             Layouts = ["tokenizer.json", "config.json (transition_size, vocab_size, stage_1_pattern, stage_2_pattern), for training"],

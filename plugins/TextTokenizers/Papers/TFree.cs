@@ -25,7 +25,7 @@ internal sealed class TFree(TFreeConfig config)
 
     public static ModelArchitecture Architecture { get; } = Paper.Row(
         Paper.Tokenizer("t-free", "T-FREE: Subword Tokenizer-Free Generative LLMs via Sparse Representations for Memory-Efficient Embeddings", "2406.19223",
-            ["Björn Deiseroth", "Manuel Brack", "Patrick Schramowski", "Kristian Kersting", "Samuel Weinbach"], "Aleph-Alpha/trigrams")
+            ["Björn Deiseroth", "Manuel Brack", "Patrick Schramowski", "Kristian Kersting", "Samuel Weinbach"], "Aleph-Alpha/trigrams", "Open Aleph License (non-commercial)")
             with { Layouts = ["config.json"], Deviations = "The classic tokenizer and the orthogonal table are not offered." },
         Open);
 

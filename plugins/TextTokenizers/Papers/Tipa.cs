@@ -10,7 +10,7 @@ internal static class Tipa
 {
     public static ModelArchitecture Architecture { get; } = Paper.Row(
         Paper.Analysis("tipa", "Enhancing Character-Level Understanding in LLMs through Token Internal Structure Learning", "2411.17679",
-            ["Zhu Xu", "Zhiqiang Zhao", "Zihan Zhang", "Yuchi Liu", "Quanwei Shen", "Fei Liu", "Yu Kuang", "Jian He", "Conglin Liu"], "FloatFrank/TIPA")
+            ["Zhu Xu", "Zhiqiang Zhao", "Zihan Zhang", "Yuchi Liu", "Quanwei Shen", "Fei Liu", "Yu Kuang", "Jian He", "Conglin Liu"], "FloatFrank/TIPA", "none stated")
             with { Layouts = ["tokenizer.json"], Deviations = "The builder of records; the fine-tuned models are not part of it." },
         source =>
         {

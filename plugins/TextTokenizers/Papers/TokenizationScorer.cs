@@ -10,7 +10,7 @@ internal static class TokenizationScorer
 {
     public static ModelArchitecture Architecture { get; } = Paper.Row(
         Paper.Analysis("metrics", "Tokenization and the Noiseless Channel", "2306.16842",
-            ["Vilém Zouhar", "Clara Meister", "Juan Luis Gastaldi", "Li Du", "Mrinmaya Sachan", "Ryan Cotterell"], "zouharvi/tokenization-scorer") with { Layouts = ["token-sets.json"] },
+            ["Vilém Zouhar", "Clara Meister", "Juan Luis Gastaldi", "Li Du", "Mrinmaya Sachan", "Ryan Cotterell"], "zouharvi/tokenization-scorer", "MIT") with { Layouts = ["token-sets.json"] },
         source =>
         {
             string[][][] sets = [.. source.Json("token-sets.json").EnumerateArray().Select(Lines)];

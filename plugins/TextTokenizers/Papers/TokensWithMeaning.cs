@@ -12,7 +12,7 @@ internal sealed class TokensWithMeaning : ITextCodec
 
     public static ModelArchitecture Architecture { get; } = Paper.Row(
         Paper.Tokenizer("tokens-with-meaning", "Tokens with Meaning: A Hybrid Tokenization Approach for NLP", "2508.14292",
-            ["M. Ali Bayram", "Ali Arda Fincan", "Ahmet Semih Gümüş", "Sercan Karakaş", "Banu Diri", "Savaş Yıldırım", "Demircan Çelik"], "malibayram/turkish-tokenizer")
+            ["M. Ali Bayram", "Ali Arda Fincan", "Ahmet Semih Gümüş", "Sercan Karakaş", "Banu Diri", "Savaş Yıldırım", "Demircan Çelik"], "malibayram/turkish-tokenizer", "MIT")
             with { Layouts = ["kokler.json + ekler.json + bpe_tokenler.json"] },
         source =>
         {

@@ -31,7 +31,7 @@ internal sealed record ZettConfig(
 internal static class Zett
 {
     public static ModelArchitecture Architecture { get; } = Paper.Row(
-        Paper.Transplant("zett", "Zero-Shot Tokenizer Transfer", "2405.07883", ["Benjamin Minixhofer", "Edoardo Maria Ponti", "Ivan Vulić"], "bminixhofer/zett") with { Layouts = ["transformers: config.json + model.safetensors"] },
+        Paper.Transplant("zett", "Zero-Shot Tokenizer Transfer", "2405.07883", ["Benjamin Minixhofer", "Edoardo Maria Ponti", "Ivan Vulić"], "bminixhofer/zett", "none stated") with { Layouts = ["transformers: config.json + model.safetensors"] },
         source =>
         {
             var config = ZettConfig.Read(source.Json("config.json"));

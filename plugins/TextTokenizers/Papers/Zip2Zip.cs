@@ -17,7 +17,7 @@ internal sealed class Zip2Zip(Zip2ZipConfig config)
 {
     public static ModelArchitecture Architecture { get; } = Paper.Row(
         Paper.Tokenizer("zip2zip", "zip2zip: Inference-Time Adaptive Vocabularies for Language Models via Token Compression", "2506.01084",
-            ["Saibo Geng", "Nathan Ranchin", "Yunzhen Yao", "Maxime Peyrard", "Chris Wendler", "Michael Gastpar", "Robert West"], "epfl-dlab/zip2zip")
+            ["Saibo Geng", "Nathan Ranchin", "Yunzhen Yao", "Maxime Peyrard", "Chris Wendler", "Michael Gastpar", "Robert West"], "epfl-dlab/zip2zip", "Apache-2.0")
             with { Inputs = [Modality.Tokens], Layouts = ["config.json"], Deviations = "The hyper-encoder that embeds new ids is not part of it." },
         Open);
 

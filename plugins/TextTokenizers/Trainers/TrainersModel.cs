@@ -10,7 +10,7 @@ internal static class TrainersModel
 {
     public static ModelArchitecture Architecture { get; } = Paper.Row(
         Paper.Tokenizer("trainers", "Neural Machine Translation of Rare Words with Subword Units; Subword Regularization; and the trainers of Hugging Face tokenizers and minbpe", "1508.07909",
-            ["Rico Sennrich", "Barry Haddow", "Alexandra Birch"], "huggingface/tokenizers") with { Layouts = ["config.json", "config.json + minbpe.model"] },
+            ["Rico Sennrich", "Barry Haddow", "Alexandra Birch"], "huggingface/tokenizers", "Apache-2.0") with { Layouts = ["config.json", "config.json + minbpe.model"] },
         source =>
         {
             // Without a folder there is nothing to reproduce: it learns from files.

@@ -97,6 +97,7 @@ public static class CatPruningModel
             ArXiv = "2502.00433",
             Authors = ["Xinle Cheng", "Zhuoming Chen", "Zhihao Jia"],
             Repository = "ada-cheng/CAT-Pruning",
+            CodeLicense = "none stated",
             WeightsLicense = "Stability AI Community",
             Inputs = [Modality.Text],
             Outputs = [Modality.Image],

@@ -58,6 +58,7 @@ public static class ConceptSteerersModel
             ArXiv = "2501.19066",
             Authors = ["Dahye Kim", "Deepti Ghadiyaram"],
             Repository = "kim-dahye/steerers",
+            CodeLicense = "none stated",
             Inputs = [Modality.Text],
             Outputs = [Modality.Image],
             Layouts = ["authors: final/state_dict.pth + final/config.json, beside text_encoder/ and the rest of a Stable Diffusion pipeline"],

@@ -1,4 +1,4 @@
-// Δ-DiT: A Training-Free Acceleration Method Tailored for Diffusion Transformers. Chen, Shen, Ye, Cao, Ji, Wang, Chen, Zhang. arXiv:2406.01125. No public code.
+// Δ-DiT: A Training-Free Acceleration Method Tailored for Diffusion Transformers. Chen, Shen, Ye, Cao, Tu, Bouganis, Zhao, Chen. arXiv:2406.01125. No public code.
 // Published layout: DiT's (config.json with the constructor's arguments, a .pt state dict). Deviations: none from the specification.
 using System.ComponentModel;
 using System.ComponentModel.DataAnnotations;

@@ -70,6 +70,7 @@ public static class DiT4SRModel
             ArXiv = "2503.23580",
             Authors = ["Zheng-Peng Duan", "Jiawei Zhang", "Xin Jin", "Ziheng Zhang", "Zheng Xiong", "Dongqing Zou", "Jimmy S. Ren", "Chun-Le Guo", "Chongyi Li"],
             Repository = "Adam-duan/DiT4SR",
+            CodeLicense = "Pi-Lab License 1.0 (non-commercial)",
             Inputs = [Modality.Image],
             Outputs = [Modality.Image],
             Layouts = ["diffusers: SD3Transformer2DModel with control layers"],

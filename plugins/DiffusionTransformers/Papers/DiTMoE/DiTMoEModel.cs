@@ -69,6 +69,7 @@ public static class DiTMoEModel
             ArXiv = "2407.11633",
             Authors = ["Zhengcong Fei", "Mingyuan Fan", "Changqian Yu", "Debang Li", "Junshi Huang"],
             Repository = "feizc/DiT-MoE",
+            CodeLicense = "none stated",
             Inputs = [Modality.Text],
             Outputs = [Modality.Image],
             Layouts = ["authors: dit_moe_*.pt + config.json (constructor arguments)"],

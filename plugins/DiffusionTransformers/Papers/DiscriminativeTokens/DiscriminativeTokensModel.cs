@@ -28,6 +28,7 @@ public static class DiscriminativeTokensModel
             ArXiv = "2303.17155",
             Authors = ["Idan Schwartz", "Vésteinn Snæbjarnarson", "Hila Chefer", "Ryan Cotterell", "Serge Belongie", "Lior Wolf", "Sagie Benaim"],
             Repository = "idansc/discriminative_class_tokens",
+            CodeLicense = "MIT",
             Inputs = [Modality.Text],
             Outputs = [Modality.Image],
             Layouts = ["diffusers pipeline + classifier/ + the authors' token file"],

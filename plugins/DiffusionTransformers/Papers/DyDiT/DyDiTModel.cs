@@ -84,6 +84,7 @@ public static class DyDiTModel
             ArXiv = "2504.06803",
             Authors = ["Wangbo Zhao", "Yizeng Han", "Jiasheng Tang", "Kai Wang", "Hao Luo", "Yibing Song", "Gao Huang", "Fan Wang", "Yang You"],
             Repository = "alibaba-damo-academy/DyDiT",
+            CodeLicense = "none stated",
             Inputs = [Modality.Text],
             Outputs = [Modality.Image],
             Layouts = ["authors: *.pt + config.json (constructor arguments)"],

@@ -115,6 +115,7 @@ public static class FlexDiTModel
             ArXiv = "2412.06028",
             Authors = ["Shuning Chang", "Pichao Wang", "Jiasheng Tang", "Fan Wang", "Yi Yang"],
             Repository = "changsn/SparseDiT",
+            CodeLicense = "none stated",
             Inputs = [Modality.Text],
             Outputs = [Modality.Image],
             Layouts = ["authors: *.pt + config.json (constructor arguments)"],

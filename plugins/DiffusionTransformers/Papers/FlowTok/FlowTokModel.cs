@@ -18,6 +18,7 @@ public static class FlowTokModel
             ArXiv = "2503.10772",
             Authors = ["Ju He", "Qihang Yu", "Qihao Liu", "Liang-Chieh Chen"],
             Repository = "TACJu/FlowTok",
+            CodeLicense = "Apache-2.0",
             Inputs = [Modality.Text],
             Outputs = [Modality.Image],
             Layouts = ["by specification: model.safetensors + config.json"],

@@ -1,4 +1,4 @@
-// REPA Works Until It Doesn't: Early-Stopped, Holistic Alignment Supercharges Diffusion Training (HASTE). Wang, Zhao, Zhou, Li, Liu, Shi, Shen, Qian, Zhang, You. arXiv:2505.16792. github.com/NUS-HPC-AI-Lab/HASTE
+// REPA Works Until It Doesn't: Early-Stopped, Holistic Alignment Supercharges Diffusion Training (HASTE). Wang, Zhao, Zhou, Li, Liang, Shi, Zhao, Zhou, Zhang, Wang, Wang, You. arXiv:2505.16792. github.com/NUS-HPC-AI-Lab/HASTE
 // Published layouts: train.py's {model, ema, opt, args, steps}. Deviations: none; the alignment losses take any layers, where the authors' code names those of SiT-XL against DINOv2-B.
 using ModelZoo.Contracts;
 using ModelZoo.Inference;
@@ -76,6 +76,7 @@ public static class HasteModel
             ArXiv = "2505.16792",
             Authors = ["Ziqiao Wang", "Wangbo Zhao", "Yuhao Zhou", "Zekai Li", "Zhiyuan Liang", "Mingjia Shi", "Xuanlei Zhao", "Pengfei Zhou", "Kaipeng Zhang", "Zhangyang Wang", "Kai Wang", "Yang You"],
             Repository = "NUS-HPC-AI-Lab/HASTE",
+            CodeLicense = "none stated",
             Inputs = [Modality.Text],
             Outputs = [Modality.Image],
             Layouts = ["authors: *.pt + config.json (constructor arguments)"],

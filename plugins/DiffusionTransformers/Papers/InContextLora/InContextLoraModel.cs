@@ -23,6 +23,7 @@ public static class InContextLoraModel
             ArXiv = "2410.23775",
             Authors = ["Lianghua Huang", "Wei Wang", "Zhi-Fan Wu", "Yupeng Shi", "Huanzhang Dou", "Chen Liang", "Yutong Feng", "Yu Liu", "Jingren Zhou"],
             Repository = "ali-vilab/In-Context-LoRA",
+            CodeLicense = "none stated",
             Inputs = [Modality.Text, Modality.Image],
             Outputs = [Modality.Image],
             Layouts = ["diffusers: FluxTransformer2DModel, alone or in a pipeline's folder, + a LoRA in .safetensors"],

@@ -48,6 +48,7 @@ public static class InterpretDiffusionModel
             ArXiv = "2311.17216",
             Authors = ["Hang Li", "Chengzhi Shen", "Philip Torr", "Volker Tresp", "Jindong Gu"],
             Repository = "hangligit/InterpretDiffusion",
+            CodeLicense = "none stated",
             Inputs = [Modality.Text],
             Outputs = [Modality.Image],
             Layouts = ["diffusers: UNet2DConditionModel, alone or in a pipeline's folder, + authors' unet.pth"],

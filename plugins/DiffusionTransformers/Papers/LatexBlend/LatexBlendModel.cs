@@ -98,6 +98,7 @@ public static class LatexBlendModel
             ArXiv = "2503.06956",
             Authors = ["Jian Jin", "Zhenbo Yu", "Yang Shen", "Zhenyong Fu", "Jian Yang"],
             Repository = "jinjianRick/latexblend",
+            CodeLicense = "none stated",
             Inputs = [Modality.Text],
             Outputs = [Modality.Image],
             Layouts = ["diffusers: UNet2DConditionModel, alone or in a pipeline's folder, + authors' delta-*.bin and concept_bank*.bin"],

@@ -18,6 +18,7 @@ public static class LayerTracerModel
             ArXiv = "2502.01105",
             Authors = ["Yiren Song", "Danze Chen", "Mike Zheng Shou"],
             Repository = "showlab/LayerTracer",
+            CodeLicense = "MIT",
             WeightsLicense = "FLUX.1-dev Non-Commercial",
             Inputs = [Modality.Text],
             Outputs = [Modality.Image],

@@ -1,4 +1,4 @@
-// Exploring the Role of Large Language Models in Prompt Encoding for Diffusion Models. Ma, Yang, Zhang, Liu, Wu, Zong, Song, Li, Liu. arXiv:2406.11831. No public code.
+// Exploring the Role of Large Language Models in Prompt Encoding for Diffusion Models. Ma, Zong, Song, Li, Liu. arXiv:2406.11831. No public code.
 // Layout (by specification): model.safetensors and config.json. Deviations: none from the specification; features of the language models are given.
 using System.ComponentModel.DataAnnotations;
 using ModelZoo.Contracts;

@@ -39,7 +39,7 @@ public static class PixArtModel
             ArXiv = "2403.04692",
             Authors = ["Junsong Chen", "Chongjian Ge", "Enze Xie", "Yue Wu", "Lewei Yao", "Xiaozhe Ren", "Zhongdao Wang", "Ping Luo", "Huchuan Lu", "Zhenguo Li"],
             Repository = "PixArt-alpha/PixArt-sigma",
-            CodeLicense = "AGPL-3.0",
+            CodeLicense = "Apache-2.0",
             WeightsLicense = "OpenRAIL++",
             Inputs = [Modality.Text],
             Outputs = [Modality.Image],

@@ -151,6 +151,7 @@ public static class ProMoEModel
             ArXiv = "2510.24711",
             Authors = ["Yujie Wei", "Shiwei Zhang", "Hangjie Yuan", "Yujin Han", "Zhekai Chen", "Jiayu Wang", "Difan Zou", "Xihui Liu", "Yingya Zhang", "Yu Liu", "Hongming Shan"],
             Repository = "ali-vilab/ProMoE",
+            CodeLicense = "MIT",
             Inputs = [Modality.Text],
             Outputs = [Modality.Image],
             Layouts = ["authors: step*.pth + config.json (constructor arguments)"],

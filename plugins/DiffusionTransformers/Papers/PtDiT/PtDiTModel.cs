@@ -17,7 +17,7 @@ public static class PtDiTModel
             ArXiv = "2409.04005",
             Authors = ["Jing Wang", "Ao Ma", "Jiasong Feng", "Dawei Leng", "Yuhui Yin", "Xiaodan Liang"],
             Repository = "360CVGroup/Qihoo-T2X",
-            CodeLicense = "Apache-2.0",
+            CodeLicense = "none stated",
             Inputs = [Modality.Text],
             Outputs = [Modality.Image],
             Layouts = ["MindSpeed-MM: *.pt + inference_model_*.json"],

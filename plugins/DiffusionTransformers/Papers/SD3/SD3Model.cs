@@ -129,6 +129,7 @@ public static class SD3Model
             ArXiv = "2403.03206",
             Authors = ["Patrick Esser", "Sumith Kulal", "Andreas Blattmann", "Rahim Entezari", "Jonas Müller", "Harry Saini", "Yam Levi", "Dominik Lorenz", "Axel Sauer", "Frederic Boesel", "Dustin Podell", "Tim Dockhorn", "Zion English", "Kyle Lacey", "Alex Goodwin", "Yannik Marek", "Robin Rombach"],
             Repository = "Stability-AI/sd3-ref",
+            CodeLicense = "MIT",
             WeightsLicense = "Stability AI Community",
             Inputs = [Modality.Text],
             Outputs = [Modality.Image],

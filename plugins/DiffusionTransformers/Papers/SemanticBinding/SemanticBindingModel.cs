@@ -104,6 +104,7 @@ public static class SemanticBindingModel
             ArXiv = "2411.07132",
             Authors = ["Taihang Hu", "Linxuan Li", "Joost van de Weijer", "Hongcheng Gao", "Fahad Shahbaz Khan", "Jian Yang", "Ming-Ming Cheng", "Kai Wang", "Yaxing Wang"],
             Repository = "hutaihang/ToMe",
+            CodeLicense = "not known",
             Inputs = [Modality.Text],
             Outputs = [Modality.Image],
             Layouts = ["diffusers: UNet2DConditionModel + scheduler_config.json"],

@@ -53,6 +53,7 @@ public static class TokenComposeModel
             ArXiv = "2312.03626",
             Authors = ["Zirui Wang", "Zhizhou Sha", "Zheng Ding", "Yilin Wang", "Zhuowen Tu"],
             Repository = "mlpc-ucsd/TokenCompose",
+            CodeLicense = "Apache-2.0",
             WeightsLicense = "CreativeML OpenRAIL-M",
             Inputs = [Modality.Text],
             Outputs = [Modality.Image],

@@ -189,7 +189,7 @@ public static class UDiTModel
             ArXiv = "2405.02730",
             Authors = ["Yuchuan Tian", "Zhijun Tu", "Hanting Chen", "Jie Hu", "Chao Xu", "Yunhe Wang"],
             Repository = "YuchuanTian/U-DiT",
-            CodeLicense = "Apache-2.0",
+            CodeLicense = "CC-BY-NC-4.0",
             Inputs = [Modality.Text],
             Outputs = [Modality.Image],
             Layouts = ["authors: U-DiT-*.pt + config.json (constructor arguments)"],

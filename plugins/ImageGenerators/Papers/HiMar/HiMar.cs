@@ -55,6 +55,7 @@ public sealed class HiMarModel : ImageGenerator<HiMarOptions>
             ArXiv = "2505.20288",
             Authors = ["Guangting Zheng", "Yehao Li", "Yingwei Pan", "Jiajun Deng", "Ting Yao", "Yanyong Zhang", "Tao Mei"],
             Repository = "HiDream-ai/himar",
+            CodeLicense = "none stated",
             Inputs = [Modality.Text],
             Outputs = [Modality.Tensors, Modality.Image],
             Layouts = ["authors: checkpoint-last.pth + config.json (constructor arguments), vae/kl16.ckpt for pictures"],

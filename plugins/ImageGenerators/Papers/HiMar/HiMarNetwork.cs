@@ -1,4 +1,4 @@
-// Hierarchical Masked Autoregressive Models with Low-Resolution Token Pivots. Zheng, Pan, Yao, Luo, Mei. arXiv:2505.20288. github.com/HiDream-ai/himar
+// Hierarchical Masked Autoregressive Models with Low-Resolution Token Pivots. Zheng, Li, Pan, Deng, Yao, Zhang, Mei. arXiv:2505.20288. github.com/HiDream-ai/himar
 // Published layout: checkpoint-last.pth (key model_ema), the constructor's arguments as config.json; for pictures vae/kl16.ckpt beside them. Deviations: none.
 using System.ComponentModel.DataAnnotations;
 using ModelZoo.Contracts;

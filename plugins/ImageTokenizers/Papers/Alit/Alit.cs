@@ -19,7 +19,7 @@ public static class AlitModel
             ArXiv = "2411.02393",
             Authors = ["Shivam Duggal", "Phillip Isola", "Antonio Torralba", "William T. Freeman"],
             Repository = "ShivamDuggal4/adaptive-length-tokenizer",
-            CodeLicense = "MIT",
+            CodeLicense = "none stated",
             Inputs = [Modality.Image],
             Outputs = [Modality.Tokens, Modality.Image],
             Layouts = ["authors: alit_*.pth"],

@@ -21,7 +21,7 @@ public static class FlexTokModel
             ArXiv = "2502.13967",
             Authors = ["Roman Bachmann", "Jesse Allardice", "David Mizrahi", "Enrico Fini", "Oğuzhan Fatih Kar", "Elmira Amirloo", "Alaaeldin El-Nouby", "Amir Zamir", "Afshin Dehghan"],
             Repository = "apple/ml-flextok",
-            CodeLicense = "Apple sample code",
+            CodeLicense = "EPFL and Apple Sample Code License (non-commercial)",
             Inputs = [Modality.Image],
             Outputs = [Modality.Tokens, Modality.Image],
             Layouts = ["authors: config.json + model.safetensors"],

@@ -103,6 +103,7 @@ public static class ReTokModel
             ArXiv = "2601.01535",
             Authors = ["Zixuan Fu", "Lanqing Guo", "Chong Wang", "Binbin Song", "Ding Liu", "Bihan Wen"],
             Repository = "zfu006/ReTok",
+            CodeLicense = "none stated",
             Inputs = [Modality.Image],
             Outputs = [Modality.Tokens, Modality.Image],
             Layouts = ["authors: *.pt + config"],

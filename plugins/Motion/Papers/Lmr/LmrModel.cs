@@ -58,6 +58,7 @@ public sealed class LmrModel : MotionModel, IGenerate<Contracts.Motion, LmrOptio
             ArXiv = "2512.24100",
             Authors = ["Yijie Qian", "Juncheng Wang", "Yuxiang Feng", "Chao Xu", "Wang Lu", "Yang Liu", "Baigui Sun", "Yiqiang Chen", "Yong Liu", "Shujun Wang"],
             Repository = "chenhaoqcdyq/lmr-codes",
+            CodeLicense = "MIT",
             Inputs = [Modality.Motion, Modality.Text],
             Outputs = [Modality.Tokens, Modality.Motion],
             Layouts = ["authors: dual_tokenizer and GPT, each with train_config.json + checkpoint.pth"],

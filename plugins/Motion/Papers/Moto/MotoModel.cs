@@ -43,6 +43,7 @@ public sealed class MotoModel : IModel, ITokenize<Video, NoOptions>, IGenerate<N
             ArXiv = "2412.04445",
             Authors = ["Yi Chen", "Yuying Ge", "Weiliang Tang", "Yizhuo Li", "Yixiao Ge", "Mingyu Ding", "Ying Shan", "Xihui Liu"],
             Repository = "TencentARC/Moto",
+            CodeLicense = "Apache-2.0",
             Inputs = [Modality.Video, Modality.Image, Modality.Tensors],
             Outputs = [Modality.Tokens, Modality.Tensors],
             Layouts = ["authors: latent_motion_tokenizer/ + moto_gpt/ (config.yaml, pytorch_model.bin), vit-mae/ + t5/ (transformers)"],

@@ -56,6 +56,7 @@ public sealed class SetRecT5Model : SetRecModel
             ArXiv = "2502.10833",
             Authors = ["Xinyu Lin", "Haihan Shi", "Wenjie Wang", "Fuli Feng", "Qifan Wang", "See-Kiong Ng", "Tat-Seng Chua"],
             Repository = "Linxyhaha/SETRec",
+            CodeLicense = "none stated",
             Inputs = [Modality.Items],
             Outputs = [Modality.Items],
             Layouts = ["T5: config.json + model.safetensors, adapter.pth, setrec.json, NAME.emb-t5-tdcb.npy"],

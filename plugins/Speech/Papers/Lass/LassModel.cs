@@ -43,7 +43,7 @@ public sealed class LassModel : IModel, IGenerate<Image, LassOptions>, IReferenc
             ArXiv = "2301.08562",
             Authors = ["Emilian Postolache", "Giorgio Mariani", "Michele Mancusi", "Andrea Santilli", "Luca Cosmo", "Emanuele Rodolà"],
             Repository = "gladia-research-group/latent-autoregressive-source-separation",
-            CodeLicense = "MIT",
+            CodeLicense = "none stated",
             Inputs = [Modality.Image],
             Outputs = [Modality.Image],
             Layouts = ["authors (MNIST): vqvae.pt + autoregressive.pt + sums.pt, vqvae.json + autoregressive.json"],

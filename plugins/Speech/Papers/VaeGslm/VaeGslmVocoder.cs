@@ -63,6 +63,7 @@ public sealed class VaeGslmVocoderModel : IModel, IGenerate<Audio, NoOptions>, I
             ArXiv = "2506.14767",
             Authors = ["Li-Wei Chen", "Takuya Higuchi", "Zakaria Aldeneh", "Ahmed Hussen Abdelaziz", "Alexander Rudnicky"],
             Repository = "b04901014/vae-gslm",
+            CodeLicense = "MIT",
             Inputs = [Modality.Tensors],
             Outputs = [Modality.Audio],
             Layouts = ["authors: hp.yaml + last-cpt.ckpt"],

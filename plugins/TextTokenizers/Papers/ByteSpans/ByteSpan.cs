@@ -21,7 +21,7 @@ internal sealed class ByteSpan(PipelineTokenizer bytes)
     private const int LongestPreToken = 100;
 
     public static ModelArchitecture Architecture { get; } = Paper.Row(
-        Paper.Tokenizer("bytespan", "ByteSpan: Information-Driven Subword Tokenisation", "2506.18639", ["Zébulon Goriely", "Suchir Salhan", "Pietro Lesci", "Julius Cheng", "Paula Buttery"], "codebyzeb/infotokenization")
+        Paper.Tokenizer("bytespan", "ByteSpan: Information-Driven Subword Tokenisation", "2506.18639", ["Zébulon Goriely", "Suchir Salhan", "Pietro Lesci", "Julius Cheng", "Paula Buttery"], "codebyzeb/infotokenization", "none stated")
             with { Layouts = ["tokenizer.json"], Deviations = "The byte language model that gives the signal is not part of it. Letters are numbered by id; the authors' code numbers them as a hash map shows them, another way in each run." },
         source =>
         {

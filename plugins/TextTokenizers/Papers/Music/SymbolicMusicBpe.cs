@@ -11,7 +11,7 @@ namespace ModelZoo.Plugins.TextTokenizers.Papers.Music;
 internal sealed class SymbolicMusicBpe
 {
     public static ModelArchitecture Architecture { get; } = Paper.Row(
-        Paper.Tokenizer("bpe-symbolic-music", "Byte Pair Encoding for Symbolic Music", "2301.11975", ["Nathan Fradet", "Nicolas Gutowski", "Fabien Chhel", "Jean-Pierre Briot"], "Natooz/MidiTok")
+        Paper.Tokenizer("bpe-symbolic-music", "Byte Pair Encoding for Symbolic Music", "2301.11975", ["Nathan Fradet", "Nicolas Gutowski", "Fabien Chhel", "Jean-Pierre Briot"], "Natooz/MidiTok", "MIT")
             with { Inputs = [Modality.Tensors], Layouts = ["tokenizer.json of MidiTok"], Deviations = "MidiTok's programs, chords, rests, pedals, bends and controls are refused by name." },
         source =>
         {

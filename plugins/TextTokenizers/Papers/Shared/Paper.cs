@@ -13,22 +13,23 @@ internal static class Paper
     });
 
     /// <summary>The card of a tokenizer: text in, tokens out.</summary>
-    public static ModelCard Tokenizer(string architecture, string title, string? arXiv, EquatableList<string> authors, string? repository) => new()
+    public static ModelCard Tokenizer(string architecture, string title, string? arXiv, EquatableList<string> authors, string? repository, string? codeLicense = null) => new()
     {
         Id = $"text-tokenizers/{architecture}",
         Paper = title,
         ArXiv = arXiv,
         Authors = authors,
         Repository = repository,
+        CodeLicense = codeLicense,
         Inputs = [Modality.Text],
         Outputs = [Modality.Tokens],
     };
 
     /// <summary>The card of an analysis: text in, figures out.</summary>
-    public static ModelCard Analysis(string architecture, string title, string? arXiv, EquatableList<string> authors, string? repository) =>
-        Tokenizer(architecture, title, arXiv, authors, repository) with { Outputs = [Modality.Tensors] };
+    public static ModelCard Analysis(string architecture, string title, string? arXiv, EquatableList<string> authors, string? repository, string? codeLicense = null) =>
+        Tokenizer(architecture, title, arXiv, authors, repository, codeLicense) with { Outputs = [Modality.Tensors] };
 
     /// <summary>The card of a method on embedding tables: tensors in, tensors out.</summary>
-    public static ModelCard Transplant(string architecture, string title, string? arXiv, EquatableList<string> authors, string? repository) =>
-        Tokenizer(architecture, title, arXiv, authors, repository) with { Inputs = [Modality.Tensors], Outputs = [Modality.Tensors] };
+    public static ModelCard Transplant(string architecture, string title, string? arXiv, EquatableList<string> authors, string? repository, string? codeLicense = null) =>
+        Tokenizer(architecture, title, arXiv, authors, repository, codeLicense) with { Inputs = [Modality.Tensors], Outputs = [Modality.Tensors] };
 }

@@ -29,7 +29,7 @@ internal sealed class TokompilerTokenizer : ITextCodec
     }
 
     public static ModelArchitecture Architecture { get; } = Paper.Row(
-        Paper.Tokenizer("tokompiler", "Scope is all you need: Transforming LLMs for HPC Code", "2308.09440", ["Tal Kadosh", "Niranjan Hasabnis", "Vy A. Vo", "et al."], "Scientific-Computing-Lab/Tokompiler")
+        Paper.Tokenizer("tokompiler", "Scope is all you need: Transforming LLMs for HPC Code", "2308.09440", ["Tal Kadosh", "Niranjan Hasabnis", "Vy A. Vo", "Nadav Schneider", "Neva Krien", "Abdul Wasay", "Nesreen Ahmed", "Ted Willke", "Guy Tamir", "Yuval Pinter", "Timothy Mattson", "Gal Oren"], "Scientific-Computing-Lab/Tokompiler", "none stated")
             with { Layouts = ["vocab.txt"], Deviations = "C alone, not C++ and Fortran. Numbers of names are given or follow the order of first sight; the authors' code draws them." },
         source =>
         {
