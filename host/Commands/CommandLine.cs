@@ -19,9 +19,9 @@ internal static class CommandLine
     public static async Task<int> RunAsync(string[] arguments, TextWriter output, TextWriter error, CancellationToken cancel = default)
     {
         var terminal = new Terminal.Terminal(output, error);
-        var result = Create(terminal).Parse(arguments);
-        var code = await result.InvokeAsync(new() { Output = output, Error = error, EnableDefaultExceptionHandler = false, ProcessTerminationTimeout = TimeSpan.FromSeconds(40) }, cancel).ConfigureAwait(false);
-        return result.Errors.Count > 0 ? ExitCodes.Usage : code;
+        var result = Create(terminal).Parse(arguments.Length == 0 ? ["--help"] : arguments);
+        if (result.Action is not { ClearsParseErrors: true } && UsageErrors.Write(terminal, result)) return ExitCodes.Usage;
+        return await result.InvokeAsync(new() { Output = output, Error = error, EnableDefaultExceptionHandler = false, ProcessTerminationTimeout = TimeSpan.FromSeconds(40) }, cancel).ConfigureAwait(false);
     }
 
     /// <summary>All commands.</summary>

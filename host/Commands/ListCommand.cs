@@ -3,6 +3,7 @@ using System.Text.Json.Nodes;
 using ModelZoo.Contracts;
 using ModelZoo.Host.Loading;
 using ModelZoo.Host.Models;
+using ModelZoo.Host.Terminal;
 using Spectre.Console;
 
 namespace ModelZoo.Host.Commands;
@@ -12,46 +13,50 @@ internal static class ListCommand
 {
     public static Command Create(Terminal.Terminal terminal)
     {
+        var words = new Argument<string[]>("WORD") { Description = "Only models whose name, paper, arXiv id or media contain every word.", Arity = ArgumentArity.ZeroOrMore };
         var all = new Option<bool>("--all") { Description = "Also the parts that papers share." };
         var metrics = new Option<bool>("--metrics") { Description = "The metrics, instead of the models." };
         var json = new Option<bool>("--json") { Description = "Write JSON." };
-        var command = new ZooCommand("list", "What is loaded, what is not, and why.", "modelzoo list", "modelzoo list --all --json", "modelzoo list --metrics") { all, metrics, json };
+        var command = new ZooCommand("list", "What is loaded, what is not, and why.", "modelzoo list", "modelzoo list speech", "modelzoo list image-tokenizers flow", "modelzoo list --all --json", "modelzoo list --metrics") { words, all, metrics, json };
         return command.Runs(terminal, (parsed, services, _) =>
         {
             var catalog = services.GetRequiredService<PluginCatalog>();
+            var models = services.GetRequiredService<ModelDirectory>().Entries(parsed.GetValue(all)).Where(entry => Matches(entry, parsed.GetValue(words) ?? [])).ToList();
             if (parsed.GetValue(metrics)) WriteMetrics(terminal, catalog, parsed.GetValue(json));
-            else if (parsed.GetValue(json)) terminal.WriteJson(ToJson(catalog, services, parsed.GetValue(all)));
-            else Write(terminal, catalog, services, parsed.GetValue(all));
+            else if (parsed.GetValue(json)) terminal.WriteJson(ToJson(catalog, models));
+            else Write(terminal, catalog, models);
             return Task.FromResult(ExitCodes.Ok);
         });
     }
 
-    private static void Write(Terminal.Terminal terminal, PluginCatalog catalog, IServiceProvider services, bool all)
+    private static void Write(Terminal.Terminal terminal, PluginCatalog catalog, IReadOnlyList<ModelEntryView> models)
     {
-        var plugins = new Table { Border = TableBorder.Rounded }.AddColumns("plugin", "version", "state", "models", "load", "why");
-        foreach (var plugin in catalog.Plugins)
+        if (models.Count == 0) throw new ModelZooException(ErrorCodes.ModelUnknown, "No model has all of these words.") { Expected = "part of a name, a paper's title, an arXiv id or a medium", Remedy = "`modelzoo list` shows all." };
+        foreach (var family in models.GroupBy(entry => entry.Family))
         {
-            plugins.AddRow([.. new[]
-            {
-                plugin.Name, plugin.Inspection?.Version.ToString(3) ?? "", plugin.State.ToString().ToLowerInvariant(), plugin.Loaded?.Plugin.Architectures.Count.ToString() ?? "", $"{plugin.LoadTime.TotalMilliseconds:0} ms", plugin.Reason ?? "",
-            }.Select(Markup.Escape)]);
+            var rows = family.OrderBy(entry => entry.Source is null).ThenBy(entry => entry.Id, StringComparer.Ordinal).Select(entry => new[] { entry.Id, Weights(entry), entry.Parity, Modalities(entry.Card), entry.Card.Paper }).ToList();
+            Listing.Write(terminal, family.Key, ["model", "weights", "parity", "in → out", "paper"], rows);
         }
 
-        terminal.Output.Write(plugins);
-        var models = new Table { Border = TableBorder.Rounded }.AddColumns("model", "in → out", "paper", "weights", "parity");
-        foreach (var entry in services.GetRequiredService<ModelDirectory>().Entries(all))
-            models.AddRow([.. new[] { entry.Id, Modalities(entry.Card), entry.Card.Paper, entry.Weights, entry.Parity }.Select(Markup.Escape)]);
-        terminal.Output.Write(models);
+        var broken = catalog.Plugins.Where(plugin => plugin.State != PluginState.Ready).ToList();
+        if (broken.Count > 0) Listing.Write(terminal, "plugins that are not ready", ["plugin", "version", "state", "why"], [.. broken.Select(plugin => new[] { plugin.Name, plugin.Inspection?.Version.ToString(3) ?? "", plugin.State.ToString().ToLowerInvariant(), plugin.Reason ?? "" })], cut: false);
+        terminal.Writer.WriteLine($"{models.Count} models, {models.Count(entry => entry.Source is not null)} with weights in the manifest (the others take --checkpoint DIR). {catalog.Plugins.Count - broken.Count} plugins ready: `modelzoo plugins list`.");
     }
 
-    private static JsonObject ToJson(PluginCatalog catalog, IServiceProvider services, bool all) => new()
+    private static string Weights(ModelEntryView entry) => entry.Source is null ? "" : entry.Source.Folder is not { } folder ? "none needed"
+        : Path.GetRelativePath(Environment.CurrentDirectory, folder) is var relative && relative.StartsWith("..", StringComparison.Ordinal) ? folder : relative;
+
+    private static bool Matches(ModelEntryView entry, IEnumerable<string> words) => words.All(word =>
+        new[] { entry.Id, entry.Card.Paper, entry.Card.ArXiv ?? "", Modalities(entry.Card) }.Any(text => text.Contains(word, StringComparison.OrdinalIgnoreCase)));
+
+    private static JsonObject ToJson(PluginCatalog catalog, IEnumerable<ModelEntryView> models) => new()
     {
         ["plugins"] = new JsonArray([.. catalog.Plugins.Select(JsonNode (plugin) => new JsonObject
         {
             ["name"] = plugin.Name, ["path"] = plugin.Path, ["version"] = plugin.Inspection?.Version.ToString(3), ["framework"] = plugin.Inspection?.Framework, ["contracts"] = plugin.Inspection?.Contracts?.ToString(3),
             ["state"] = plugin.State.ToString().ToLowerInvariant(), ["reason"] = plugin.Reason, ["load_ms"] = plugin.LoadTime.TotalMilliseconds,
         })]),
-        ["models"] = new JsonArray([.. services.GetRequiredService<ModelDirectory>().Entries(all).Select(JsonNode (entry) =>
+        ["models"] = new JsonArray([.. models.Select(JsonNode (entry) =>
         {
             var json = entry.ToJson();
             json["weights"] = entry.Weights;

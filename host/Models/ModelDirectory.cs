@@ -125,6 +125,9 @@ internal sealed class ModelDirectory(PluginCatalog catalog, ModelResolver resolv
 /// <param name="Resident">The model in memory; null when it is not open.</param>
 internal sealed record ModelEntryView(string Id, ModelCard Card, ModelSource? Source, string Parity, string Plugin, ResidentModel? Resident)
 {
+    /// <summary>What its architecture is one of.</summary>
+    public string Family => Card.Id[..Card.Id.IndexOf('/', StringComparison.Ordinal)];
+
     /// <summary>Where the weights are, in words.</summary>
     public string Weights => Source is null ? "--checkpoint DIR" : Source.Folder ?? "none";
 
@@ -140,7 +143,7 @@ internal sealed record ModelEntryView(string Id, ModelCard Card, ModelSource? So
         ["object"] = "model",
         ["created"] = 0,
         ["owned_by"] = Plugin,
-        ["family"] = Card.Id[..Card.Id.IndexOf('/', StringComparison.Ordinal)],
+        ["family"] = Family,
         ["paper"] = Card.Paper,
         ["arxiv"] = Card.ArXiv,
         ["inputs"] = Words(Card.Inputs),

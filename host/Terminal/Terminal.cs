@@ -28,6 +28,9 @@ internal sealed class Terminal
         else _error.WriteLine($"error {code}: {message}");
     }
 
+    /// <summary>Writes what may help after an error.</summary>
+    public void WriteHint(string message) => _error.WriteLine(message);
+
     /// <summary>Standard output, for tables.</summary>
     public IAnsiConsole Output { get; }
 

@@ -44,6 +44,38 @@ public sealed class CommandLineTests : IDisposable
     }
 
     [Fact]
+    public async Task List_Words_KeepsTheModelsThatHaveThemAll()
+    {
+        Assert.Contains("test/echo.x", (await RunAsync("list", "ECHO", "text")).Output, StringComparison.Ordinal);
+        Assert.Equal((ExitCodes.NotAvailable, "error model.unknown: No model has all of these words."), await FirstAsync("list", "echo", "nothing-of-the-kind"));
+    }
+
+    [Fact]
+    public async Task List_ModelOnALine_IsNeverWrapped()
+    {
+        var output = (await RunAsync("list")).Output;
+        Assert.Contains("An Echo", output.Split('\n').Single(line => line.StartsWith("test/echo.x ", StringComparison.Ordinal)), StringComparison.Ordinal);
+        Assert.All(output.Split('\n').Where(line => !line.Contains("failed", StringComparison.Ordinal)), line => Assert.True(line.Length <= 200, line));
+    }
+
+    [Theory]
+    [InlineData("`modelzoo list` has no option '--jsn'. Did you mean '--json'?", "list", "--jsn")]
+    [InlineData("`modelzoo generate` has no option '--promt'. Did you mean '--prompt'?", "generate", "test/echo", "--promt", "a", "--out", "x.txt")]
+    [InlineData("`modelzoo` has no command 'generat'. Did you mean 'generate'?", "generat")]
+    [InlineData("`modelzoo plugins` has no command 'ad'. Did you mean 'add'?", "plugins", "ad")]
+    [InlineData("`modelzoo demo` has no further argument 'extra'.", "demo", "extra")]
+    [InlineData("--seed takes a number from 0, not '-1'.", "generate", "test/echo", "--seed", "-1", "--out", "x.txt")]
+    public async Task WrongUsage_SaysWhatAndWhatWasMeant(string message, params string[] arguments) =>
+        Assert.Equal((ExitCodes.Usage, "error usage: " + message), await FirstAsync(arguments));
+
+    private async Task<(int Code, string FirstError)> FirstAsync(params string[] arguments)
+    {
+        var (code, _, error) = await RunAsync(arguments);
+        var line = error.Split('\n')[0].TrimEnd();
+        return (code, line.Contains(" Expected:", StringComparison.Ordinal) ? line[..line.IndexOf(" Expected:", StringComparison.Ordinal)] : line);
+    }
+
+    [Fact]
     public async Task TokenizeThenDetokenize_GivesTheTextBack()
     {
         var (code, output, error) = await RunAsync("tokenize", "test/echo.x", "--in", In("hello.txt"), "--out", In("hello.json"));
