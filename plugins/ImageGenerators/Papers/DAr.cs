@@ -13,24 +13,10 @@ using ModelZoo.Networks.Sampling;
 namespace ModelZoo.Plugins.ImageGenerators;
 
 /// <summary>The authors' <c>ModelArgs</c>; defaults are those of D-AR-L.</summary>
-public sealed record DArConfig
+public sealed record DArConfig : LlamaArguments
 {
-    /// <summary>Width.</summary>
-    [Range(1, 1 << 16)] public int Dim { get; init; } = 1024;
     /// <summary>Blocks.</summary>
     [Range(1, 256)] public int NLayer { get; init; } = 24;
-    /// <summary>Heads.</summary>
-    [Range(1, 1024)] public int NHead { get; init; } = 16;
-    /// <summary>Key and value heads.</summary>
-    public int? NKvHead { get; init; }
-    /// <summary>Hidden widths are multiples of it.</summary>
-    public int MultipleOf { get; init; } = 256;
-    /// <summary>Factor on hidden widths.</summary>
-    public double? FfnDimMultiplier { get; init; }
-    /// <summary>Base of the rotary angles.</summary>
-    public double RopeBase { get; init; } = 10000;
-    /// <summary>Epsilon of the norms.</summary>
-    public double NormEps { get; init; } = 1e-5;
     /// <summary>Classes; the dropped class follows them.</summary>
     public int NumClasses { get; init; } = 1000;
     /// <summary>Rate at which classes were dropped in training; 0 when there is no dropped class.</summary>
@@ -41,10 +27,6 @@ public sealed record DArConfig
     [Range(1, 1 << 24)] public int VocabSize { get; init; } = 16384;
     /// <summary>Positions of the condition.</summary>
     [AllowedValues(1)] public int ClsTokenNum { get; init; } = 1;
-    /// <summary>Codes of a picture.</summary>
-    [Range(1, 1 << 20)] public int BlockSize { get; init; } = 256;
-
-    internal LlamaSizes Sizes => new(Dim, NHead, LlamaSizes.HiddenOf(Dim, MultipleOf, FfnDimMultiplier)) { KeyValueHeads = NKvHead, Epsilon = NormEps };
 }
 
 /// <summary>Options of D-AR; defaults are those of the authors' script.</summary>

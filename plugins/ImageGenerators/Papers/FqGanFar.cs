@@ -11,26 +11,12 @@ using ModelZoo.Networks.Sampling;
 namespace ModelZoo.Plugins.ImageGenerators;
 
 /// <summary>The authors' <c>ModelArgs</c>; defaults are those of FAR-B.</summary>
-public sealed record FqGanFarConfig
+public sealed record FqGanFarConfig : LlamaArguments
 {
-    /// <summary>Width.</summary>
-    [Range(1, 1 << 16)] public int Dim { get; init; } = 1024;
     /// <summary>Blocks of the backbone.</summary>
     [Range(1, 256)] public int NLayer { get; init; } = 24;
     /// <summary>Blocks of the head that writes the codes of a place.</summary>
     [Range(1, 256)] public int ArNLayer { get; init; } = 3;
-    /// <summary>Heads.</summary>
-    [Range(1, 1024)] public int NHead { get; init; } = 16;
-    /// <summary>Key and value heads.</summary>
-    public int? NKvHead { get; init; }
-    /// <summary>Hidden widths are multiples of it.</summary>
-    public int MultipleOf { get; init; } = 256;
-    /// <summary>Factor on hidden widths.</summary>
-    public double? FfnDimMultiplier { get; init; }
-    /// <summary>Base of the rotary angles.</summary>
-    public double RopeBase { get; init; } = 10000;
-    /// <summary>Epsilon of the norms.</summary>
-    public double NormEps { get; init; } = 1e-5;
     /// <summary>Classes; the dropped class follows them.</summary>
     public int NumClasses { get; init; } = 1000;
     /// <summary>Rate at which classes were dropped in training; 0 when there is no dropped class.</summary>
@@ -41,12 +27,6 @@ public sealed record FqGanFarConfig
     [Range(1, 1 << 24)] public int VocabSize { get; init; } = 16384;
     /// <summary>Positions of the condition.</summary>
     [AllowedValues(1)] public int ClsTokenNum { get; init; } = 1;
-    /// <summary>Places of a picture.</summary>
-    [Range(1, 1 << 20)] public int BlockSize { get; init; } = 256;
-
-    internal int Side => (int)Math.Sqrt(BlockSize);
-
-    internal LlamaSizes Sizes => new(Dim, NHead, LlamaSizes.HiddenOf(Dim, MultipleOf, FfnDimMultiplier)) { KeyValueHeads = NKvHead, Epsilon = NormEps };
 }
 
 /// <summary>Options of FAR; each list has a number for the visual codes and one for the semantic codes.</summary>

@@ -11,24 +11,13 @@ using ModelZoo.Networks.Sampling;
 namespace ModelZoo.Plugins.ImageGenerators;
 
 /// <summary>The authors' <c>ModelArgs</c>.</summary>
-public sealed record GigaTokArConfig
+public sealed record GigaTokArConfig : LlamaArguments
 {
-    /// <summary>Width.</summary>
-    [Range(1, 65536)] public int Dim { get; init; } = 768;
+    /// <summary>The authors' defaults.</summary>
+    public GigaTokArConfig() => (Dim, NHead) = (768, 12);
+
     /// <summary>Blocks.</summary>
     [Range(1, 1024)] public int NLayer { get; init; } = 12;
-    /// <summary>Heads.</summary>
-    [Range(1, 1024)] public int NHead { get; init; } = 12;
-    /// <summary>Heads of keys and values; null for as many.</summary>
-    public int? NKvHead { get; init; }
-    /// <summary>The inner width is rounded up to a multiple of it.</summary>
-    [Range(1, 65536)] public int MultipleOf { get; init; } = 256;
-    /// <summary>Factor on the inner width.</summary>
-    public double? FfnDimMultiplier { get; init; }
-    /// <summary>Base of the rotary positions.</summary>
-    public double RopeBase { get; init; } = 10000;
-    /// <summary>Epsilon of the norms.</summary>
-    public double NormEps { get; init; } = 1e-5;
     /// <summary>Number of classes; the id after them is no class.</summary>
     [Range(1, 1 << 24)] public int NumClasses { get; init; } = 1000;
     /// <summary>Kind of condition.</summary>
@@ -37,8 +26,6 @@ public sealed record GigaTokArConfig
     [Range(1, 1 << 24)] public int VocabSize { get; init; } = 16384;
     /// <summary>Positions of the condition.</summary>
     [AllowedValues(1)] public int ClsTokenNum { get; init; } = 1;
-    /// <summary>Tokens of a picture.</summary>
-    [Range(1, 1 << 20)] public int BlockSize { get; init; } = 256;
     /// <summary>Whether positions are rotary; else learned.</summary>
     public bool Rope { get; init; }
     /// <summary>Whether queries and keys are normalised.</summary>
@@ -46,7 +33,7 @@ public sealed record GigaTokArConfig
     /// <summary>Whether the class modulates every block.</summary>
     [System.Text.Json.Serialization.JsonPropertyName("use_adaLN")] public bool UseAdaLn { get; init; }
 
-    internal LlamaSizes Sizes => new(Dim, NHead, LlamaSizes.HiddenOf(Dim, MultipleOf, FfnDimMultiplier)) { KeyValueHeads = NKvHead, Epsilon = NormEps, QkNorm = UseQkNorm };
+    internal override LlamaSizes Sizes => base.Sizes with { QkNorm = UseQkNorm };
 }
 
 /// <summary>Options of GigaTok's generator.</summary>

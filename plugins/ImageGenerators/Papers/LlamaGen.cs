@@ -12,24 +12,13 @@ using ModelZoo.Networks.Sampling;
 namespace ModelZoo.Plugins.ImageGenerators;
 
 /// <summary>The authors' <c>ModelArgs</c>.</summary>
-public sealed record LlamaGenConfig
+public sealed record LlamaGenConfig : LlamaArguments
 {
-    /// <summary>Width.</summary>
-    [Range(1, 65536)] public int Dim { get; init; } = 4096;
+    /// <summary>The authors' defaults.</summary>
+    public LlamaGenConfig() => (Dim, NHead) = (4096, 32);
+
     /// <summary>Blocks.</summary>
     [Range(1, 1024)] public int NLayer { get; init; } = 32;
-    /// <summary>Heads.</summary>
-    [Range(1, 1024)] public int NHead { get; init; } = 32;
-    /// <summary>Heads of keys and values; null for as many.</summary>
-    public int? NKvHead { get; init; }
-    /// <summary>The inner width is rounded up to a multiple of it.</summary>
-    [Range(1, 65536)] public int MultipleOf { get; init; } = 256;
-    /// <summary>Factor on the inner width.</summary>
-    public double? FfnDimMultiplier { get; init; }
-    /// <summary>Base of the rotary positions.</summary>
-    public double RopeBase { get; init; } = 10000;
-    /// <summary>Epsilon of the norms.</summary>
-    public double NormEps { get; init; } = 1e-5;
     /// <summary>Number of classes.</summary>
     [Range(1, 1 << 24)] public int NumClasses { get; init; } = 1000;
     /// <summary>Width of a caption's features.</summary>
@@ -42,10 +31,6 @@ public sealed record LlamaGenConfig
     [Range(1, 1 << 24)] public int VocabSize { get; init; } = 16384;
     /// <summary>Positions of the condition.</summary>
     [Range(1, 65536)] public int ClsTokenNum { get; init; } = 1;
-    /// <summary>Codes of a picture, a square.</summary>
-    [Range(1, 1 << 20)] public int BlockSize { get; init; } = 256;
-
-    internal LlamaSizes Sizes => new(Dim, NHead, LlamaSizes.HiddenOf(Dim, MultipleOf, FfnDimMultiplier)) { KeyValueHeads = NKvHead, Epsilon = NormEps };
 }
 
 /// <summary>Options of LlamaGen; the defaults are the authors' for sampling.</summary>
@@ -78,7 +63,7 @@ internal static class LlamaGenNetwork
         var cache = new GrowingCache(g, batch, config.NLayer, config.Sizes.KeyValueWidth);
         var (past, all) = (GrowingCache.Past, GrowingCache.Past + x.Shape[1]);
         var bias = Bias(g.Input("visible", [batch, all]), x.Shape[1]);
-        var rotary = LlamaLayers.GridTables(g, (int)Math.Sqrt(config.BlockSize), config.Dim / config.NHead, config.ClsTokenNum, config.RopeBase).Rows(past, all);
+        var rotary = LlamaLayers.GridTables(g, config.Side, config.Dim / config.NHead, config.ClsTokenNum, config.RopeBase).Rows(past, all);
         for (var i = 0; i < config.NLayer; i++)
         {
             var layer = i;
@@ -193,7 +178,7 @@ public sealed class LlamaGenModel : ImageGenerator<LlamaGenOptions>
         var rows = (int)condition.Shape[0];
         var sampling = new TokenSampling { Temperature = (float)options.Temperature, TopK = options.TopK, TopP = (float)options.TopP };
         var run = new Run(condition, _config.BlockSize, options.Guidance, options.GuidanceInterval, sampling, Draws.Uniform(seed, rows)) { Mask = mask };
-        var (step, side) = (0, (long)Math.Sqrt(_config.BlockSize));
+        var (step, side) = (0, (long)_config.Side);
         await foreach (var tokens in RunAsync(run, cancel).ConfigureAwait(false))
             yield return new(++step, _config.BlockSize, step == _config.BlockSize ? tokens.Reshape(rows, side, side) : null);
     }

@@ -10,7 +10,7 @@ using ModelZoo.Networks;
 namespace ModelZoo.Plugins.ImageGenerators;
 
 /// <summary>The arguments of the authors' <c>MAR</c>; defaults are those of MAR-L.</summary>
-public sealed record MarConfig
+public sealed record MarConfig : MarArguments
 {
     /// <summary>Size of the pictures, in pixels.</summary>
     [Range(1, 8192)] public int ImgSize { get; init; } = 256;
@@ -18,24 +18,6 @@ public sealed record MarConfig
     [Range(1, 256)] public int VaeStride { get; init; } = 16;
     /// <summary>Places of the latent a token, along each side.</summary>
     [Range(1, 64)] public int PatchSize { get; init; } = 1;
-    /// <summary>Width of the encoder.</summary>
-    [Range(1, 65536)] public int EncoderEmbedDim { get; init; } = 1024;
-    /// <summary>Blocks of the encoder.</summary>
-    [Range(1, 1024)] public int EncoderDepth { get; init; } = 16;
-    /// <summary>Heads of the encoder.</summary>
-    [Range(1, 1024)] public int EncoderNumHeads { get; init; } = 16;
-    /// <summary>Width of the decoder.</summary>
-    [Range(1, 65536)] public int DecoderEmbedDim { get; init; } = 1024;
-    /// <summary>Blocks of the decoder.</summary>
-    [Range(1, 1024)] public int DecoderDepth { get; init; } = 16;
-    /// <summary>Heads of the decoder.</summary>
-    [Range(1, 1024)] public int DecoderNumHeads { get; init; } = 16;
-    /// <summary>Width inside the feed-forward networks, in units of the width.</summary>
-    public double MlpRatio { get; init; } = 4;
-    /// <summary>Channels of the latent.</summary>
-    [Range(1, 4096)] public int VaeEmbedDim { get; init; } = 16;
-    /// <summary>Number of classes.</summary>
-    [Range(1, 1 << 24)] public int ClassNum { get; init; } = 1000;
     /// <summary>Places that hold the class.</summary>
     [Range(0, 65536)] public int BufferSize { get; init; } = 64;
     /// <summary>Residual blocks of the head.</summary>

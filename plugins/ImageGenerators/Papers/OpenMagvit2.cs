@@ -11,36 +11,16 @@ using ModelZoo.Networks.Sampling;
 namespace ModelZoo.Plugins.ImageGenerators;
 
 /// <summary>Section <c>model.init_args.transformer_config.params</c> of the published file.</summary>
-public sealed record OpenMagvit2Config
+public sealed record OpenMagvit2Config : LlamaArguments
 {
-    /// <summary>Codes of a picture, a square.</summary>
-    [Range(1, 1 << 20)] public int BlockSize { get; init; } = 256;
     /// <summary>Blocks over the places.</summary>
     [Range(1, 1024)] public int SpatialNLayer { get; init; } = 24;
     /// <summary>Blocks within a place.</summary>
     [Range(1, 1024)] public int FactorizedNLayer { get; init; } = 2;
-    /// <summary>Heads.</summary>
-    [Range(1, 1024)] public int NHead { get; init; } = 16;
-    /// <summary>Heads of keys and values; null for as many.</summary>
-    public int? NKvHead { get; init; }
-    /// <summary>Width.</summary>
-    [Range(1, 65536)] public int Dim { get; init; } = 1024;
-    /// <summary>The inner width is rounded up to a multiple of it.</summary>
-    [Range(1, 65536)] public int MultipleOf { get; init; } = 256;
-    /// <summary>Factor on the inner width.</summary>
-    public double? FfnDimMultiplier { get; init; }
-    /// <summary>Base of the rotary positions.</summary>
-    public double RopeBase { get; init; } = 10000;
-    /// <summary>Epsilon of the norms.</summary>
-    public double NormEps { get; init; } = 1e-5;
     /// <summary>Bits of the two parts of a code.</summary>
     [Length(2, 2)] public int[] FactorizedBits { get; init; } = [6, 12];
     /// <summary>Number of classes; the id after them is no class.</summary>
     [Range(1, 1 << 24)] public int ClassNum { get; init; } = 1000;
-
-    internal int Side => (int)Math.Sqrt(BlockSize);
-
-    internal LlamaSizes Sizes => new(Dim, NHead, LlamaSizes.HiddenOf(Dim, MultipleOf, FfnDimMultiplier)) { KeyValueHeads = NKvHead, Epsilon = NormEps };
 }
 
 /// <summary>Options of Open-MAGVIT2's generator; each list has a number for the first and one for the second part of a code.</summary>

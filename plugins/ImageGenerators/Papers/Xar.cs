@@ -9,28 +9,8 @@ using ModelZoo.Networks;
 
 namespace ModelZoo.Plugins.ImageGenerators;
 
-/// <summary>The arguments of the authors' <c>xAR</c>; the grid of 16 x 16 latents in cells of 8 x 8 is fixed in their code.</summary>
-public sealed record XarConfig
-{
-    /// <summary>Width of the encoder.</summary>
-    [Range(1, 65536)] public int EncoderEmbedDim { get; init; } = 1024;
-    /// <summary>Blocks of the encoder.</summary>
-    [Range(1, 1024)] public int EncoderDepth { get; init; } = 16;
-    /// <summary>Heads of the encoder.</summary>
-    [Range(1, 1024)] public int EncoderNumHeads { get; init; } = 16;
-    /// <summary>Width of the decoder, that of the encoder: they share the condition.</summary>
-    [Range(1, 65536)] public int DecoderEmbedDim { get; init; } = 1024;
-    /// <summary>Blocks of the decoder.</summary>
-    [Range(1, 1024)] public int DecoderDepth { get; init; } = 16;
-    /// <summary>Heads of the decoder.</summary>
-    [Range(1, 1024)] public int DecoderNumHeads { get; init; } = 16;
-    /// <summary>Width inside the feed-forward networks, in units of 3/2 of the width.</summary>
-    public double MlpRatio { get; init; } = 4;
-    /// <summary>Channels of the latent.</summary>
-    [Range(1, 4096)] public int VaeEmbedDim { get; init; } = 16;
-    /// <summary>Number of classes; the id after them is no class.</summary>
-    [Range(1, 1 << 24)] public int ClassNum { get; init; } = 1000;
-}
+/// <summary>The arguments of the authors' <c>xAR</c>; the grid of 16 x 16 latents in cells of 8 x 8 is fixed in their code. Both stacks have one width, since they share the condition; <c>mlp_ratio</c> counts in units of 3/2 of it.</summary>
+public sealed record XarConfig : MarArguments;
 
 /// <summary>Options of xAR; the defaults are the authors' for sampling.</summary>
 public sealed record XarOptions : PictureOptions
