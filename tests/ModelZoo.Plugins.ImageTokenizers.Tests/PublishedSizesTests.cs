@@ -19,6 +19,7 @@ public sealed class PublishedSizesTests
     };
 
     // The authors' repositories round these: 72M and 70M (LlamaGen), 54M (MaskBit). GigaTok's 136M, 232M and 622M count a head for distillation, of 7M, 14M and 24M, that only training needs.
+    // With their autoencoder's 70M taken off TokenBridge has 484M and 907M, as the authors' modules hold; their table says 486M and 910M. DiGIT's 219M are without DINOv2's 72M and the centroids. D-AR says 300M, DC-AE 323M, 677M and 1.1B.
     private static readonly Dictionary<string, (ModelArchitecture Architecture, string Name, Func<TokenizerPlan> Plan)> Published = new()
     {
         ["titok.l-32"] = (TiTokModel.Architecture, "yucornetto/tokenizer_titok_l32_imagenet", () => TiTok("large", "large", 32)),
@@ -71,6 +72,68 @@ public sealed class PublishedSizesTests
         ["semanticist.l"] = (SemanticistModel.Architecture, "tennant/semanticist: semanticist_tok_L", () => SemanticistModel.Plan(new())),
         ["semanticist.xl"] = (SemanticistModel.Architecture, "tennant/semanticist: semanticist_tok_XL", () => SemanticistModel.Plan(new() { DitModel = "DiT-XL-2" })),
         ["l-detok.bb"] = (LDeTokModel.Architecture, "Jiawei-Yang/DeTok: l-DeTok-BB", () => LDeTokModel.Plan(new())),
+        ["dc-ae.f32c32-in"] = (DcAeModel.Architecture, "mit-han-lab/dc-ae-f32c32-in-1.0-diffusers", () => DcAeModel.Plan(ImageNetDcAe(32, [128, 256, 512, 512, 1024, 1024]))),
+        ["dc-ae.f64c128-in"] = (DcAeModel.Architecture, "mit-han-lab/dc-ae-f64c128-in-1.0-diffusers", () => DcAeModel.Plan(ImageNetDcAe(128, [128, 256, 512, 512, 1024, 1024, 2048]))),
+        ["dc-ae.f128c512-in"] = (DcAeModel.Architecture, "mit-han-lab/dc-ae-f128c512-in-1.0-diffusers", () => DcAeModel.Plan(ImageNetDcAe(512, [128, 256, 512, 512, 1024, 1024, 2048, 2048]))),
+        ["ibq.1024"] = (IbqModel.Architecture, "TencentARC/IBQ-Tokenizer-1024", () => Ibq(1024)),
+        ["ibq.8192"] = (IbqModel.Architecture, "TencentARC/IBQ-Tokenizer-8192", () => Ibq(8192)),
+        ["ibq.16384"] = (IbqModel.Architecture, "TencentARC/IBQ-Tokenizer-16384", () => Ibq(16384)),
+        ["ibq.262144"] = (IbqModel.Architecture, "TencentARC/IBQ-Tokenizer-262144", () => Ibq(262144)),
+        ["open-magvit2.128"] = (OpenMagvit2Model.Architecture, "TencentARC/Open-MAGVIT2-Tokenizer-128-resolution", () => LfqTokenizer.Plan(new() { Ddconfig = new() { ChMult = [1, 2, 2, 4] } })),
+        ["open-magvit2.256"] = (OpenMagvit2Model.Architecture, "TencentARC/Open-MAGVIT2-Tokenizer-256-resolution", () => LfqTokenizer.Plan(new())),
+        ["open-magvit2.16384-pretrain"] = (OpenMagvit2Model.Architecture, "TencentARC/Open-MAGVIT2-Tokenizer-16384-Pretrain", () => LfqTokenizer.Plan(new() { NEmbed = 16384, EmbedDim = 14, Ddconfig = new() { ZChannels = 14 } })),
+        ["fqgan.dual-ds16"] = (FqGanModel.Architecture, "ZechenBai/FQGAN: fqgan_dual_ds16", () => FqGanModel.Plan(new())),
+        ["fqgan.dual-ds8"] = (FqGanModel.Architecture, "ZechenBai/FQGAN: fqgan_dual_ds8", () => FqGanModel.Plan(new() { EncoderChMult = [1, 2, 2, 4], DecoderChMult = [1, 2, 2, 4] })),
+        ["hita.vanilla"] = (HitaModel.Architecture, "yexiguafu/hita-gen: hita-tok", () => HitaModel.Plan(new())),
+        ["hita.ultra"] = (HitaModel.Architecture, "yexiguafu/hita-gen: hita-ultra", () => HitaModel.Plan(new() { TransformerConfig = new() { DecoderConfig = new() { Params = new() { EnableVfmRecon = true } } } })),
+        ["alit.tiny-vqgan"] = (AlitModel.Architecture, "alit_tiny_vqgan", () => Alit(512, 8, 8)),
+        ["alit.small-vqgan"] = (AlitModel.Architecture, "alit_small_vqgan", () => Alit(1024, 8, 8)),
+        ["alit.base-vqgan"] = (AlitModel.Architecture, "alit_base_vqgan", () => Alit(768, 12, 12)),
+        ["alit.semilarge-vqgan"] = (AlitModel.Architecture, "alit_semilarge_vqgan", () => Alit(1024, 16, 16)),
+        ["alit.small-vae"] = (AlitModel.Architecture, "alit_small_vae", () => Alit(1024, 8, 8, "vae")),
+        ["imagefolder.msvr10p2-4096"] = (ImageFolderModel.Architecture, "qiuk6/XQ-GAN: MSVR10P2-4096", () => ImageFolder(4096)),
+        ["imagefolder.msvr10p2-8192"] = (ImageFolderModel.Architecture, "qiuk6/XQ-GAN: MSVR10P2-8192", () => ImageFolder(8192)),
+        ["imagefolder.msvr10p2-16384"] = (ImageFolderModel.Architecture, "qiuk6/XQ-GAN: MSVR10P2-16384", () => ImageFolder(16384)),
+        ["robusttok.zero"] = (RobustTokModel.Architecture, "qiuk6/RobustTok: RobustTok-zero", () => RobustTokModel.Plan(new() { CodebookEmbedDim = 64, VPatchNums = [16] })),
+        ["flextok.d12-d12"] = (FlexTokModel.Architecture, "EPFL-VILAB/flextok_d12_d12_in1k", () => FlexTok(12, 12)),
+        ["flextok.d18-d18"] = (FlexTokModel.Architecture, "EPFL-VILAB/flextok_d18_d18_in1k", () => FlexTok(18, 18)),
+        ["flextok.d18-d28"] = (FlexTokModel.Architecture, "EPFL-VILAB/flextok_d18_d28_in1k", () => FlexTok(18, 28)),
+        ["tokenflow.siglip-32k"] = (TokenFlowModel.Architecture, "ByteFlow-AI/TokenFlow: tokenflow_siglip_32k", () => TokenFlowModel.Plan(new())),
+        ["uniflow"] = (UniFlowModel.Architecture, "ZhengrongYue/UniFlow", () => UniFlowModel.Plan(new())),
+        ["ming-univision"] = (MingTokModel.Architecture, "inclusionAI/MingTok-Vision", () => MingTokModel.Plan(new() { SemanticDecoder = new() { PatchSize = 32, FfnLayer = "swiglufused" } })),
+        ["dualtoken.384"] = (DualTokenModel.Architecture, "songweii/DualToken: model_config_siglip_384_rvq8", () => DualToken(384, 14, 27, 8)),
+        ["dualtoken.256"] = (DualTokenModel.Architecture, "songweii/DualToken: model_config_siglip_256_rvq4", () => DualToken(256, 16, 16, 4)),
+        ["d-ar"] = (DArModel.Architecture, "showlab/D-AR: D-AR-tokenizer", () => DArModel.Plan(new())),
+        ["instella-t2i"] = (InstellaModel.Architecture, "amd/Instella-T2I: bae", () => InstellaModel.Plan(new() { EncoderNumHeads = 12, AxesDimsRope = [8, 28, 28], DownsampleIdx = [7], DecoderLayers = 16, UpsampleIdx = [7] })),
+        ["selftok.256"] = (SelftokModel.Architecture, "selftok-team/SelftokTokenizer: 256-eval", () => SelftokModel.Plan(new() { Tokenizer = new() { Params = new() { Stages = "200,400,600,800,1000", KPerStage = "192,184,72,48,16", EncoderConfig = new() { TimeAdaln = true } } } })),
+        ["retok-flexible.ss"] = (ReTokModel.Architecture, "zfu006/ReTok: VQ_SS256", () => GigaTok("small", "small")),
+        ["retok-flexible.sb"] = (ReTokModel.Architecture, "zfu006/ReTok: VQ_SB256", () => GigaTok("small", "base")),
+        ["uniwetok"] = (UniWeTokModel.Architecture, "shallowdream204/BitDance: UniWeTok", () => UniWeTokModel.Plan(new())),
+        ["seed"] = (SeedModel.Architecture, "AILab-CVC/SEED: seed_quantizer", () => SeedModel.Plan(new())),
+        ["ldm-kl.kl16"] = (LdmKlModel.Architecture, "LTH14/mar: kl16", () => LdmKlModel.Plan(new())),
+        ["wetok.imagenet-16"] = (WeTokModel.Architecture, "GrayShine/WeTok: ImageNet_downsample16", () => WeTok(32, [1, 1, 2, 2, 4])),
+        ["wetok.imagenet-8"] = (WeTokModel.Architecture, "GrayShine/WeTok: ImageNet_downsample8", () => WeTok(32, [1, 2, 2, 4])),
+        ["wetok.general-24"] = (WeTokModel.Architecture, "GrayShine/WeTok: GeneralDomain_compratio24", () => WeTok(64, [1, 2, 2, 4])),
+        ["wetok.general-48"] = (WeTokModel.Architecture, "GrayShine/WeTok: GeneralDomain_compratio48", () => WeTok(32, [1, 2, 2, 4])),
+        ["wetok.general-192"] = (WeTokModel.Architecture, "GrayShine/WeTok: GeneralDomain_compratio192", () => WeTok(32, [1, 1, 2, 2, 4])),
+        ["wetok.general-768"] = (WeTokModel.Architecture, "GrayShine/WeTok: GeneralDomain_compratio768", () => WeTok(32, [1, 1, 2, 2, 4, 8])),
+        ["illume-plus"] = (IllumePlusModel.Architecture, "ILLUME-MLLM/dualvitok", () => IllumePlusModel.Plan(new() { Config = new() { PixelEncoder = Illume(128, 32), PixelDecoder = Illume(384, 64) } })),
+        ["digit.base"] = (DigitModel.Architecture, "DAMO-NLP-SG/DiGIT: dino_base", () => DigitModel.Plan(new() { Model = new() { ActivationFn = "gelu", DecoderLearnedPos = true } })),
+        ["tokenbridge.l"] = (TokenBridgeModel.Architecture, "YuqingWang1029/TokenBridge: tokenbridge_large", () => TokenBridgeModel.Plan(new())),
+        ["tokenbridge.h"] = (TokenBridgeModel.Architecture, "YuqingWang1029/TokenBridge: tokenbridge_huge", () => TokenBridgeModel.Plan(new()
+        {
+            Model = new() { EncoderEmbedDim = 1280, EncoderDepth = 20, DecoderEmbedDim = 1280, DecoderDepth = 20, ChannelDepth = 6 },
+        })),
+    };
+
+    private static readonly Dictionary<string, string> WithoutInventory = new()
+    {
+        ["image-tokenizers/bpe-image-tokenizer"] = "The merges are a list; the codes are VQGAN's.",
+        ["image-tokenizers/cat-adaptive"] = "The authors published neither code nor weights.",
+        ["image-tokenizers/epsilon-vae"] = "The authors published neither code nor weights.",
+        ["image-tokenizers/ett"] = "The authors published neither code nor weights.",
+        ["image-tokenizers/layton"] = "The authors published neither code nor weights.",
+        ["image-tokenizers/textok"] = "The authors published neither code nor weights; the third-party code trains small models.",
     };
 
     public static TheoryData<string> Sizes => [.. Published.Keys];
@@ -81,8 +144,12 @@ public sealed class PublishedSizesTests
         var (architecture, name, plan) = Published[size];
         var networks = plan().Networks.Values.Concat(plan().SizedNetworks.Values.Select(sized => (Action<Scope>)(scope => sized.Build(scope, sized.Rows, sized.Columns))));
         string[] lines = [.. networks.SelectMany(Network.Inventory).Distinct().Order(StringComparer.Ordinal)];
-        Assert.Equal(architecture.Card.Sizes.Single(published => published.Name == name).Parameters, ApprovedInventory.Verify("ModelZoo.Plugins.ImageTokenizers.Tests", size, lines));
+        var parameters = ApprovedInventory.Verify("ModelZoo.Plugins.ImageTokenizers.Tests", size, lines);
+        Assert.Equal(architecture.Card.Sizes.Single(published => published.Name == name).Parameters, parameters);
     }
+
+    [Fact]
+    public void Architectures_WithoutAnInventory_SayWhy() => ApprovedInventory.CoversAll<ImageTokenizersPlugin>(Published.Values.Select(published => (published.Architecture.Card.Id, published.Name)), WithoutInventory);
 
     // The published file of the tokenizer says codebook_size 4096 beside 14 bits; the authors' code reads the bits alone.
     [Fact]
@@ -103,6 +170,52 @@ public sealed class PublishedSizesTests
         GigaTokModel.Plan(new() { EncoderSize = encoder, DecoderSize = decoder, MultiLevelQueryInit = true, AdaptiveGn = true, D2sUp = true, UseAttn = false }, new());
 
     private static AutoencoderDcConfig DcAe() => new() { EncoderBlockTypes = JsonSerializer.SerializeToElement(DcAeBlocks), DecoderBlockTypes = JsonSerializer.SerializeToElement(DcAeBlocks) };
+
+    // As published, the first level of the encoder and of the decoder has no blocks.
+    private static AutoencoderDcConfig ImageNetDcAe(int latents, int[] widths)
+    {
+        var (deep, blocks) = (widths.Length - 3, JsonSerializer.SerializeToElement(DcAeBlocks.Take(3).Concat(Enumerable.Repeat("EfficientViTBlock", widths.Length - 3))));
+        int[][] noScales = [.. widths.Select(_ => Array.Empty<int>())];
+        return new()
+        {
+            LatentChannels = latents, EncoderBlockTypes = blocks, DecoderBlockTypes = blocks, EncoderBlockOutChannels = widths, DecoderBlockOutChannels = widths,
+            EncoderLayersPerBlock = [0, 4, 8, .. Enumerable.Repeat(2, deep)], DecoderLayersPerBlock = [0, 5, 10, .. Enumerable.Repeat(2, deep)], EncoderQkvMultiscales = noScales, DecoderQkvMultiscales = noScales,
+            DecoderNormTypes = JsonSerializer.SerializeToElement(Enumerable.Repeat("batch_norm", 3).Concat(Enumerable.Repeat("rms_norm", deep))),
+            DecoderActFns = JsonSerializer.SerializeToElement(Enumerable.Repeat("relu", 3).Concat(Enumerable.Repeat("silu", deep))),
+        };
+    }
+
+    private static TokenizerPlan Ibq(int entries) => IbqModel.Plan(new() { NEmbed = entries, Ddconfig = new() { NumResBlocks = 4 } });
+
+    private static TokenizerPlan Alit(int width, int layers, int heads, string baseTokenizer = "vqgan") => AlitModel.Plan(new()
+    {
+        Model = new() { EncoderWidth = width, EncoderNumLayers = layers, EncoderNumHeads = heads, DecoderWidth = width, DecoderNumLayers = layers, DecoderNumHeads = heads },
+        BaseTokenizer = new() { Id = baseTokenizer, Params = new() { NEmbed = 1024 } },
+    });
+
+    private static TokenizerPlan ImageFolder(int entries) => ImageFolderModel.Plan(new() { CodebookSize = entries, ProductQuant = 2, NumLatentTokens = 121 });
+
+    // Heads of 64, as many as there are blocks; patches of 2 x 2 of a 32 x 32 x 16 latent; patches and registers are modulated apart.
+    private static TokenizerPlan FlexTok(int encoder, int decoder) => FlexTokModel.Plan(new()
+    {
+        Vae = StableDiffusionVae with { LatentChannels = 16 }, ScalingFactor = 1, SamplePosterior = true, Encoder = new(64 * encoder, encoder, 64), Decoder = new(64 * decoder, decoder, 64),
+        Registers = 256, Levels = [8, 8, 8, 5, 5, 5], Patch = 2, Grid = 16, TimeWidth = 256, MaxTimestep = 1000, Modulations = 2,
+    });
+
+    // As published, without the latent's channels: the decoder's input has as many as it says.
+    private static TokenizerPlan DualToken(int size, int patch, int side, int depth)
+    {
+        var quantizer = new DualTokenQuantizer { EmbedDim = 32, LatentShape = [side, side, 32], CodeShape = [side, side, depth] };
+        return DualTokenModel.Plan(new()
+        {
+            LayerShortcut = 4, WeightShortcut = 0.6, VqSem = quantizer, VqPix = quantizer, Ddconfig = new() { ChMult = [1, 1, 4, 4, 8], AttnResolutions = [size / 16], Resolution = size, DecoderInChannels = 1024 },
+            DecoderLatentShape = [size / 16, size / 16], SiglipVisionConfig = new() { ImageSize = size, PatchSize = patch },
+        });
+    }
+
+    private static TokenizerPlan WeTok(int bits, int[] widths) => LfqTokenizer.Plan(new() { NEmbed = 256, EmbedDim = bits, NumCodebooks = bits / 8, Ddconfig = new() { ZChannels = bits, Ch = 256, ChMult = widths } });
+
+    private static IllumePixel Illume(int width, int latents) => new() { Ch = width, ZChannels = latents, EmbedDim = latents, UseDcUpDownBlocks = true };
 
     private static JsonElement Json(string text) => JsonSerializer.SerializeToElement(text);
 

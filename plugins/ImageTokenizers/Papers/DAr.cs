@@ -23,6 +23,7 @@ public static class DArModel
             Inputs = [Modality.Image],
             Outputs = [Modality.Tokens, Modality.Image],
             Layouts = ["authors: D-AR-tokenizer*.pt + config.yaml"],
+            Sizes = [new("showlab/D-AR: D-AR-tokenizer", 300_099_776, [])],
         },
         OpenAsync);
 

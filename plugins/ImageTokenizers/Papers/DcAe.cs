@@ -23,7 +23,13 @@ public static class DcAeModel
             Inputs = [Modality.Image],
             Outputs = [Modality.Tokens, Modality.Image],
             Layouts = ["diffusers: config.json + diffusion_pytorch_model.safetensors"],
-            Sizes = [new("mit-han-lab/dc-ae-f32c32-sana-1.0-diffusers", 312_250_275, [])],
+            Sizes =
+            [
+                new("mit-han-lab/dc-ae-f32c32-sana-1.0-diffusers", 312_250_275, []),
+                new("mit-han-lab/dc-ae-f32c32-in-1.0-diffusers", 323_369_260, []),
+                new("mit-han-lab/dc-ae-f64c128-in-1.0-diffusers", 676_908_940, []),
+                new("mit-han-lab/dc-ae-f128c512-in-1.0-diffusers", 1_120_695_052, []),
+            ],
         },
         OpenAsync);
 

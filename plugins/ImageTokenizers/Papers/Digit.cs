@@ -114,6 +114,7 @@ public static class DigitModel
             Inputs = [Modality.Image],
             Outputs = [Modality.Tokens],
             Layouts = ["authors: checkpoint_last.pt (key model)"],
+            Sizes = [new("DAMO-NLP-SG/DiGIT: dino_base", 298_081_280, [])],
             Deviations = "Tokens are not painted: the authors train a second model for that.",
         },
         OpenAsync);

@@ -25,13 +25,35 @@ public sealed record DualTokenConfig
     /// <summary>Pixel quantizer.</summary>
     public DualTokenQuantizer VqPix { get; init; } = new();
     /// <summary>Decoder.</summary>
-    public LdmAutoencoderConfig Ddconfig { get; init; } = new();
+    public DualTokenDecoder Ddconfig { get; init; } = new();
     /// <summary>Size that the decoder's latent is resized to; null keeps it.</summary>
     public int[]? DecoderLatentShape { get; init; }
     /// <summary>The vision tower.</summary>
     public SiglipVisionConfig SiglipVisionConfig { get; init; } = new();
     /// <summary>Groups of the group norms: 32 in the authors' code.</summary>
     public int NormGroups { get; init; } = 32;
+}
+
+/// <summary>Section <c>ddconfig</c>.</summary>
+public sealed record DualTokenDecoder
+{
+    /// <summary>Width of the first level.</summary>
+    [Range(1, 4096)] public int Ch { get; init; } = 128;
+    /// <summary>Width of each level, in units of <see cref="Ch"/>.</summary>
+    [MinLength(1)] public int[] ChMult { get; init; } = [1, 1, 4, 4, 8];
+    /// <summary>Residual blocks a level, less one.</summary>
+    [Range(1, 16)] public int NumResBlocks { get; init; } = 2;
+    /// <summary>Resolutions at which a level has attention.</summary>
+    public int[] AttnResolutions { get; init; } = [24];
+    /// <summary>Size of the pictures.</summary>
+    [Range(1, 8192)] public int Resolution { get; init; } = 384;
+    /// <summary>Channels of the picture.</summary>
+    [Range(1, 64)] public int OutCh { get; init; } = 3;
+    /// <summary>Channels that the decoder reads.</summary>
+    [Range(1, 8192)] public int DecoderInChannels { get; init; } = 1024;
+
+    internal LdmAutoencoderConfig Sizes(int groups) =>
+        new() { Ch = Ch, ChMult = ChMult, NumResBlocks = NumResBlocks, AttnResolutions = AttnResolutions, Resolution = Resolution, OutCh = OutCh, ZChannels = DecoderInChannels, NormGroups = groups };
 }
 
 /// <summary>A residual quantizer.</summary>
@@ -66,6 +88,11 @@ public static class DualTokenModel
             Inputs = [Modality.Image],
             Outputs = [Modality.Tokens, Modality.Image],
             Layouts = ["authors: *.pt + config.json"],
+            Sizes =
+            [
+                new("songweii/DualToken: model_config_siglip_384_rvq8", 647_870_691, []),
+                new("songweii/DualToken: model_config_siglip_256_rvq4", 643_338_595, []),
+            ],
         },
         OpenAsync);
 
@@ -124,13 +151,13 @@ public static class DualTokenModel
         var map = x.Swap(1, 2).Reshape(x.Shape[0], config.HiddenSize, config.VqPix.LatentShape[0], config.VqPix.LatentShape[1]);
         if (config.DecoderLatentShape is [var rows, var columns, ..]) map = map.Interpolate(Interpolation.Linear, [rows, columns]);
         var h = model.Stage("post_quant_conv", PostQuant(model["post_quant_conv"], map, config));
-        model.Graph.Output("reconstruction", LdmAutoencoder.Decoder(model["decoder"], h, config.Ddconfig with { NormGroups = config.NormGroups }));
+        model.Graph.Output("reconstruction", LdmAutoencoder.Decoder(model["decoder"], h, config.Ddconfig.Sizes(config.NormGroups)));
     }
 
     // A residual block whose first convolution is 1x1.
     private static Value PostQuant(Scope block, Value x, DualTokenConfig config)
     {
-        var outputs = config.Ddconfig.ZChannels;
+        var outputs = config.Ddconfig.DecoderInChannels;
         var h = block["conv1"].Conv(block["norm1"].GroupNorm(x, config.NormGroups, 1e-6).Silu(), outputs, 1);
         h = block["conv2"].Conv(block["norm2"].GroupNorm(h, config.NormGroups, 1e-6).Silu(), outputs, 3, padding: 1);
         return (x.Shape[1] == outputs ? x : block["nin_shortcut"].Conv(x, outputs, 1)) + h;

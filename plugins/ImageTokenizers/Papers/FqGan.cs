@@ -72,6 +72,11 @@ public static class FqGanModel
             Inputs = [Modality.Image],
             Outputs = [Modality.Tokens, Modality.Image],
             Layouts = ["authors: *.pt"],
+            Sizes =
+            [
+                new("ZechenBai/FQGAN: fqgan_dual_ds16", 111_294_355, []),
+                new("ZechenBai/FQGAN: fqgan_dual_ds8", 110_307_219, []),
+            ],
         },
         OpenAsync);
 

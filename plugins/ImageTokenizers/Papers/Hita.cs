@@ -109,6 +109,11 @@ public static class HitaModel
             Inputs = [Modality.Image],
             Outputs = [Modality.Tokens, Modality.Image],
             Layouts = ["authors: *.pt (key ema)"],
+            Sizes =
+            [
+                new("yexiguafu/hita-gen: hita-tok", 104_240_839, []),
+                new("yexiguafu/hita-gen: hita-ultra", 104_767_687, []),
+            ],
             Deviations = "Tokenizing needs dinov2_vitl14_reg4_pretrain.pth beside the checkpoint, as the authors publish without it.",
         },
         OpenAsync);

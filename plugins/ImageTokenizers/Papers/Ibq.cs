@@ -38,6 +38,13 @@ public static class IbqModel
             Inputs = [Modality.Image],
             Outputs = [Modality.Tokens, Modality.Image],
             Layouts = ["authors: config.yaml + *.ckpt"],
+            Sizes =
+            [
+                new("TencentARC/IBQ-Tokenizer-1024", 107_049_859, []),
+                new("TencentARC/IBQ-Tokenizer-8192", 108_884_867, []),
+                new("TencentARC/IBQ-Tokenizer-16384", 110_982_019, []),
+                new("TencentARC/IBQ-Tokenizer-262144", 173_896_579, []),
+            ],
         },
         OpenAsync);
 

@@ -23,6 +23,12 @@ public static class ImageFolderModel
             Inputs = [Modality.Image],
             Outputs = [Modality.Tokens, Modality.Image],
             Layouts = ["authors: *.pt + config.json"],
+            Sizes =
+            [
+                new("qiuk6/XQ-GAN: MSVR10P2-4096", 172_327_456, []),
+                new("qiuk6/XQ-GAN: MSVR10P2-8192", 172_589_600, []),
+                new("qiuk6/XQ-GAN: MSVR10P2-16384", 173_113_888, []),
+            ],
         },
         OpenAsync);
 
@@ -106,6 +112,7 @@ public static class RobustTokModel
             Inputs = [Modality.Image],
             Outputs = [Modality.Tokens, Modality.Image],
             Layouts = ["authors: *.pt + config.json"],
+            Sizes = [new("qiuk6/RobustTok: RobustTok-zero", 172_288_064, [])],
         },
         OpenAsync);
 

@@ -60,6 +60,7 @@ public static class InstellaModel
             Inputs = [Modality.Image],
             Outputs = [Modality.Tokens, Modality.Image],
             Layouts = ["authors: config.json + model.safetensors"],
+            Sizes = [new("amd/Instella-T2I: bae", 427_754_560, [])],
         },
         OpenAsync);
 

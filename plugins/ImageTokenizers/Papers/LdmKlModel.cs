@@ -47,10 +47,12 @@ public static class LdmKlModel
             Inputs = [Modality.Image],
             Outputs = [Modality.Tokens, Modality.Image],
             Layouts = ["authors: kl16.ckpt"],
+            Sizes = [new("LTH14/mar: kl16", 69_610_963, [])],
         },
         OpenAsync);
 
-    private static TokenizerPlan Plan(LdmKlConfig config) => LdmKl.Plan(config.Ddconfig, config.EmbedDim);
+    /// <summary>The networks for a configuration.</summary>
+    internal static TokenizerPlan Plan(LdmKlConfig config) => LdmKl.Plan(config.Ddconfig, config.EmbedDim);
 
     private static ValueTask<IModel> OpenAsync(ModelSource source, CancellationToken cancel) =>
         ValueTask.FromResult(ImageTokenizer.Open(source, _ => Plan(source.ReadConfig<LdmKlConfig>())));

@@ -76,6 +76,7 @@ public static class MingTokModel
             Inputs = [Modality.Image],
             Outputs = [Modality.Tokens, Modality.Image],
             Layouts = ["authors: config.json + model.safetensors"],
+            Sizes = [new("inclusionAI/MingTok-Vision", 697_719_584, [])],
         },
         OpenAsync);
 

@@ -45,6 +45,12 @@ public static class OpenMagvit2Model
             Inputs = [Modality.Image],
             Outputs = [Modality.Tokens, Modality.Image],
             Layouts = ["authors: config.yaml + *.ckpt"],
+            Sizes =
+            [
+                new("TencentARC/Open-MAGVIT2-Tokenizer-128-resolution", 112_021_653, []),
+                new("TencentARC/Open-MAGVIT2-Tokenizer-256-resolution", 115_127_829, []),
+                new("TencentARC/Open-MAGVIT2-Tokenizer-16384-Pretrain", 115_094_033, []),
+            ],
         },
         LfqTokenizer.OpenAsync);
 }
@@ -65,6 +71,15 @@ public static class WeTokModel
             Inputs = [Modality.Image],
             Outputs = [Modality.Tokens, Modality.Image],
             Layouts = ["authors: config.yaml + *.ckpt"],
+            Sizes =
+            [
+                new("GrayShine/WeTok: ImageNet_downsample16", 460_294_179, []),
+                new("GrayShine/WeTok: ImageNet_downsample8", 447_881_507, []),
+                new("GrayShine/WeTok: GeneralDomain_compratio24", 448_405_827, []),
+                new("GrayShine/WeTok: GeneralDomain_compratio48", 447_881_507, []),
+                new("GrayShine/WeTok: GeneralDomain_compratio192", 460_294_179, []),
+                new("GrayShine/WeTok: GeneralDomain_compratio768", 1_673_089_059, []),
+            ],
         },
         LfqTokenizer.OpenAsync);
 }

@@ -86,6 +86,7 @@ public static class SeedModel
             Inputs = [Modality.Image],
             Outputs = [Modality.Tokens],
             Layouts = ["authors: seed_quantizer.pt"],
+            Sizes = [new("AILab-CVC/SEED: seed_quantizer", 1_121_622_464, [])],
             Deviations = "Tokens are not painted: the authors use a published unCLIP diffusion model for that.",
         },
         OpenAsync);

@@ -104,6 +104,11 @@ public static class TokenBridgeModel
             Inputs = [Modality.Image],
             Outputs = [Modality.Tokens, Modality.Image],
             Layouts = ["authors: checkpoint-last.pth (key model_ema) and kl16.ckpt (key model)"],
+            Sizes =
+            [
+                new("YuqingWang1029/TokenBridge: tokenbridge_large", 553_345_555, []),
+                new("YuqingWang1029/TokenBridge: tokenbridge_huge", 976_496_659, []),
+            ],
         },
         OpenAsync);
 

@@ -73,6 +73,7 @@ public static class TokenFlowModel
             Inputs = [Modality.Image],
             Outputs = [Modality.Tokens, Modality.Image],
             Layouts = ["authors: tokenflow*.pt + config.json"],
+            Sizes = [new("ByteFlow-AI/TokenFlow: tokenflow_siglip_32k", 523_529_809, [])],
         },
         OpenAsync);
 

@@ -67,6 +67,7 @@ public static class UniFlowModel
             Inputs = [Modality.Image],
             Outputs = [Modality.Tokens, Modality.Image],
             Layouts = ["authors: config.json + model.safetensors"],
+            Sizes = [new("ZhengrongYue/UniFlow", 452_586_124, [])],
         },
         OpenAsync);
 

@@ -57,6 +57,7 @@ public static class UniWeTokModel
             Inputs = [Modality.Image],
             Outputs = [Modality.Tokens, Modality.Image],
             Layouts = ["authors: model.ckpt + config.json"],
+            Sizes = [new("shallowdream204/BitDance: UniWeTok", 1_513_817_475, [])],
             Deviations = "The verbs give the decoder seeded noise.",
         },
         OpenAsync);

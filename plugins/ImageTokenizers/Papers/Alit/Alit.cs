@@ -23,6 +23,14 @@ public static class AlitModel
             Inputs = [Modality.Image],
             Outputs = [Modality.Tokens, Modality.Image],
             Layouts = ["authors: alit_*.pth"],
+            Sizes =
+            [
+                new("alit_tiny_vqgan", 107_352_719, []),
+                new("alit_small_vqgan", 262_048_399, []),
+                new("alit_base_vqgan", 228_689_551, []),
+                new("alit_semilarge_vqgan", 463_587_983, []),
+                new("alit_small_vae", 275_262_943, []),
+            ],
         },
         OpenAsync);
 

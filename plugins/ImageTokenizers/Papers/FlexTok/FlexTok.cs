@@ -25,6 +25,12 @@ public static class FlexTokModel
             Inputs = [Modality.Image],
             Outputs = [Modality.Tokens, Modality.Image],
             Layouts = ["authors: config.json + model.safetensors"],
+            Sizes =
+            [
+                new("EPFL-VILAB/flextok_d12_d12_in1k", 341_651_737, []),
+                new("EPFL-VILAB/flextok_d18_d18_in1k", 949_734_553, []),
+                new("EPFL-VILAB/flextok_d18_d28_in1k", 2_540_882_841, []),
+            ],
         },
         OpenAsync);
 

@@ -107,6 +107,11 @@ public static class ReTokModel
             Inputs = [Modality.Image],
             Outputs = [Modality.Tokens, Modality.Image],
             Layouts = ["authors: *.pt + config"],
+            Sizes =
+            [
+                new("zfu006/ReTok: VQ_SS256", 129_252_619, []),
+                new("zfu006/ReTok: VQ_SB256", 218_236_939, []),
+            ],
         },
         GigaTokModel.OpenAsync);
 }

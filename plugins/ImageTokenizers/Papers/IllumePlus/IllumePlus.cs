@@ -24,6 +24,7 @@ public static class IllumePlusModel
             Inputs = [Modality.Image],
             Outputs = [Modality.Tokens, Modality.Image],
             Layouts = ["authors: pytorch_model.bin (key model)"],
+            Sizes = [new("ILLUME-MLLM/dualvitok", 1_350_173_283, [])],
             Deviations = "The verbs take squares of 256 pixels.",
         },
         OpenAsync);

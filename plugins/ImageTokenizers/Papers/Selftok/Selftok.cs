@@ -24,6 +24,7 @@ public static class SelftokModel
             Inputs = [Modality.Image],
             Outputs = [Modality.Tokens, Modality.Image],
             Layouts = ["authors: tokenizer_ckpt.pth and vae/diffusion_pytorch_model.safetensors"],
+            Sizes = [new("selftok-team/SelftokTokenizer: 256-eval", 2_306_010_451, [])],
             Deviations = "The one-step renderer is not here.",
         },
         OpenAsync);
