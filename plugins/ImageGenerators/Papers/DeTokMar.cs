@@ -91,6 +91,11 @@ public sealed class DeTokMarModel : ImageGenerator<MarOptions>
             Inputs = [Modality.Text],
             Outputs = [Modality.Tensors],
             Layouts = ["authors: mar.pth + config.json (constructor arguments)"],
+            Sizes =
+            [
+                new("jjiaweiyang/l-DeTok: mar_base", 207_924_768, []),
+                new("jjiaweiyang/l-DeTok: mar_large", 478_326_304, []),
+            ],
             Deviations = "Gives latents, which image-tokenizers/l-detok decodes.",
         },
         OpenAsync);

@@ -129,6 +129,12 @@ public sealed class GigaTokArModel : ImageGenerator<GigaTokArOptions>
             Inputs = [Modality.Text],
             Outputs = [Modality.Tokens],
             Layouts = ["authors: *.pt + config.json (constructor arguments)"],
+            Sizes =
+            [
+                new("SilentView/GigaTok: GPT_B256", 111_085_824, []),
+                new("SilentView/GigaTok: GPT_XL256", 775_028_480, []),
+                new("SilentView/GigaTok: GPT_XXL256", 1_411_367_424, []),
+            ],
         },
         OpenAsync);
 

@@ -57,6 +57,7 @@ public sealed class ImageFolderVarModel : ImageGenerator<ImageFolderVarOptions>
             Inputs = [Modality.Text],
             Outputs = [Modality.Image],
             Layouts = ["authors: tokenizer *.pt + var *.pth + config.json"],
+            Sizes = [new("qiuk6/XQ-GAN: VAR-d17-MSVR10P2-4096", 375_258_593, [])],
         },
         OpenAsync);
 

@@ -118,6 +118,12 @@ public sealed class OpenMagvit2Model : ImageGenerator<OpenMagvit2Options>
             Inputs = [Modality.Text],
             Outputs = [Modality.Tokens],
             Layouts = ["authors: config.yaml + *.ckpt"],
+            Sizes =
+            [
+                new("TencentARC/Open-MAGVIT2-AR-B-256-resolution", 343_570_432, []),
+                new("TencentARC/Open-MAGVIT2-AR-L-256-resolution", 804_362_240, []),
+                new("TencentARC/Open-MAGVIT2-AR-XL-256-resolution", 1_486_679_040, []),
+            ],
         },
         OpenAsync);
 

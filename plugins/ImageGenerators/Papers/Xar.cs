@@ -127,6 +127,12 @@ public sealed class XarModel : ImageGenerator<XarOptions>
             Inputs = [Modality.Text],
             Outputs = [Modality.Tensors, Modality.Image],
             Layouts = ["authors: checkpoint-last.pth + config.json (constructor arguments), vae/kl16.ckpt for pictures"],
+            Sizes =
+            [
+                new("OliverRen/xAR: xAR-B", 172_638_224, []),
+                new("OliverRen/xAR: xAR-L", 608_397_968, []),
+                new("OliverRen/xAR: xAR-H", 1_186_024_096, []),
+            ],
         },
         OpenAsync);
 

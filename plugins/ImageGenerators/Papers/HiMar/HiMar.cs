@@ -59,6 +59,12 @@ public sealed class HiMarModel : ImageGenerator<HiMarOptions>
             Inputs = [Modality.Text],
             Outputs = [Modality.Tensors, Modality.Image],
             Layouts = ["authors: checkpoint-last.pth + config.json (constructor arguments), vae/kl16.ckpt for pictures"],
+            Sizes =
+            [
+                new("HiDream-ai/Hi-MAR: Hi-MAR-B", 244_598_064, []),
+                new("HiDream-ai/Hi-MAR: Hi-MAR-L", 529_358_384, []),
+                new("HiDream-ai/Hi-MAR: Hi-MAR-H", 1_090_768_176, []),
+            ],
         },
         OpenAsync);
 
