@@ -64,7 +64,7 @@ internal sealed class AddedVocabulary
 
     private List<Piece> Cut(AlignedText text, Matcher matcher, bool encodeSpecialTokens)
     {
-        if (matcher.IsEmpty || text.Length == 0) return [new(text, null)];
+        if (matcher.IsEmpty || text.Length == 0) return [new(text.Slice(0, text.Length), null)];
         var result = new List<Piece>();
         var last = 0;
         foreach (var (start, end, id) in Find(text.Bytes, matcher, encodeSpecialTokens))

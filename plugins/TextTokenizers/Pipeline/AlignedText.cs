@@ -53,10 +53,10 @@ internal sealed class AlignedText
         return start > end || end > Length ? (start, end) : (AlignmentAt(start).Start, AlignmentAt(end - 1).End);
     }
 
-    /// <summary>Part of this stretch.</summary>
+    /// <summary>Part of this stretch. As in the reference, even the whole starts in the original where its first byte came from: what was dropped before it is dropped for good.</summary>
     public AlignedText Slice(int start, int end)
     {
-        if (start == 0 && end == Length) return this;
+        if (start == 0 && end == Length && (Length == 0 || AlignmentAt(0).Start == OriginalStart)) return this;
         var originalStart = start < end ? AlignmentAt(start).Start : OriginalStart + start;
         return new(_bytes, _alignment, _offset + start, end - start, originalStart, _base);
     }

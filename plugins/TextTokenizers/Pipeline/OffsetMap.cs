@@ -18,10 +18,11 @@ internal sealed class OffsetMap
 {
     private readonly int[]? _map; // position of the character that holds the byte; null when all units are the same
     private readonly int _length;
+    private readonly bool _isBytes;
 
     public OffsetMap(ReadOnlySpan<byte> utf8, OffsetUnit unit)
     {
-        _length = utf8.Length;
+        (_length, _isBytes) = (utf8.Length, unit == OffsetUnit.Byte);
         if (unit == OffsetUnit.Byte || System.Text.Ascii.IsValid(utf8)) return;
         _map = new int[utf8.Length];
         var next = 0;
@@ -44,10 +45,12 @@ internal sealed class OffsetMap
 
     private int Total { get; }
 
-    /// <summary>Converts a range. A start beyond the text leaves the range as it is, like the reference.</summary>
+    /// <summary>Converts a range. Like the reference, a start beyond the text leaves the range as it is, and an end beyond it (of byte tokens of an affix) counts as two characters from the start.</summary>
     public (int Start, int End) Convert(int start, int end)
     {
-        if (_map is null || start >= _length || start < 0) return (start, end);
-        return (_map[start], end < _length ? _map[end] : Total);
+        if (_isBytes || start >= _length || start < 0) return (start, end);
+        var first = _map is null ? start : _map[start];
+        if (end > _length) return (first, first + 2);
+        return (first, _map is null ? end : end < _length ? _map[end] : Total);
     }
 }

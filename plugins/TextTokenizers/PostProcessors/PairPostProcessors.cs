@@ -35,7 +35,7 @@ public sealed class RobertaPostProcessor((string Token, int Id) separator, (stri
             encoding.SetTypeIds(0);
         }
 
-        return addSpecialTokens ? [.. encodings.Select((encoding, i) => Surrounding.With(encoding, i == 0 ? start : separator, separator, i, 0, resetTypes: i > 0))] : encodings;
+        return addSpecialTokens ? [.. encodings.Select((encoding, i) => Surrounding.With(encoding, i == 0 ? start : separator, separator, i == 0 ? 0 : 1, 0, resetTypes: i > 0))] : encodings;
     }
 
     internal override void Write(Utf8JsonWriter writer)

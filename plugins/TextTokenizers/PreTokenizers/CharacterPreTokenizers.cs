@@ -125,7 +125,7 @@ public sealed class UnicodeScriptsPreTokenizer : PreTokenizer
         for (var i = 0; i < text.Length;)
         {
             var c = CodePoints.Decode(text.Bytes, i, out var length);
-            var script = c == 0x30FC ? "Han" : c == ' ' ? Any : CodePoints.Script(c) switch { null => Any, "Hiragana" or "Katakana" => "Han", var name => name };
+            var script = c == 0x30FC ? "Han" : c == ' ' ? Any : CodePoints.LegacyScript(c) switch { null => Any, "Hiragana" or "Katakana" => "Han", var name => name };
             if (script != Any && last != Any && last != script) cuts.Add(i);
             if (script != Any) last = script;
             i += length;

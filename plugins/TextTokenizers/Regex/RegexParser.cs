@@ -198,13 +198,23 @@ internal sealed class RegexParser
                     return Close(inner);
                 case ')':
                     _position++;
-                    _flags = flags;
-                    return null;
+                    return ParseFlagged(flags);
                 default: throw Error("a group of an unknown kind");
             }
         }
 
         void Set(Flags flag) => flags = on ? flags | flag : flags & ~flag;
+    }
+
+    // (?i) holds to the end of its group; in Oniguruma the rest of the group, alternatives and all, is one group with it: a(?i)b|c is a(?i:b|c).
+    private RegexNode? ParseFlagged(Flags flags)
+    {
+        var before = _flags;
+        _flags = flags;
+        if (_flavor != RegexFlavor.Oniguruma) return null;
+        var rest = ParseChoice();
+        _flags = before;
+        return rest;
     }
 
     private RegexNode Close(RegexNode inner) => Accept(")") ? inner : throw Error("an open group");
@@ -235,8 +245,14 @@ internal sealed class RegexParser
         }
 
         if (_pattern[_position + 1] is (>= '1' and <= '9') or 'k' or 'g' or 'G' or 'K' or 'X') throw Error($"the construct \\{_pattern[_position + 1]}, which is not supported,");
-        if (_flavor == RegexFlavor.Oniguruma && Accept(@"\w")) return Single(CodePoints.IsOnigurumaWord);
-        if (_flavor == RegexFlavor.Oniguruma && Accept(@"\W")) return Single(c => !CodePoints.IsOnigurumaWord(c));
+        if (_flavor == RegexFlavor.Oniguruma)
+        {
+            if (Accept(@"\w") || Accept(@"\p{Word}")) return Single(CodePoints.IsOnigurumaWord);
+            if (Accept(@"\W") || Accept(@"\P{Word}")) return Single(c => !CodePoints.IsOnigurumaWord(c));
+            if (Accept(@"\N")) return Single(c => c != '\n');
+            if (Accept(@"\O")) return Single(_ => true);
+        }
+
         return Single(ParseEscapedSet());
     }
 
@@ -303,7 +319,7 @@ internal sealed class RegexParser
             first = false;
             if (Peek == '[')
             {
-                parts.Add(RegexProperties.TryPosix(_pattern, ref _position) ?? ParseClass());
+                parts.Add(RegexProperties.TryPosix(_pattern, _flavor, ref _position) ?? ParseClass());
             }
             else if (Accept("&&"))
             {

@@ -54,12 +54,13 @@ internal static class RegexProperties
         ["Letter"] = "L", ["UppercaseLetter"] = "Lu", ["LowercaseLetter"] = "Ll", ["TitlecaseLetter"] = "Lt", ["ModifierLetter"] = "Lm", ["OtherLetter"] = "Lo",
         ["Mark"] = "M", ["NonspacingMark"] = "Mn", ["SpacingMark"] = "Mc", ["EnclosingMark"] = "Me", ["Number"] = "N", ["DecimalNumber"] = "Nd", ["LetterNumber"] = "Nl",
         ["OtherNumber"] = "No", ["Separator"] = "Z", ["SpaceSeparator"] = "Zs", ["LineSeparator"] = "Zl", ["ParagraphSeparator"] = "Zp", ["Other"] = "C", ["Control"] = "Cc",
-        ["Format"] = "Cf", ["Surrogate"] = "Cs", ["PrivateUse"] = "Co", ["Unassigned"] = "Cn", ["Punctuation"] = "P", ["ConnectorPunctuation"] = "Pc", ["DashPunctuation"] = "Pd",
+        ["Format"] = "Cf", ["Surrogate"] = "Cs", ["PrivateUse"] = "Co", ["Unassigned"] = "Cn", ["Punctuation"] = "P", ["Punct"] = "P", ["ConnectorPunctuation"] = "Pc", ["DashPunctuation"] = "Pd",
         ["OpenPunctuation"] = "Ps", ["ClosePunctuation"] = "Pe", ["InitialPunctuation"] = "Pi", ["FinalPunctuation"] = "Pf", ["OtherPunctuation"] = "Po", ["Symbol"] = "S",
         ["MathSymbol"] = "Sm", ["CurrencySymbol"] = "Sc", ["ModifierSymbol"] = "Sk", ["OtherSymbol"] = "So",
     };
 
     /// <summary>The set of that name, or null.</summary>
+    /// <param name="name">Its name, as <c>\p{...}</c> has it.</param>
     public static Func<int, bool>? Find(string name)
     {
         var plain = name.Replace("_", "").Replace(" ", "").Replace("-", "");
@@ -73,32 +74,41 @@ internal static class RegexProperties
         return plain.ToLowerInvariant() switch
         {
             "any" => _ => true,
+            "assigned" => c => CharUnicodeInfo.GetUnicodeCategory(c) != UnicodeCategory.OtherNotAssigned,
             "alphabetic" or "alpha" => Alphabetic,
             "alnum" => c => Alphabetic(c) || CharUnicodeInfo.GetUnicodeCategory(c) == UnicodeCategory.DecimalDigitNumber,
-            "uppercase" or "upper" => c => CharUnicodeInfo.GetUnicodeCategory(c) == UnicodeCategory.UppercaseLetter,
-            "lowercase" or "lower" => c => CharUnicodeInfo.GetUnicodeCategory(c) == UnicodeCategory.LowercaseLetter,
+            "uppercase" or "upper" => With(UnicodeCategory.UppercaseLetter, "OtherUppercase"),
+            "lowercase" or "lower" => With(UnicodeCategory.LowercaseLetter, "OtherLowercase"),
             "digit" => c => CharUnicodeInfo.GetUnicodeCategory(c) == UnicodeCategory.DecimalDigitNumber,
             "xdigit" => c => c < 0x80 && char.IsAsciiHexDigit((char)c),
             "space" or "whitespace" => CodePoints.IsWhiteSpace,
             "blank" => c => c == '\t' || CharUnicodeInfo.GetUnicodeCategory(c) == UnicodeCategory.SpaceSeparator,
             "cntrl" => c => CharUnicodeInfo.GetUnicodeCategory(c) == UnicodeCategory.Control,
-            "punct" => c => Array.IndexOf(Categories["P"], CharUnicodeInfo.GetUnicodeCategory(c)) >= 0 || c is '$' or '+' or '<' or '=' or '>' or '^' or '`' or '|' or '~',
+            "graph" => Graph,
+            "print" => c => Graph(c) || CharUnicodeInfo.GetUnicodeCategory(c) == UnicodeCategory.SpaceSeparator,
             "word" => CodePoints.IsWord,
             "ascii" => c => c < 0x80,
-            _ => CodePoints.ScriptSet(plain) is { } script ? script.Contains : null,
+            _ => CodePoints.Property(plain) is { } set ? set.Contains : null,
         };
     }
 
-    /// <summary>Reads <c>[:alpha:]</c> or <c>[:^alpha:]</c> at <paramref name="position"/>.</summary>
-    public static Func<int, bool>? TryPosix(string pattern, ref int position)
+    /// <summary>Reads <c>[:alpha:]</c> or <c>[:^alpha:]</c> at <paramref name="position"/>: of ASCII in the Rust crate regex, of all Unicode in Oniguruma.</summary>
+    public static Func<int, bool>? TryPosix(string pattern, RegexFlavor flavor, ref int position)
     {
         if (string.CompareOrdinal(pattern, position, "[:", 0, 2) != 0) return null;
         var end = pattern.IndexOf(":]", position, StringComparison.Ordinal);
         if (end < 0) return null;
         var name = pattern[(position + 2)..end];
         var negative = name.StartsWith('^');
-        if (Find(negative ? name[1..] : name) is not { } set) return null;
+        if (negative) name = name[1..];
+        if ((name == "punct" ? IsPosixPunctuation : Find(name)) is not { } set) return null;
         position = end + 2;
+        if (flavor == RegexFlavor.Rust)
+        {
+            var all = set;
+            set = c => c < 0x80 && all(c);
+        }
+
         return negative ? c => !set(c) : set;
     }
 
@@ -121,7 +131,16 @@ internal static class RegexProperties
         }
     }
 
-    private static bool Alphabetic(int c) => CodePoints.IsAlphabeticSymbol(c)
-        || CharUnicodeInfo.GetUnicodeCategory(c) is <= UnicodeCategory.OtherLetter or UnicodeCategory.LetterNumber
-        || (CodePoints.IsMark(c) && CodePoints.Script(c) is not (null or "Inherited" or "Common"));
+    // Oniguruma's [:punct:] has symbols as well; its \p{Punct} is the category P alone.
+    private static bool IsPosixPunctuation(int c) => Array.IndexOf(Categories["P"], CharUnicodeInfo.GetUnicodeCategory(c)) >= 0 || Array.IndexOf(Categories["S"], CharUnicodeInfo.GetUnicodeCategory(c)) >= 0;
+
+    private static bool Graph(int c) => !CodePoints.IsWhiteSpace(c) && CharUnicodeInfo.GetUnicodeCategory(c) is not (UnicodeCategory.Control or UnicodeCategory.Surrogate or UnicodeCategory.OtherNotAssigned);
+
+    private static bool Alphabetic(int c) => CharUnicodeInfo.GetUnicodeCategory(c) is <= UnicodeCategory.OtherLetter or UnicodeCategory.LetterNumber || CodePoints.Property("OtherAlphabetic")!.Contains(c);
+
+    private static Func<int, bool> With(UnicodeCategory category, string others)
+    {
+        var more = CodePoints.Property(others)!;
+        return c => CharUnicodeInfo.GetUnicodeCategory(c) == category || more.Contains(c);
+    }
 }

@@ -61,8 +61,8 @@ internal sealed class TextRegex
             return false;
         }
 
-        /// <summary>The end of the match that starts at <paramref name="position"/>, or -1.</summary>
-        private int Run(RegexProgram program, ReadOnlySpan<byte> span, int position)
+        /// <summary>The end of the match that starts at <paramref name="position"/>, or -1; where <paramref name="target"/> is given, only an end there counts.</summary>
+        private int Run(RegexProgram program, ReadOnlySpan<byte> span, int position, int target = -1)
         {
             var code = program.Code;
             var bottom = _stack.Count;
@@ -75,6 +75,8 @@ internal sealed class TextRegex
                 switch (instruction.Op)
                 {
                     case RegexOp.Match:
+                        ok = target < 0 || position == target;
+                        if (!ok) break;
                         _stack.RemoveRange(bottom, _stack.Count - bottom);
                         return position;
                     case RegexOp.Set:
@@ -183,7 +185,7 @@ internal sealed class TextRegex
             for (var start = position; start >= 0; start--)
             {
                 if (start < span.Length && (span[start] & 0xC0) == 0x80) continue;
-                if (Run(program, span[..position], start) == position) return true;
+                if (Run(program, span, start, position) >= 0) return true;
             }
 
             return false;

@@ -9,7 +9,9 @@ internal static class CodePoints
     private static readonly Lazy<Dictionary<string, UnicodeRanges>> Categories = new(() =>
         UnicodeResource.Read("categories").ToDictionary(line => line[0], line => new UnicodeRanges(UnicodeRanges.Parse(line.Skip(1)))));
 
-    private static readonly Lazy<(Dictionary<string, UnicodeRanges> Sets, int[] Starts, int[] Ends, string[] Names)> Scripts = new(ReadScripts);
+    private static readonly Lazy<(int[] Starts, int[] Ends, string[] Names)> LegacyScripts = new(ReadLegacyScripts);
+
+    private static readonly Lazy<Dictionary<string, UnicodeRanges>> Properties = new(ReadProperties);
 
     /// <summary>The property White_Space.</summary>
     public static bool IsWhiteSpace(int c) => c < 0x80 ? c is 0x20 or (>= 0x09 and <= 0x0D) : c < 0x10000 && char.IsWhiteSpace((char)c);
@@ -56,16 +58,16 @@ internal static class CodePoints
     public static bool IsLegacyMark(int c) => c >= 0x300 && Categories.Value["M"].Contains(c);
 
     /// <summary>The script in Unicode 9.0, or null.</summary>
-    public static string? Script(int c)
+    public static string? LegacyScript(int c)
     {
-        var (_, starts, ends, names) = Scripts.Value;
+        var (starts, ends, names) = LegacyScripts.Value;
         var index = Array.BinarySearch(starts, c);
         if (index < 0) index = ~index - 1;
         return index >= 0 && c <= ends[index] ? names[index] : null;
     }
 
-    /// <summary>The code points of a script by name (spaces, underscores, hyphens and case do not count), or null when there is none of that name.</summary>
-    public static UnicodeRanges? ScriptSet(string name) => Scripts.Value.Sets.GetValueOrDefault(name.Replace("_", "").Replace(" ", "").Replace("-", ""));
+    /// <summary>The code points of a script (by name or ISO 15924 code) or of a property; spaces, underscores, hyphens and case do not count. Null when there is none of that name.</summary>
+    public static UnicodeRanges? Property(string name) => Properties.Value.GetValueOrDefault(name.Replace("_", "").Replace(" ", "").Replace("-", ""));
 
     /// <summary>Lower case without context, one code point to one, but for U+0130 , which becomes two.</summary>
     public static int ToLower(int c) => c < 0x80
@@ -114,11 +116,21 @@ internal static class CodePoints
         return Decode(text, start, out length);
     }
 
-    private static (Dictionary<string, UnicodeRanges>, int[], int[], string[]) ReadScripts()
+    private static (int[], int[], string[]) ReadLegacyScripts()
     {
-        var lines = UnicodeResource.Read("scripts").ToArray();
-        var all = lines.SelectMany(line => UnicodeRanges.Parse(line.Skip(1)).Select(range => (range.Start, range.End, Name: line[0]))).OrderBy(range => range.Start).ToArray();
-        var sets = lines.ToDictionary(line => line[0], line => new UnicodeRanges(UnicodeRanges.Parse(line.Skip(1))), StringComparer.OrdinalIgnoreCase);
-        return (sets, [.. all.Select(range => range.Start)], [.. all.Select(range => range.End)], [.. all.Select(range => range.Name)]);
+        var all = UnicodeResource.Read("scripts").SelectMany(line => UnicodeRanges.Parse(line.Skip(1)).Select(range => (range.Start, range.End, Name: line[0]))).OrderBy(range => range.Start).ToArray();
+        return ([.. all.Select(range => range.Start)], [.. all.Select(range => range.End)], [.. all.Select(range => range.Name)]);
+    }
+
+    private static Dictionary<string, UnicodeRanges> ReadProperties()
+    {
+        var result = new Dictionary<string, UnicodeRanges>(StringComparer.OrdinalIgnoreCase);
+        foreach (var line in UnicodeResource.Read("properties"))
+        {
+            var ranges = new UnicodeRanges(UnicodeRanges.Parse(line.Skip(1)));
+            foreach (var name in line[0].Split('=')) result[name] = ranges;
+        }
+
+        return result;
     }
 }
