@@ -14,15 +14,14 @@ namespace ModelZoo.Plugins.TextTokenizers.Models;
 internal sealed class BytePairEncoder
 {
     /// <summary>How many bytes beyond its end a text must be readable, for loading vectors.</summary>
-    public const int Padding = 32;
+    public const int Padding = CharacterBlock.Size;
 
     private const int LikelyBytes = 4; // of a token
     private const int SmallPiece = 128;
     private const int StackLimit = 256;
     private const int WorthTables = 1 << 18;
     private const int WorthParts = 6;
-
-    private static readonly TokenTable Nothing = new(0);
+    private const int UsuallyNew = 16;   // one of so many pieces
 
     private readonly MergeTable? _merges;
     private readonly bool _isOneToOne;
@@ -132,82 +131,101 @@ internal sealed class BytePairEncoder
     /// <summary>Whether two tokens merge with that rank.</summary>
     public bool IsMerge(int left, int right, int rank) => _merges is null || (_merges.TryGet(left, right, out var found, out _) && found == rank);
 
-    // By batches, in three small loops that keep to registers: the cuts and keys, asking for the memory that they lead to; the tokens that pieces are, asking for the slots of those that are none; the output.
     private int Encode<TScanner>(ReadOnlySpan<byte> text, IdBuffer output, EncodeScratch scratch, List<(int End, int Ids)>? ends) where TScanner : IPieceScanner
     {
-        var batch = scratch.Cuts.AsSpan();
-        var before = output.Count;
+        var last = 0;
         for (var position = 0; position < text.Length;)
         {
             var start = position;
-            var cuts = batch[..Cut<TScanner>(text, ref position, batch)];
-            LookUp(cuts, scratch);
-            for (var done = 0; done < cuts.Length; done++)
+            var pieces = scratch.Ends.AsSpan(0, PieceCutter.Cut<TScanner>(text, ref position, scratch.Ends));
+            if (ends is null)
             {
-                before = output.Count;
-                ref readonly var cut = ref cuts[done];
-                if (cut.Id >= 0) output.Add(cut.Id);
-                else if (cut.End - start <= PieceKey.MaxLength) EncodeShort(text[start..cut.End], cut.Key, cut.Hash, output, scratch);
-                else EncodeLong(text[start..cut.End], output, scratch);
-                start = cut.End;
-                ends?.Add((start, output.Count));
+                last = EncodePieces(text, start, pieces, output, scratch);
+                continue;
+            }
+
+            foreach (ref readonly var end in pieces)
+            {
+                last = EncodePieces(text, start, new(in end), output, scratch);
+                ends.Add((start = end, output.Count));
             }
         }
 
-        return output.Count - before;
+        return last;
     }
 
+    // Four ids are written for each piece that was met before, and as many of them stay as there are. Returns the number of ids of the last piece.
     [MethodImpl(MethodImplOptions.NoInlining)]
-    private int Cut<TScanner>(ReadOnlySpan<byte> text, ref int position, Span<EncodeScratch.Cut> cuts) where TScanner : IPieceScanner
+    private int EncodePieces(ReadOnlySpan<byte> text, int start, ReadOnlySpan<int> ends, IdBuffer output, EncodeScratch scratch)
     {
         ref var bytes = ref MemoryMarshal.GetReference(text);
-        var vocabulary = Vocabulary;
-        var start = position;
-        var count = 0;
-        for (; count < cuts.Length && start < text.Length; count++)
+        var pieces = scratch.Pieces;
+        if (scratch.NewPieces * UsuallyNew > scratch.Ends.Length) Prefetch(text, start, ends, pieces);
+        scratch.NewPieces = 0;
+        var room = output.Room(ends.Length * PieceCache.MaxTokens + 1);
+        var (count, last) = (0, 0);
+        for (var i = 0; i < ends.Length; i++)
         {
-            ref var cut = ref cuts[count];
-            var end = TScanner.Next(text, start);
-            cut.End = end;
-            cut.Id = -1;
+            var end = ends[i];
+            var length = end - start;
+            if (length <= PieceKey.MaxLength)
+            {
+                var key = PieceKey.At(ref Unsafe.Add(ref bytes, start), length, PieceKey.Whole);
+                var hash = key.Hash();
+                if (pieces.TryGet(key, hash, out var tokens) && tokens[PieceCache.MaxTokens] <= PieceCache.MaxTokens)
+                {
+                    tokens.StoreUnsafe(ref MemoryMarshal.GetReference(room), (nuint)count);
+                    last = tokens[PieceCache.MaxTokens];
+                    count += last;
+                    start = end;
+                    continue;
+                }
+            }
+
+            output.Advance(count);
+            last = output.Count;
+            if (length <= PieceKey.MaxLength) EncodeShort(text[start..end], output, scratch);
+            else EncodeLong(text[start..end], output, scratch);
+            last = output.Count - last;
+            room = output.Room((ends.Length - i) * PieceCache.MaxTokens + 1);
+            count = 0;
+            start = end;
+        }
+
+        output.Advance(count);
+        return last;
+    }
+
+    // Where many pieces are new, their lines in the cache and in the vocabulary would each be waited for.
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private void Prefetch(ReadOnlySpan<byte> text, int start, ReadOnlySpan<int> ends, PieceCache pieces)
+    {
+        ref var bytes = ref MemoryMarshal.GetReference(text);
+        foreach (var end in ends)
+        {
             if (end - start <= PieceKey.MaxLength)
             {
-                var key = PieceKey.At(ref Unsafe.Add(ref bytes, start), end - start, PieceKey.Whole);
-                var hash = key.Hash();
-                (cut.Key, cut.Hash) = (key, hash);
-                vocabulary.Prefetch(hash);
-            }
-            else
-            {
-                cut.Key = PieceKey.None;
+                var hash = PieceKey.At(ref Unsafe.Add(ref bytes, start), end - start, PieceKey.Whole).Hash();
+                pieces.Prefetch(hash);
+                Vocabulary.Prefetch(hash);
             }
 
             start = end;
         }
-
-        position = start;
-        return count;
     }
 
     [MethodImpl(MethodImplOptions.NoInlining)]
-    private void LookUp(Span<EncodeScratch.Cut> cuts, EncodeScratch scratch)
+    private void EncodeShort(ReadOnlySpan<byte> piece, IdBuffer output, EncodeScratch scratch)
     {
-        var vocabulary = TakesWholePieces ? Vocabulary : Nothing;
-        foreach (ref var cut in cuts)
-        {
-            if (vocabulary.TryGetShort(cut.Key, cut.Hash, out var id)) cut.Id = id;
-            else scratch.Prefetch(cut.Hash);
-        }
-    }
-
-    [MethodImpl(MethodImplOptions.NoInlining)]
-    private void EncodeShort(ReadOnlySpan<byte> piece, in PieceKey key, ulong hash, IdBuffer output, EncodeScratch scratch)
-    {
+        var key = PieceKey.At(in piece[0], piece.Length, PieceKey.Whole);
+        var hash = key.Hash();
         if (scratch.TryEncode(piece, key, hash, output)) return;
         var before = output.Count;
-        if (piece.Length <= WorthParts || Ascii.IsValid(piece)) Merge(piece, output, scratch.Merges);
+        if (TakesWholePieces && Vocabulary.TryGetShort(key, hash, out var whole)) output.Add(whole);
+        else if (piece.Length <= WorthParts || Ascii.IsValid(piece)) Merge(piece, output, scratch.Merges);
         else EncodeParts(piece, output, scratch);
         scratch.Keep(piece, key, hash, output.Span[before..]);
+        scratch.NewPieces++;
     }
 
     [MethodImpl(MethodImplOptions.NoInlining)]

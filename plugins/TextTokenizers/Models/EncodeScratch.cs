@@ -1,6 +1,4 @@
-using System.Runtime.CompilerServices;
-using System.Runtime.InteropServices;
-using System.Runtime.Intrinsics.X86;
+using ModelZoo.Plugins.TextTokenizers.Scanning;
 
 namespace ModelZoo.Plugins.TextTokenizers.Models;
 
@@ -9,37 +7,16 @@ namespace ModelZoo.Plugins.TextTokenizers.Models;
 /// </summary>
 internal sealed class EncodeScratch
 {
-    private const int SlotBits = 15;
-    private const int BatchSize = 32;
+    /// <summary>Where the pieces end that are encoded at a time.</summary>
+    public readonly int[] Ends = new int[4 * CharacterBlock.Size];
 
-    /// <summary>Most tokens of a piece that is kept.</summary>
-    public const int MaxTokens = 3;
+    /// <summary>How many short pieces of those encoded last had not been met before.</summary>
+    public int NewPieces;
 
-    [StructLayout(LayoutKind.Sequential)]
-    internal struct Slot
-    {
-        public PieceKey Key;
-        public int Id0;
-        public int Id1;
-        public int Id2;
-        public int Count;
-    }
+    /// <summary>Tokens of short pieces.</summary>
+    public readonly PieceCache Pieces = new();
 
-    /// <summary>A piece: where it ends, its key, and the token that it is, or -1.</summary>
-    internal struct Cut
-    {
-        public PieceKey Key;
-        public ulong Hash;
-        public int End;
-        public int Id;
-    }
-
-    /// <summary>Pieces that are looked up at a time.</summary>
-    public readonly Cut[] Cuts = new Cut[BatchSize];
-
-    private readonly Slot[] _slots = GC.AllocateArray<Slot>(1 << SlotBits);
-
-    /// <summary>What does not fit a slot.</summary>
+    /// <summary>Tokens of long pieces, and of short ones that have many.</summary>
     public readonly LongPieceCache Long = new();
 
     /// <summary>Marks of positions that no segmentation of a piece goes through.</summary>
@@ -51,39 +28,19 @@ internal sealed class EncodeScratch
     /// <summary>What pairs of tokens merge to.</summary>
     public readonly MergeMemo Merges = MergeMemo.Create();
 
-    /// <summary>Appends the tokens of a piece if they are kept.</summary>
+    /// <summary>Appends the tokens of a short piece if they are kept.</summary>
     public bool TryEncode(ReadOnlySpan<byte> piece, in PieceKey key, ulong hash, IdBuffer output)
     {
-        // Two neighbours of one cache line.
-        ref var slot = ref SlotAt(hash);
-        if (!slot.Key.IsSame(key)) slot = ref SlotAt(hash ^ 1UL << 64 - SlotBits);
-        if (!slot.Key.IsSame(key)) return false;
-        if (slot.Count > MaxTokens) return Long.TryEncode(piece, (int)(key.High >> 56), out _, output);
-        var room = output.Room(MaxTokens);
-        room[0] = slot.Id0;
-        room[1] = slot.Id1;
-        room[2] = slot.Id2;
-        output.Advance(slot.Count);
+        if (!Pieces.TryGet(key, hash, out var tokens)) return false;
+        if (tokens[PieceCache.MaxTokens] > PieceCache.MaxTokens) return Long.TryEncode(piece, key.Kind, out _, output);
+        for (var i = 0; i < tokens[PieceCache.MaxTokens]; i++) output.Add(tokens[i]);
         return true;
     }
 
-    /// <summary>Has the slots fetched in which a piece of that hash would be kept.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public unsafe void Prefetch(ulong hash)
-    {
-        // An address that is stale after a collection does no harm.
-        if (Sse.IsSupported) Sse.Prefetch0(Unsafe.AsPointer(ref SlotAt(hash)));
-    }
-
-    /// <summary>Keeps the tokens of a piece; the one met longest ago gives way. Many tokens are kept elsewhere, their slot saying so.</summary>
+    /// <summary>Keeps the tokens of a short piece.</summary>
     public void Keep(ReadOnlySpan<byte> piece, in PieceKey key, ulong hash, ReadOnlySpan<int> ids)
     {
-        ref var slot = ref SlotAt(hash);
-        if (slot.Count != 0 && !slot.Key.IsSame(key)) SlotAt(hash ^ 1UL << 64 - SlotBits) = slot;
-        slot = new() { Key = key, Id0 = ids[0], Id1 = ids.Length > 1 ? ids[1] : 0, Id2 = ids.Length > 2 ? ids[2] : 0, Count = ids.Length };
-        if (ids.Length > MaxTokens) Long.Keep(piece, LongPieceCache.Hash(piece, (int)(key.High >> 56)), ids);
+        Pieces.Keep(key, hash, ids);
+        if (ids.Length > PieceCache.MaxTokens) Long.Keep(piece, LongPieceCache.Hash(piece, key.Kind), ids);
     }
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private ref Slot SlotAt(ulong hash) => ref Unsafe.Add(ref MemoryMarshal.GetArrayDataReference(_slots), (nint)(hash >> 64 - SlotBits));
 }

@@ -15,12 +15,12 @@ internal readonly struct PieceKey(ulong low, ulong high)
     /// <summary>Kind of parts of pieces, whose tokens are not those of a piece of the same bytes.</summary>
     public const int Part = 0x20;
 
-    /// <summary>The key of what has none; equal to no stored one.</summary>
-    public static PieceKey None => new(0, 1);
-
     public ulong Low { get; } = low;
 
     public ulong High { get; } = high;
+
+    /// <summary><see cref="Whole"/> or <see cref="Part"/>.</summary>
+    public int Kind => (int)(High >> 56) & (Whole | Part);
 
     private static ReadOnlySpan<ulong> LowMasks =>
     [

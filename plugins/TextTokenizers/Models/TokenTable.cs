@@ -1,7 +1,6 @@
 using System.Numerics;
 using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
-using System.Runtime.Intrinsics.X86;
 using System.Text;
 
 namespace ModelZoo.Plugins.TextTokenizers.Models;
@@ -12,11 +11,10 @@ namespace ModelZoo.Plugins.TextTokenizers.Models;
 /// </summary>
 public sealed class TokenTable
 {
-    private const int LineSize = 64;
     private const int TokensPerLine = 3;
     private const ulong LongKind = 0xFFUL << 56;
 
-    [StructLayout(LayoutKind.Sequential, Size = LineSize)]
+    [StructLayout(LayoutKind.Sequential, Size = 64)]
     private struct Line
     {
         public PieceKey Key0; // zero: free, and so are those behind it; longer strings: hash, and place and length
@@ -28,8 +26,7 @@ public sealed class TokenTable
     }
 
     private readonly Dictionary<int, (int Offset, int Length)> _distant = [];
-    private Line[] _memory = [];
-    private int _misaligned;    // bytes before the first line
+    private CacheLines<Line> _lines;
     private int _lineMask;
     private byte[] _bytes;
     private long[] _places = []; // by id: offset << 24 | length + 1; 0 when the id has no token
@@ -110,18 +107,14 @@ public sealed class TokenTable
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     internal bool TryGetShort(in PieceKey key, ulong hash, out int id)
     {
-        ref var line = ref LineAt((int)(hash >> _shift));
+        ref var line = ref _lines.At((int)(hash >> _shift));
         id = line.Id0;
         return line.Key0.IsSame(key) || TryGetBehind(ref line, key, hash, out id);
     }
 
     /// <summary>Has the line fetched in which a token of that hash would stand.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    internal unsafe void Prefetch(ulong hash)
-    {
-        // Memory of lines does not move.
-        if (Sse.IsSupported) Sse.Prefetch0(Unsafe.AsPointer(ref LineAt((int)(hash >> _shift))));
-    }
+    internal void Prefetch(ulong hash) => _lines.Prefetch((nint)(hash >> _shift));
 
     /// <summary>The bytes of a token; empty for ids without one.</summary>
     public ReadOnlySpan<byte> BytesOf(int id)
@@ -188,12 +181,9 @@ public sealed class TokenTable
 
     private void Mark(ulong hash) => _filter[(int)(hash >> _filterShift)] |= Bits(hash);
 
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private ref Line LineAt(int index) => ref Unsafe.AddByteOffset(ref Unsafe.Add(ref MemoryMarshal.GetArrayDataReference(_memory), index), _misaligned);
-
     private bool TryGetBehind(ref Line line, in PieceKey key, ulong hash, out int id)
     {
-        for (var i = (int)(hash >> _shift); ; line = ref LineAt(i))
+        for (var i = (int)(hash >> _shift); ; line = ref _lines.At(i))
         {
             id = line.Id0;
             if (line.Key0.IsSame(key)) return true;
@@ -211,7 +201,7 @@ public sealed class TokenTable
         if (token.Length <= PieceKey.MaxLength) return TryGetShort(key, hash, out id);
         for (var i = (int)(hash >> _shift); ; i = (i + 1) & _lineMask)
         {
-            ref var line = ref LineAt(i);
+            ref var line = ref _lines.At(i);
             for (var j = 0; j < TokensPerLine; j++)
             {
                 ref var stored = ref Unsafe.Add(ref line.Key0, j);
@@ -227,7 +217,7 @@ public sealed class TokenTable
         if (!TryGet(token, key, hash, out _)) return false;
         for (var i = (int)(hash >> _shift); ; i = (i + 1) & _lineMask)
         {
-            ref var line = ref LineAt(i);
+            ref var line = ref _lines.At(i);
             for (var j = 0; j < TokensPerLine; j++)
             {
                 ref var stored = ref Unsafe.Add(ref line.Key0, j);
@@ -242,7 +232,7 @@ public sealed class TokenTable
     {
         for (var i = (int)(hash >> _shift); ; i = (i + 1) & _lineMask)
         {
-            ref var line = ref LineAt(i);
+            ref var line = ref _lines.At(i);
             for (var j = 0; j < TokensPerLine; j++)
             {
                 if (Unsafe.Add(ref line.Key0, j).High != 0) continue;
@@ -274,11 +264,11 @@ public sealed class TokenTable
 
     private void Grow()
     {
-        var (old, oldMisaligned) = (_memory, _misaligned);
+        var old = _lines;
         MakeLines((_lineMask + 1) * 2);
-        for (var i = 0; i + 1 < old.Length; i++)
+        for (var i = 0; i < old.Count; i++)
         {
-            ref var line = ref Unsafe.AddByteOffset(ref old[i], oldMisaligned);
+            ref var line = ref old.At(i);
             for (var j = 0; j < TokensPerLine && Unsafe.Add(ref line.Key0, j) is { High: not 0 } key; j++)
             {
                 var hash = HashOf(key);
@@ -288,10 +278,9 @@ public sealed class TokenTable
         }
     }
 
-    private unsafe void MakeLines(int count)
+    private void MakeLines(int count)
     {
-        _memory = GC.AllocateArray<Line>(count + 1, pinned: true);
-        _misaligned = (int)(-(long)Unsafe.AsPointer(ref _memory[0]) & (LineSize - 1));
+        _lines = new(count);
         _lineMask = count - 1;
         _shift = 64 - BitOperations.Log2((uint)count);
         var words = Math.Max(2, count / 4);

@@ -1,3 +1,4 @@
+using System.Numerics;
 using System.Runtime.CompilerServices;
 
 namespace ModelZoo.Plugins.TextTokenizers.Scanning;
@@ -9,6 +10,24 @@ internal readonly struct Cl100kScanner<TOptions> : IPieceScanner where TOptions 
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static int Next(ReadOnlySpan<byte> text, int start) => ScannerParts.AsciiWord(text, start, WordStarts) is > 0 and var end ? end : Other(text, start);
+
+    public static ulong Starts(ref CharacterBlock block)
+    {
+        var (letters, numbers, spaces, newlines) = (block.Letters, block.Numbers, block.Spaces, block.Newlines);
+        var other = ~(letters | numbers | block.Blanks | newlines);
+        var otherStarts = other & ~((other | spaces) << 1);
+        var closing = PieceStarts.Rest(newlines, newlines & other << 1);   // line ends that go with what stands before them
+        // Letters go with what stands before them, unless that is a number, a line end, or in a piece with others.
+        var before = numbers | newlines | block.Spread(other & (other | spaces) << 1);
+        var starts = (letters & ~(letters << 1) & before << 1) | PieceStarts.Numbers(numbers, TOptions.MaxDigits) | otherStarts | PieceStarts.SpaceWithNewlines(block.Blanks, newlines & ~closing);
+        for (var apostrophes = block.Apostrophes & (otherStarts | 1); apostrophes != 0; apostrophes &= apostrophes - 1)
+        {
+            var end = PieceStarts.ContractionEnd(ref block, BitOperations.TrailingZeroCount(apostrophes), ignoreCase: true);
+            if (end > 0) starts |= letters & 1UL << end;
+        }
+
+        return PieceStarts.Certain(block, starts);
+    }
 
     private static int Other(ReadOnlySpan<byte> text, int start)
     {

@@ -1,3 +1,4 @@
+using System.Numerics;
 using System.Runtime.CompilerServices;
 
 namespace ModelZoo.Plugins.TextTokenizers.Scanning;
@@ -9,6 +10,22 @@ internal readonly struct Gpt2Scanner : IPieceScanner
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static int Next(ReadOnlySpan<byte> text, int start) => ScannerParts.AsciiWord(text, start, WordStarts) is > 0 and var end ? end : Other(text, start);
+
+    public static ulong Starts(ref CharacterBlock block)
+    {
+        var (letters, numbers, spaces, white) = (block.Letters, block.Numbers, block.Spaces, block.Blanks | block.Newlines);
+        var other = ~(letters | numbers | white);
+        var otherStarts = other & ~((other | spaces) << 1);
+        var starts = (letters & ~((letters | spaces) << 1)) | (numbers & ~((numbers | spaces) << 1)) | otherStarts | PieceStarts.Space(white);
+        for (var apostrophes = block.Apostrophes & (otherStarts | 1); apostrophes != 0; apostrophes &= apostrophes - 1)
+        {
+            var place = BitOperations.TrailingZeroCount(apostrophes);
+            var end = PieceStarts.ContractionEnd(ref block, place, ignoreCase: false);
+            if (end > 0) starts = (starts & ~(1UL << place + 1)) | (letters & 1UL << end);
+        }
+
+        return PieceStarts.Certain(block, starts);
+    }
 
     private static int Other(ReadOnlySpan<byte> text, int start)
     {

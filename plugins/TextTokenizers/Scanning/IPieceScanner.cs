@@ -5,6 +5,9 @@ internal interface IPieceScanner
 {
     /// <summary>The end of the piece that starts at <paramref name="start"/>.</summary>
     static abstract int Next(ReadOnlySpan<byte> text, int start);
+
+    /// <summary>Where pieces start in a block behind its first byte, as a mask: all up to the last that is certain; 0 when the first piece does not end in the block, or that is not certain.</summary>
+    static abstract ulong Starts(ref CharacterBlock block);
 }
 
 /// <summary>How the patterns of a family differ.</summary>

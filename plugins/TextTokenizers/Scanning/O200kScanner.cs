@@ -1,3 +1,4 @@
+using System.Numerics;
 using System.Runtime.CompilerServices;
 
 namespace ModelZoo.Plugins.TextTokenizers.Scanning;
@@ -13,6 +14,39 @@ internal readonly struct O200kScanner<TOptions> : IPieceScanner where TOptions :
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static int Next(ReadOnlySpan<byte> text, int start) => ScannerParts.AsciiCasedWord(text, start, WordStarts) is > 0 and var end ? end : Other(text, start);
+
+    public static ulong Starts(ref CharacterBlock block)
+    {
+        var (words, numbers, spaces, newlines) = (block.Words, block.Numbers, block.Spaces, block.Newlines);
+        // The slow way for marks that are in no word, and for capitals behind letters without case, which may be capitals or small.
+        var slow = (words & ~block.Letters & ~(words << 1) & ~block.Continuations) | (block.Capitals & block.Caseless << 1);
+        if (slow != 0) block.Forget(BitOperations.TrailingZeroCount(slow));
+        var other = ~(words | numbers | block.Blanks | newlines);
+        var closing = PieceStarts.Rest(newlines | block.Slashes, newlines & other << 1);    // line ends and slashes that go with what stands before them
+        other &= ~closing;
+        var before = numbers | newlines | closing | block.Spread(other & (other | spaces) << 1);
+        var starts = (words & ~(words << 1) & before << 1) | (block.Capitals & block.SmallLetters << 1) | PieceStarts.Numbers(numbers, TOptions.MaxDigits)
+            | (other & ~((other | spaces) << 1)) | PieceStarts.SpaceWithNewlines(block.Blanks, newlines & ~closing);
+        return PieceStarts.Certain(block, TOptions.HasContractions ? WithContractions(ref block, starts) : starts);
+    }
+
+    // A contraction goes with the word before it, but not a second one.
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static ulong WithContractions(ref CharacterBlock block, ulong starts)
+    {
+        var words = block.Words;
+        var last = 0;
+        for (var apostrophes = block.Apostrophes & words << 1; apostrophes != 0; apostrophes &= apostrophes - 1)
+        {
+            var place = BitOperations.TrailingZeroCount(apostrophes);
+            var end = place == last ? 0 : PieceStarts.ContractionEnd(ref block, place, ignoreCase: true);
+            if (end == 0) continue;
+            starts = (starts & ~(ulong.MaxValue << place & ~(ulong.MaxValue << end))) | (words & 1UL << end);
+            last = end;
+        }
+
+        return starts;
+    }
 
     private static int Other(ReadOnlySpan<byte> text, int start)
     {

@@ -98,10 +98,15 @@ internal static class ScannerParts
         var rest = text[(position + 1)..];
         if (rest.IsEmpty) return 0;
         if (ignoreCase && rest.StartsWith("\u017F"u8)) return 3;
-        var first = ignoreCase ? rest[0] | 0x20 : rest[0];
+        return Contraction(rest[0], rest.Length < 2 ? 0 : rest[1], ignoreCase);
+    }
+
+    /// <summary>The length of the contraction of an apostrophe and these bytes, or 0.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static int Contraction(int first, int second, bool ignoreCase)
+    {
+        if (ignoreCase) (first, second) = (first | 0x20, second | 0x20);
         if (first is 's' or 't' or 'm' or 'd') return 2;
-        if (rest.Length < 2) return 0;
-        var second = ignoreCase ? rest[1] | 0x20 : rest[1];
         return (first, second) is ('l', 'l') or ('v', 'e') or ('r', 'e') ? 3 : 0;
     }
 

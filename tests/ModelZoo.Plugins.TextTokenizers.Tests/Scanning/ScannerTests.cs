@@ -36,14 +36,30 @@ public class ScannerTests
             var texts = new RandomText(7);
             for (var i = 0; i < 1500; i++)
             {
-                var text = texts.Next(12);
+                var text = texts.Next(i % 10 == 0 ? 60 : 12);
                 var utf8 = Encoding.UTF8.GetBytes(text);
                 var expected = new List<int>();
                 for (var search = regex.Matches(utf8); search.Next(out _, out var end);) expected.Add(end);
                 var actual = new List<int>();
                 for (var at = 0; at < utf8.Length;) actual.Add(at = TScanner.Next(utf8, at));
-                Assert.True(expected.SequenceEqual(actual), $"{System.Text.Json.JsonSerializer.Serialize(text)}: [{string.Join(' ', expected)}] but [{string.Join(' ', actual)}]");
+                AssertSame(text, expected, actual);
+                AssertSame(text, expected, CutByBlocks<TScanner>(utf8));
             }
         }
     }
+
+    // What stands behind the text must not matter.
+    private static List<int> CutByBlocks<TScanner>(byte[] text) where TScanner : struct, IPieceScanner
+    {
+        var padded = new byte[text.Length + CharacterBlock.Size];
+        Array.Fill(padded, (byte)'s');
+        text.CopyTo(padded, 0);
+        var result = new List<int>();
+        var ends = new int[2 * CharacterBlock.Size];
+        for (var position = 0; position < text.Length;) result.AddRange(ends.AsSpan(0, PieceCutter.Cut<TScanner>(padded.AsSpan(0, text.Length), ref position, ends)));
+        return result;
+    }
+
+    private static void AssertSame(string text, List<int> expected, List<int> actual) =>
+        Assert.True(expected.SequenceEqual(actual), $"{System.Text.Json.JsonSerializer.Serialize(text)}: [{string.Join(' ', expected)}] but [{string.Join(' ', actual)}]");
 }

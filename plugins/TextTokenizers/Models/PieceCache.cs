@@ -1,0 +1,58 @@
+using System.Runtime.CompilerServices;
+using System.Runtime.InteropServices;
+using System.Runtime.Intrinsics;
+
+namespace ModelZoo.Plugins.TextTokenizers.Models;
+
+/// <summary>
+/// Tokens of pieces met before, up to three each. A line holds two pieces with their tokens: whoever comes moves in front, and the one behind goes.
+/// </summary>
+internal sealed class PieceCache
+{
+    /// <summary>Most tokens of a piece that is kept.</summary>
+    public const int MaxTokens = 3;
+
+    private const int LineBits = 15;
+
+    private struct Slot
+    {
+        public PieceKey Key;
+        public Vector128<int> Tokens;
+    }
+
+    [StructLayout(LayoutKind.Sequential)]
+    private struct Line
+    {
+        public Slot First;
+        public Slot Second;
+    }
+
+    private readonly CacheLines<Line> _lines = new(1 << LineBits);
+
+    /// <summary>Finds the tokens of a piece.</summary>
+    /// <param name="key">Its key.</param>
+    /// <param name="hash">The key's hash.</param>
+    /// <param name="tokens">The tokens, and their number as the last element. More than <see cref="MaxTokens"/> are kept elsewhere.</param>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public bool TryGet(in PieceKey key, ulong hash, out Vector128<int> tokens)
+    {
+        ref var first = ref _lines.At((nint)(hash >> 64 - LineBits)).First;
+        // Which of the two it is, is not worth a branch.
+        var isFirst = first.Key.IsSame(key);
+        ref var slot = ref Unsafe.Add(ref first, isFirst ? 0 : 1);
+        tokens = slot.Tokens;
+        return isFirst | slot.Key.IsSame(key);
+    }
+
+    /// <summary>Has the line fetched in which a piece of that hash would be.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public void Prefetch(ulong hash) => _lines.Prefetch((nint)(hash >> 64 - LineBits));
+
+    /// <summary>Keeps the tokens of a piece that was not found.</summary>
+    public void Keep(in PieceKey key, ulong hash, ReadOnlySpan<int> tokens)
+    {
+        ref var line = ref _lines.At((nint)(hash >> 64 - LineBits));
+        line.Second = line.First;
+        line.First = new() { Key = key, Tokens = Vector128.Create(tokens[0], tokens.Length > 1 ? tokens[1] : 0, tokens.Length > 2 ? tokens[2] : 0, tokens.Length) };
+    }
+}
