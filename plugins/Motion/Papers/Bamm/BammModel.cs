@@ -60,6 +60,7 @@ public sealed class BammModel : ResidualMotionModel, IGenerate<Contracts.Motion,
             Inputs = [Modality.Motion, Modality.Text],
             Outputs = [Modality.Tokens, Modality.Motion],
             Layouts = ["authors: rvq, trans and res, each with opt.txt + model/*.tar"],
+            Sizes = [new("exitudio/BAMM: HumanML3D", 50_263_560, [])],
         },
         OpenAsync);
 

@@ -37,7 +37,10 @@ public sealed class UpperBodyModel : MotionModel, IGenerate<Contracts.Motion, Up
 
     /// <summary>Card and opening.</summary>
     public static ModelArchitecture Architecture { get; } = new(
-        MmmModel.Architecture.Card with { Id = "motion/mmm-upper-body", Deviations = "HumanML3D's 22 joints only, as the authors' masks." },
+        MmmModel.Architecture.Card with
+        {
+            Id = "motion/mmm-upper-body", Sizes = [new("exitudio/MMM: HumanML3D, upper body", 265_905_697, [])], Deviations = "HumanML3D's 22 joints only, as the authors' masks.",
+        },
         OpenAsync);
 
     /// <inheritdoc/>

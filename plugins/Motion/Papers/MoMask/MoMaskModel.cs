@@ -73,6 +73,11 @@ public sealed class MoMaskModel : ResidualMotionModel, IGenerate<Contracts.Motio
             Inputs = [Modality.Motion, Modality.Text],
             Outputs = [Modality.Tokens, Modality.Motion],
             Layouts = ["authors: rvq, trans and res, each with opt.txt + model/*.tar"],
+            Sizes =
+            [
+                new("EricGuo5513/momask-codes: HumanML3D", 50_262_663, []),
+                new("EricGuo5513/momask-codes: KIT-ML", 50_225_787, []),
+            ],
             Deviations = "The length estimator is not used: the length is an option.",
         },
         OpenAsync);

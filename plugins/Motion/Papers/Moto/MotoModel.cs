@@ -47,6 +47,7 @@ public sealed class MotoModel : IModel, ITokenize<Video, NoOptions>, IGenerate<N
             Inputs = [Modality.Video, Modality.Image, Modality.Tensors],
             Outputs = [Modality.Tokens, Modality.Tensors],
             Layouts = ["authors: latent_motion_tokenizer/ + moto_gpt/ (config.yaml, pytorch_model.bin), vit-mae/ + t5/ (transformers)"],
+            Sizes = [new("TencentARC/Moto: OXE", 209_085_895, [])],
             Deviations = "Words come as T5's token ids, the tensor 'language'; the hidden-state decoder of training is left out.",
         },
         OpenAsync);

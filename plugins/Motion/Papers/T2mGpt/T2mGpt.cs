@@ -64,6 +64,11 @@ public sealed class T2mGptModel : MotionModel, IGenerate<Contracts.Motion, T2mGp
             Inputs = [Modality.Motion, Modality.Text],
             Outputs = [Modality.Tokens, Modality.Motion],
             Layouts = ["authors: args.json + VQVAE/net_last.pth + VQTransformer/net_best_fid.pth"],
+            Sizes =
+            [
+                new("Mael-zys/T2M-GPT: HumanML3D", 248_062_215, []),
+                new("Mael-zys/T2M-GPT: KIT-ML", 248_025_339, []),
+            ],
         },
         OpenAsync);
 
