@@ -81,6 +81,12 @@ public sealed unsafe class WeightData
     internal static WeightData Pinned<T>(T[] data, ReadOnlySpan<long> shape) where T : unmanaged =>
         new(ElementTypes.Of<T>(), shape, Unsafe.AsPointer(ref MemoryMarshal.GetArrayDataReference(data)), data);
 
+    /// <summary>Drops the pages of a mapped file from memory; they are read again when they are wanted. Another kind of block stays.</summary>
+    public void LeaveMemory()
+    {
+        if (IsMapped) Native.Pages.Drop((void*)Address, ByteLength);
+    }
+
     /// <inheritdoc/>
     public override string ToString() => $"{Type}[{string.Join(", ", _shape)}]";
 }

@@ -74,8 +74,8 @@ internal sealed unsafe class EnvironmentHandle(OrtApi api, OrtEnv* value) : Engi
     protected override void Release() => Api.ReleaseEnv(Value);
 }
 
-/// <summary>A session, with the strings in <paramref name="names"/> that runs pass to it, and the <paramref name="weights"/> that it points into.</summary>
-internal sealed unsafe class SessionHandle(OrtApi api, OrtSession* value, EnvironmentHandle environment, DeviceGate gate, NativeArena names, WeightData[] weights)
+/// <summary>A session, with the strings in <paramref name="names"/> that runs pass to it, and the <paramref name="weights"/> that it was lent.</summary>
+internal sealed unsafe class SessionHandle(OrtApi api, OrtSession* value, EnvironmentHandle environment, DeviceGate gate, NativeArena names, LentWeights? weights)
     : EngineHandle(api, value, environment, gate)
 {
     public OrtSession* Value => (OrtSession*)handle;
@@ -84,7 +84,7 @@ internal sealed unsafe class SessionHandle(OrtApi api, OrtSession* value, Enviro
     {
         Api.ReleaseSession(Value);
         names.Dispose();
-        GC.KeepAlive(weights);
+        weights?.Dispose();
     }
 }
 

@@ -89,6 +89,8 @@ internal readonly unsafe struct OrtApi(void** table)
         (delegate* unmanaged<OrtAllocator*, long*, nuint, OnnxType, OrtValue**, OrtStatus*>)table[48];
     public delegate* unmanaged<OrtMemoryInfo*, void*, nuint, long*, nuint, OnnxType, OrtValue**, OrtStatus*> CreateTensorWithData =>
         (delegate* unmanaged<OrtMemoryInfo*, void*, nuint, long*, nuint, OnnxType, OrtValue**, OrtStatus*>)table[49];
+    public delegate* unmanaged<OrtAllocator*, void*, nuint, long*, nuint, OnnxType, OrtValue**, OrtStatus*> CreateTensorWithDataAndDeleter =>
+        (delegate* unmanaged<OrtAllocator*, void*, nuint, long*, nuint, OnnxType, OrtValue**, OrtStatus*>)table[292];
     public delegate* unmanaged<OrtValue*, void**, OrtStatus*> GetTensorMutableData => (delegate* unmanaged<OrtValue*, void**, OrtStatus*>)table[51];
     public delegate* unmanaged<OrtValue*, OrtTensorInfo**, OrtStatus*> GetTensorTypeAndShape => (delegate* unmanaged<OrtValue*, OrtTensorInfo**, OrtStatus*>)table[65];
     public delegate* unmanaged<OrtValue*, OrtMemoryInfo**, OrtStatus*> GetTensorMemoryInfo => (delegate* unmanaged<OrtValue*, OrtMemoryInfo**, OrtStatus*>)table[194];

@@ -15,20 +15,16 @@ internal sealed unsafe class ModelEditor : IDisposable
     private readonly OrtApi _api;
     private readonly OrtModelEditorApi _editor;
     private readonly NativeArena _arena = new();
-    private readonly OrtMemoryInfo* _cpu;
+    private readonly LentWeights _weights;
     private OrtGraph* _graph;
     private OrtModel* _model;
 
-    private ModelEditor(OrtApi api)
-    {
-        (_api, _editor) = (api, api.ModelEditor);
-        _cpu = api.CpuMemory();
-    }
+    private ModelEditor(OrtApi api, LentWeights weights) => (_api, _editor, _weights) = (api, api.ModelEditor, weights);
 
-    /// <summary>Makes a session of <paramref name="graph"/>.</summary>
-    public static OrtSession* CreateSession(OrtApi api, OrtEnv* environment, OrtSessionOptions* options, GraphDefinition graph)
+    /// <summary>Makes a session of <paramref name="graph"/>, which reads <paramref name="weights"/> that must outlive it.</summary>
+    public static OrtSession* CreateSession(OrtApi api, OrtEnv* environment, OrtSessionOptions* options, GraphDefinition graph, LentWeights weights)
     {
-        using var editor = new ModelEditor(api);
+        using var editor = new ModelEditor(api, weights);
         editor.Build(graph);
         OrtSession* session;
         var inputs = OnnxWriter.Inputs(graph);
@@ -36,6 +32,7 @@ internal sealed unsafe class ModelEditor : IDisposable
         try
         {
             api.Check(editor._editor.ApplyModel(session, editor._model), graph.Name);
+            editor.ReleaseModel();                                                                   // it would hold on to weights that the session gives back while it packs
             api.Check(editor._editor.FinalizeSession(session, options, null), graph.Name);
             return session;
         }
@@ -49,9 +46,14 @@ internal sealed unsafe class ModelEditor : IDisposable
     public void Dispose()
     {
         if (_graph is not null) _api.ReleaseGraph(_graph);
-        if (_model is not null) _api.ReleaseModel(_model);
-        _api.ReleaseMemoryInfo(_cpu);
+        ReleaseModel();
         _arena.Dispose();
+    }
+
+    private void ReleaseModel()
+    {
+        if (_model is not null) _api.ReleaseModel(_model);
+        _model = null;
     }
 
     private void Build(GraphDefinition graph)
@@ -120,27 +122,24 @@ internal sealed unsafe class ModelEditor : IDisposable
         var data = initializer.Data;
         var inPlace = data.ByteLength >= SmallestInPlace;
         OrtValue* value;
-        fixed (long* shape = data.Shape)
-        {
-            if (inPlace)
-            {
-                _api.Check(_api.CreateTensorWithData(_cpu, (void*)data.Address, (nuint)data.ByteLength, shape, (nuint)data.Shape.Length, data.Type.ToOnnx(), &value), initializer.Name);
-            }
-            else
-            {
-                OrtAllocator* allocator;
-                void* copy;
-                _api.Check(_api.GetDefaultAllocator(&allocator));
-                _api.Check(_api.CreateTensor(allocator, shape, (nuint)data.Shape.Length, data.Type.ToOnnx(), &value), initializer.Name);
-                _api.Check(_api.GetTensorMutableData(value, &copy));
-                Buffer.MemoryCopy((void*)data.Address, copy, data.ByteLength, data.ByteLength);
-            }
-        }
-
+        if (inPlace) _api.Check(_weights.Lend(data, &value), initializer.Name);
+        else value = Copy(data, initializer.Name);
         var status = _editor.AddInitializerToGraph(_graph, _arena.String(initializer.Name), value, inPlace ? (byte)1 : (byte)0);
         if (status is null) return;
         _api.ReleaseValue(value);
         throw _api.Error(status, initializer.Name);
+    }
+
+    private OrtValue* Copy(WeightData data, string name)
+    {
+        OrtAllocator* allocator;
+        OrtValue* value;
+        void* copy;
+        _api.Check(_api.GetDefaultAllocator(&allocator));
+        fixed (long* shape = data.Shape) _api.Check(_api.CreateTensor(allocator, shape, (nuint)data.Shape.Length, data.Type.ToOnnx(), &value), name);
+        _api.Check(_api.GetTensorMutableData(value, &copy));
+        Buffer.MemoryCopy((void*)data.Address, copy, data.ByteLength, data.ByteLength);
+        return value;
     }
 
     private void Add(GraphNode node)

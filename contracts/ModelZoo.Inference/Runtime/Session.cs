@@ -15,11 +15,11 @@ public sealed unsafe class Session : IDisposable
     private readonly SessionPorts _outputs;
     private readonly SymbolSizes _symbols;
 
-    private Session(InferenceRuntime runtime, Device device, OrtSession* session, string name, GraphDefinition? graph)
+    private Session(InferenceRuntime runtime, Device device, OrtSession* session, string name, GraphDefinition? graph = null, LentWeights? weights = null)
     {
         (_runtime, Device, Name, Memory) = (runtime, device, name, graph is null ? default : SessionMemory.Of(graph));
         var names = new NativeArena();
-        _handle = new(runtime.Api, session, runtime.Environment, DeviceGate.Of(device), names, graph is null ? [] : [.. graph.Initializers.Select(i => i.Data)]);
+        _handle = new(runtime.Api, session, runtime.Environment, DeviceGate.Of(device), names, weights);
         try
         {
             _inputs = graph is null ? SessionPorts.Inputs(runtime.Api, session, names) : SessionPorts.Of(graph.Inputs, names);
@@ -121,8 +121,19 @@ public sealed unsafe class Session : IDisposable
         using var lease = new EngineLease(runtime.Environment);
         using var turn = DeviceGate.Of(device).Enter();
         using var engineOptions = new EngineOptions(runtime.Api, options, device, graph.Name);
-        var session = ModelEditor.CreateSession(runtime.Api, runtime.Environment.Value, engineOptions.Value, graph);
-        return new(runtime, device, session, graph.Name, graph);
+        var weights = new LentWeights(runtime.Api);
+        OrtSession* session;
+        try
+        {
+            session = ModelEditor.CreateSession(runtime.Api, runtime.Environment.Value, engineOptions.Value, graph, weights);
+        }
+        catch
+        {
+            weights.Dispose();
+            throw;
+        }
+
+        return new(runtime, device, session, graph.Name, graph, weights);
     }
 
     internal static Session Create(InferenceRuntime runtime, SessionOptions options, string onnxFile)
@@ -134,7 +145,7 @@ public sealed unsafe class Session : IDisposable
         using var arena = new NativeArena();
         OrtSession* session;
         runtime.Api.Check(runtime.Api.CreateSession(runtime.Environment.Value, arena.Path(onnxFile), engineOptions.Value, &session), onnxFile);
-        return new(runtime, device, session, onnxFile, null);
+        return new(runtime, device, session, onnxFile);
     }
 
     /// <summary>Where the network computes each output; the engine owns the descriptions. The caller holds a lease.</summary>

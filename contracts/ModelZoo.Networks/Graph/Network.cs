@@ -28,7 +28,9 @@ public sealed class Network : IDisposable
         var requests = new WeightRequests();
         build(Scope.Root(graph, context.Weights, requests));
         requests.ThrowIfAny(context.Weights);
-        var session = context.Runtime.CreateSession(graph.Finish(), context.Session);
+        var definition = graph.Finish();
+        requests.LeaveSources(definition);
+        var session = context.Runtime.CreateSession(definition, context.Session);
         return new(session, independentRows && !context.Stages && context.Batching.Limit > 1 ? new(session, context.Batching) : null, context.Stages ? graph.Laws : null);
     }
 

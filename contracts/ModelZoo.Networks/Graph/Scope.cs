@@ -55,6 +55,7 @@ public sealed class Scope
         if (_requests.IsInventory) return _requests.Record(full, shape);
         var data = Source.Find(full);
         if (data is null) return _requests.Missing(full, shape);
+        _requests.Note(data);
         if (!data.Shape.SequenceEqual(shape)) return _requests.Misshaped(full, shape, data.Shape);
         return data.Type == ElementType.Float32 ? data : Source.Derive($"{full}:float32", () => WeightConversion.ToFloat32(data));
     }

@@ -9,6 +9,7 @@ public sealed class WeightRequests
 {
     private readonly List<string> _missing = [], _misshaped = [];
     private readonly Dictionary<string, string> _inventory = [];
+    private readonly List<WeightData> _found = [];
     private Dictionary<string, TensorInfo>? _tensors;
 
     /// <summary>Requests to a checkpoint.</summary>
@@ -33,6 +34,16 @@ public sealed class WeightRequests
         if (_misshaped.Count > 0) text.Append($" Of another shape ({_misshaped.Count}): {List(_misshaped)}.");
         throw new CheckpointException(_missing.Count > 0 ? ErrorCodes.CheckpointTensorMissing : ErrorCodes.CheckpointTensorShape, text.ToString())
         { Where = source.Origin, Remedy = "Does the folder's configuration belong to these weights?" };
+    }
+
+    /// <summary>A tensor that was found.</summary>
+    internal void Note(WeightData data) => _found.Add(data);
+
+    /// <summary>Takes out of memory the tensors of mapped files from which weights of <paramref name="graph"/> were made, which it does not read itself.</summary>
+    internal void LeaveSources(GraphDefinition graph)
+    {
+        var read = graph.Initializers.Select(initializer => initializer.Data.Address).ToHashSet();
+        foreach (var data in _found.Where(data => !read.Contains(data.Address))) data.LeaveMemory();
     }
 
     internal WeightData Record(string name, ReadOnlySpan<long> shape)

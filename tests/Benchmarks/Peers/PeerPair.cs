@@ -13,7 +13,7 @@ internal sealed class PeerPair : IDisposable
 
     public PeerPair(InferenceRuntime runtime, PeerNetwork network)
     {
-        _ours = Network.Build(new(runtime, new RandomWeights(network.Build)), network.Name, network.Build);
+        _ours = Ours(runtime, network);
         _peer = runtime.CreateSession(PeerFile(network));
         _ourInputs = _ours.Session.Inputs.ToDictionary(port => port.Name, Make);
         _peerInputs = _peer.Inputs.Zip(_ours.Session.Inputs).ToDictionary(pair => pair.First.Name, pair => _ourInputs[pair.Second.Name]);
@@ -32,11 +32,18 @@ internal sealed class PeerPair : IDisposable
     /// <summary>Makes one of the two alone and runs it, so that the process's memory is that one's.</summary>
     public static void RunAlone(InferenceRuntime runtime, PeerNetwork network, bool ours)
     {
-        using var built = ours ? Network.Build(new(runtime, new RandomWeights(network.Build)), network.Name, network.Build) : null;
+        using var built = ours ? Ours(runtime, network) : null;
         using var peer = ours ? null : runtime.CreateSession(PeerFile(network));
         var session = built?.Session ?? peer!;
         var inputs = session.Inputs.ToDictionary(port => port.Name, Make);
         for (var i = 0; i < 2; i++) session.Run(inputs);
+    }
+
+    // From a mapped file, as the peer's weights are.
+    private static Network Ours(InferenceRuntime runtime, PeerNetwork network)
+    {
+        using var checkpoint = RandomWeights.File(network.Name, network.Build);
+        return Network.Build(new(runtime, checkpoint), network.Name, network.Build);
     }
 
     private static Tensor Make(GraphPort port)
@@ -45,22 +52,22 @@ internal sealed class PeerPair : IDisposable
         var count = Tensor.Count(shape);
         if (port.Type == ElementType.Int64) return Tensor.Create([.. Enumerable.Range(0, (int)count).Select(i => (long)(i % 900))], shape);
         var values = new float[count];
-        RandomWeights.Fill(values);
+        RandomWeights.Fill(new(1), values);
         return Tensor.Create(Array.ConvertAll(values, value => value * 50), shape);
     }
 
     // The graph and random weights beside it, made once in the temporary folder.
     private static string PeerFile(PeerNetwork network)
     {
-        var folder = Directory.CreateDirectory(Path.Combine(Path.GetTempPath(), "modelzoo-peers")).FullName;
+        var folder = RandomWeights.Folder;
         var (graph, weights) = (Path.Combine(folder, network.Name + ".onnx"), Path.Combine(folder, network.Name + ".weights"));
         if (!File.Exists(graph)) File.Copy(Path.Combine(Shared(), "perf", network.Name + ".onnx"), graph);
         if (File.Exists(weights) && new FileInfo(weights).Length == network.WeightBytes) return graph;
-        var block = new float[1 << 20];
-        RandomWeights.Fill(block);
+        var (block, random) = (new float[1 << 20], new Random(1));
         using var stream = File.Create(weights);
         for (var left = network.WeightBytes; left > 0;)
         {
+            RandomWeights.Fill(random, block);
             var bytes = System.Runtime.InteropServices.MemoryMarshal.AsBytes(block.AsSpan());
             stream.Write(bytes[..(int)Math.Min(left, bytes.Length)]);
             left -= Math.Min(left, bytes.Length);

@@ -10,6 +10,7 @@ internal sealed class RandomWeights : ITensorSource
 {
     private readonly Dictionary<string, long[]> _shapes = [];
     private readonly ConcurrentDictionary<string, WeightData> _data = new();
+    private readonly Random _random = new(1);
 
     public RandomWeights(Action<Scope> build)
     {
@@ -20,18 +21,41 @@ internal sealed class RandomWeights : ITensorSource
         }
     }
 
+    /// <summary>Where the files of these benchmarks are.</summary>
+    public static string Folder => Directory.CreateDirectory(Path.Combine(Path.GetTempPath(), "modelzoo-benchmarks")).FullName;
+
+    /// <summary>The same as a mapped checkpoint, whose file is made once.</summary>
+    public static Checkpoint File(string name, Action<Scope> build)
+    {
+        var path = Path.Combine(Folder, name + ".safetensors");
+        if (!System.IO.File.Exists(path))
+        {
+            var weights = new RandomWeights(build);
+            SafetensorsWriter.Write(path, weights.Tensors.ToDictionary(tensor => tensor.Name, weights.Make));
+        }
+
+        return Checkpoint.Open(path);
+    }
+
     public string Origin => "random";
 
     public IReadOnlyCollection<TensorInfo> Tensors => [.. _shapes.Select(pair => new TensorInfo(pair.Key, ElementType.Float32, [.. pair.Value]))];
 
-    public WeightData? Find(string name) => _shapes.TryGetValue(name, out var shape) ? Derive(name, () => WeightData.Create<float>(shape, Fill)) : null;
+    public WeightData? Find(string name) => _shapes.TryGetValue(name, out var shape) ? Derive(name, () => WeightData.Create<float>(shape, values => Fill(_random, values))) : null;
 
     public WeightData Derive(string key, Func<WeightData> make) => _data.GetOrAdd(key, _ => make());
 
-    /// <summary>Normal numbers times 0.02, from a small table: their values do not matter.</summary>
-    public static void Fill(Span<float> values)
+    /// <summary>Normal numbers times 0.02, drawn from a small table. No two tensors are equal: the engine keeps what is packed alike once.</summary>
+    public static void Fill(Random random, Span<float> values)
     {
-        for (var start = 0; start < values.Length; start += Table.Length) Table.AsSpan(0, Math.Min(Table.Length, values.Length - start)).CopyTo(values[start..]);
+        foreach (ref var value in values) value = Table[random.Next(Table.Length)];
+    }
+
+    private Tensor Make(TensorInfo info)
+    {
+        var tensor = Tensor.Zeros<float>([.. info.Shape]);
+        Fill(_random, tensor.Span);
+        return tensor;
     }
 
     private static readonly float[] Table = MakeTable();

@@ -13,14 +13,13 @@ internal static class SessionCreation
 
     public static void Run(TextWriter output)
     {
-        var file = Path.Combine(Directory.CreateDirectory(Path.Combine(Path.GetTempPath(), "modelzoo-peers")).FullName, "one-gigabyte.safetensors");
-        if (!File.Exists(file)) SafetensorsWriter.Write(file, new RandomWeights(Build).Tensors.ToDictionary(tensor => tensor.Name, Random));
+        RandomWeights.File("one-gigabyte", Build).Dispose();
         using var runtime = new InferenceRuntime();
         for (var round = 0; round < 5; round++)
         {
             var before = PrivateMegabytes();
             var clock = Stopwatch.StartNew();
-            using var checkpoint = Checkpoint.Open(file);
+            using var checkpoint = RandomWeights.File("one-gigabyte", Build);
             using var network = Network.Build(new(runtime, checkpoint) { Session = new() { Prepack = false } }, "one gigabyte", Build);
             var elapsed = clock.Elapsed.TotalMilliseconds;
             output.WriteLine($"session in {elapsed:0.0} ms, {PrivateMegabytes() - before:0.0} MB of private memory; {network.Session.Memory}");
@@ -29,13 +28,6 @@ internal static class SessionCreation
 
     // What no file stands behind, as Linux counts it.
     private static double PrivateMegabytes() => File.ReadLines("/proc/self/status").Where(line => line.StartsWith("RssAnon:", StringComparison.Ordinal)).Sum(line => double.Parse(line.Split(' ', StringSplitOptions.RemoveEmptyEntries)[1])) / 1000;
-
-    private static Tensor Random(TensorInfo info)
-    {
-        var tensor = Tensor.Zeros<float>([.. info.Shape]);
-        RandomWeights.Fill(tensor.Span);
-        return tensor;
-    }
 
     private static void Build(Scope scope)
     {
