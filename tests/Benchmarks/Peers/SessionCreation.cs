@@ -1,5 +1,4 @@
 using System.Diagnostics;
-using ModelZoo.Contracts;
 using ModelZoo.Inference;
 using ModelZoo.Networks;
 
