@@ -8,20 +8,30 @@ namespace ModelZoo.Plugins.Recommenders.Tests;
 /// <summary>Every tensor that a published size needs, compared with approved text: <c>name [shape]</c> a line. A size without text writes it, to be read and approved.</summary>
 public sealed class InventoryTests
 {
-    [Theory]
-    [InlineData("letter", null)]
-    [InlineData("letter-tiger", null)]
-    [InlineData("letter-lcrec.llama-7b", 6_738_415_616)]       // LLaMA's own count
-    [InlineData("recgpt-fsq", null)]
-    [InlineData("setrec.t5-small", 60_506_624 + 5 * 512)]      // T5-small's own count, and five queries
-    [InlineData("setrec-qwen.1.5b", 1_543_714_304 + 5 * 1536)] // Qwen2 1.5B's own count, and five queries
-    [InlineData("unigrec", null)]
-    public void Inventory_PublishedSize_IsApproved(string size, object? elements)
+    // LLaMA's, T5-small's and Qwen2 1.5B's own counts, the last two with five queries: 6,738,415,616, 60,506,624 and 1,543,714,304.
+    private static readonly Dictionary<string, (ModelArchitecture Architecture, string Name)> Published = new()
     {
-        var lines = Network.Inventory(scope => Build(scope, size));
-        var parameters = ApprovedInventory.Verify("ModelZoo.Plugins.Recommenders.Tests", size, lines);
-        if (elements is not null) Assert.Equal(Convert.ToInt64(elements, null), parameters);
+        ["letter"] = (LetterModel.Architecture, "HonghuiBao2000/LETTER: RQ-VAE"),
+        ["letter-tiger"] = (LetterTigerModel.Architecture, "HonghuiBao2000/LETTER: LETTER-TIGER"),
+        ["letter-lcrec.llama-7b"] = (LetterLcRecModel.Architecture, "HonghuiBao2000/LETTER: LETTER-LC-Rec, LLaMA-7B"),
+        ["recgpt-fsq"] = (RecGptModel.Architecture, "HKUDS/RecGPT: layer 3"),
+        ["setrec.t5-small"] = (SetRecT5Model.Architecture, "Linxyhaha/SETRec: T5-small"),
+        ["setrec-qwen.1.5b"] = (SetRecQwenModel.Architecture, "Linxyhaha/SETRec: Qwen2.5-1.5B"),
+        ["unigrec"] = (UniGRecModel.Architecture, "Jialei-03/UniGRec"),
+    };
+
+    public static TheoryData<string> Sizes => [.. Published.Keys];
+
+    [Theory, MemberData(nameof(Sizes))]
+    public void Inventory_PublishedSize_IsApprovedAndTheCardSaysSo(string size)
+    {
+        var (architecture, name) = Published[size];
+        var parameters = ApprovedInventory.Verify("ModelZoo.Plugins.Recommenders.Tests", size, Network.Inventory(scope => Build(scope, size)));
+        Assert.Equal(architecture.Card.Sizes.Single(published => published.Name == name).Parameters, parameters);
     }
+
+    [Fact]
+    public void Architectures_WithoutAnInventory_SayWhy() => ApprovedInventory.CoversAll<RecommendersPlugin>(Published.Values.Select(published => (published.Architecture.Card.Id, published.Name)), new Dictionary<string, string>());
 
     private static void Build(Scope scope, string size)
     {

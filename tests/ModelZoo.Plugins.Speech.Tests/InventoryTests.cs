@@ -55,11 +55,67 @@ public sealed class InventoryTests
         ["wav2vec2-bert.2.0"] = (Wav2Vec2BertModel.Architecture, "facebook/w2v-bert-2.0", () => Wav2Vec2BertModel.Inventory(new())),
         ["naturalspeech2.libritts"] = (NaturalSpeech2Model.Architecture, "amphion/naturalspeech2_libritts", () => NaturalSpeech2Model.Inventory(new(), codebooks: 16)),
         ["whisper.tiny"] = (WhisperModel.Architecture, "openai/whisper-tiny", () => WhisperModel.Inventory(new())),
+        ["whisper.base"] = (WhisperModel.Architecture, "openai/whisper-base", () => Whisper(512, 6, 8)),
+        ["whisper.small"] = (WhisperModel.Architecture, "openai/whisper-small", () => Whisper(768, 12, 12)),
+        ["whisper.medium"] = (WhisperModel.Architecture, "openai/whisper-medium", () => Whisper(1024, 24, 16)),
         ["whisper.large-v3"] = (WhisperModel.Architecture, "openai/whisper-large-v3", () => WhisperModel.Inventory(new()
         {
             DModel = 1280, NumMelBins = 128, EncoderLayers = 32, EncoderAttentionHeads = 20, EncoderFfnDim = 5120, DecoderLayers = 32, DecoderAttentionHeads = 20, DecoderFfnDim = 5120, VocabSize = 51866,
         })),
+        ["mellotron.libritts"] = (MellotronModel.Architecture, "NVIDIA/mellotron: mellotron_libritts", () => MellotronModel.Inventory(new())),
+        ["lass.mnist"] = (LassModel.Architecture, "gladia-research-group/latent-autoregressive-source-separation: mnist_256", () => LassModel.Inventory(new(), new())),
+        ["vae-gslm"] = (VaeGslmModel.Architecture, "b04901014/vae-gslm: vae-gslm", () => VaeGslmModel.Inventory(VaeGslm, mels: 80)),
+        ["vae-gslm-vocoder.16khz"] = (VaeGslmVocoderModel.Architecture, "b04901014/vae-gslm: hfgan_16k_50hz_librispeech", () => VaeGslmVocoderModel.Inventory(new()
+        {
+            UpsampleRates = [5, 4, 2, 2, 2, 2], UpsampleKernelSizes = [10, 8, 4, 4, 4, 4],
+        })),
     };
+
+    private static readonly Dictionary<string, string> WithoutInventory = new()
+    {
+        ["speech/dualspeechlm"] = "The authors published no weights yet; their code fine-tunes Phi-3.5-mini.",
+        ["speech/dualspeechlm-ustokenizer"] = "The authors published no weights yet; their code leans on Whisper and Llama.",
+        ["speech/expressive-voice-cloning"] = "The authors published neither code nor weights.",
+        ["speech/lm-spt"] = "The authors published neither code nor weights.",
+        ["speech/salad"] = "The authors published neither code nor weights.",
+    };
+
+    // configs/train/speech/vae-gslm.yaml.
+    private static VaeGslmConfig VaeGslm
+    {
+        get
+        {
+            var same = Enumerable.Repeat(1, 6).ToArray();
+            var layer = new VaeGslmLayer { CausalPadding = true, KernelSize = 7, Activation = new() { Identifier = "SiLU" }, ConditionType = "concat" };
+            return new()
+            {
+                Tokens = new() { EmbeddingDim = 64 }, LatentDim = 4,
+                UtteranceEncoder = new() { NumLayers = 3, ResampleRates = [-2, -2, -2], ResampleKsize = [4, 4, 4], InitChannel = 64, OutChannels = [128, 256, 512], EmbeddingDim = 128 },
+                Encoder = new()
+                {
+                    Identifier = "BottleNeckResNet", NumLayers = 3, ResampleRates = [1, 1, 1], ResampleKsize = [1, 1, 1], OutChannels = [512, 512, 512], HiddenChannels = [2048, 2048, 2048], FinalNorm = true,
+                    Layer = new() { CausalPadding = true, KernelSize = 7 },
+                },
+                Decoder = new()
+                {
+                    CondUnet = new()
+                    {
+                        Unet = new()
+                        {
+                            ConditionDim = 32, NumLayers = 6, ResampleRates = same, ResampleKsize = same, OutChannels = [.. same.Select(_ => 512)], HiddenChannels = [.. same.Select(_ => 2048)],
+                            Conditional = [false, true, true, true, true, false], SkipConnection = [null, null, null, 2, 1, 0], ConnectionType = "concat", FinalNorm = true,
+                            Layer = layer, UpwardLayer = layer with { CausalPadding = false, Boundary = 3, FuturePadding = true },
+                        },
+                        TimeEmbedding = new() { Dim = 256 },
+                    },
+                },
+                Transformer = new()
+                {
+                    Bias = false, NumLayers = 16, Layer = new() { FfdSize = 4096, Dim = 1024, SelfAttn = new() { Nheads = 16 } }, Flow = new() { NumLayers = 4, Conditional = true, Layer = new() { HiddenDim = 64 } },
+                },
+            };
+        }
+    }
 
     public static TheoryData<string> Sizes => [.. Published.Keys];
 
@@ -67,9 +123,12 @@ public sealed class InventoryTests
     public void Inventory_PublishedSize_IsApprovedAndTheCardSaysSo(string size)
     {
         var (architecture, name, inventory) = Published[size];
-        var lines = inventory();
-        Assert.Equal(architecture.Card.Sizes.Single(published => published.Name == name).Parameters, ApprovedInventory.Verify("ModelZoo.Plugins.Speech.Tests", size, lines));
+        var parameters = ApprovedInventory.Verify("ModelZoo.Plugins.Speech.Tests", size, inventory());
+        Assert.Equal(architecture.Card.Sizes.Single(published => published.Name == name).Parameters, parameters);
     }
+
+    [Fact]
+    public void Architectures_WithoutAnInventory_SayWhy() => ApprovedInventory.CoversAll<SpeechPlugin>(Published.Values.Select(published => (published.Architecture.Card.Id, published.Name)), WithoutInventory);
 
     // Options of the method that no committed case has: their shapes fit.
     [Fact]
@@ -80,4 +139,9 @@ public sealed class InventoryTests
         foreach (var positions in new[] { "relative", "rotary", null })
             Assert.NotEmpty(Wav2Vec2BertModel.Inventory(new() { NumHiddenLayers = 1, PositionEmbeddingsType = positions, AddAdapter = true, OutputHiddenSize = 512, UseIntermediateFfnBeforeAdapter = true }));
     }
+
+    private static IReadOnlyList<string> Whisper(int width, int layers, int heads) => WhisperModel.Inventory(new()
+    {
+        DModel = width, EncoderLayers = layers, EncoderAttentionHeads = heads, EncoderFfnDim = 4 * width, DecoderLayers = layers, DecoderAttentionHeads = heads, DecoderFfnDim = 4 * width,
+    });
 }

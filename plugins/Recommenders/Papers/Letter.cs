@@ -66,6 +66,7 @@ public sealed class LetterModel : IModel, ITokenize<NamedTensors, NoOptions>, IR
             Inputs = [Modality.Tensors],
             Outputs = [Modality.Tokens, Modality.Tensors],
             Layouts = ["authors: epoch_N_collision_X_model.pth (args, state_dict)"],
+            Sizes = [new("HonghuiBao2000/LETTER: RQ-VAE", 8_745_632, [])],
         },
         OpenAsync);
 

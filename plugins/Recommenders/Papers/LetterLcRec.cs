@@ -93,6 +93,7 @@ public sealed class LetterLcRecModel : IModel, IGenerate<Items, RecommendOptions
             Inputs = [Modality.Items],
             Outputs = [Modality.Items],
             Layouts = ["transformers: LlamaForCausalLM, NAME.index.json, added_tokens.json, prompt.json"],
+            Sizes = [new("HonghuiBao2000/LETTER: LETTER-LC-Rec, LLaMA-7B", 6_738_415_616, [])],
             Deviations = "The words around a history are token ids in prompt.json.",
         },
         (source, _) =>

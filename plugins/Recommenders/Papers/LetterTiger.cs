@@ -81,6 +81,7 @@ public sealed class LetterTigerModel : IModel, IGenerate<Items, RecommendOptions
             Inputs = [Modality.Items],
             Outputs = [Modality.Items],
             Layouts = ["T5: config.json + model.safetensors, NAME.index.json, vocab.json"],
+            Sizes = [new("HonghuiBao2000/LETTER: LETTER-TIGER", 8_572_032, [])],
         },
         (source, _) =>
         {

@@ -187,6 +187,7 @@ public sealed class RecGptModel : IModel, ITokenize<NamedTensors, NoOptions>, IG
             Inputs = [Modality.Items, Modality.Tensors],
             Outputs = [Modality.Items, Modality.Tokens, Modality.Tensors],
             Layouts = ["authors: vae_len4_fsq*.pt + recgpt_layer_3_weight.pt, item_text_embeddings.npy"],
+            Sizes = [new("HKUDS/RecGPT: layer 3", 74_228_165, [])],
         },
         OpenAsync);
 

@@ -177,6 +177,7 @@ public sealed class UniGRecModel : IModel, ITokenize<NamedTensors, NoOptions>, I
             Inputs = [Modality.Items, Modality.Tensors],
             Outputs = [Modality.Items, Modality.Tokens, Modality.Tensors],
             Layouts = ["authors: final_model.pth (model_state_dict, rqvae_config, t5_config), item_emb.npy"],
+            Sizes = [new("Jialei-03/UniGRec", 5_209_760, [])],
         },
         OpenAsync);
 

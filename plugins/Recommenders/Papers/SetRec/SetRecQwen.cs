@@ -42,6 +42,7 @@ public sealed class SetRecQwenModel : SetRecModel
         SetRecT5Model.Architecture.Card with
         {
             Id = "recommenders/setrec-qwen",
+            Sizes = [new("Linxyhaha/SETRec: Qwen2.5-1.5B", 1_543_721_984, [])],
             Layouts = ["Qwen2: config.json + model.safetensors (LoRA merged), adapter.pth, setrec.json, NAME.emb-qwen-tdcb.npy"],
         },
         (source, _) =>

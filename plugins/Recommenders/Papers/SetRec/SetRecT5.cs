@@ -60,6 +60,7 @@ public sealed class SetRecT5Model : SetRecModel
             Inputs = [Modality.Items],
             Outputs = [Modality.Items],
             Layouts = ["T5: config.json + model.safetensors, adapter.pth, setrec.json, NAME.emb-t5-tdcb.npy"],
+            Sizes = [new("Linxyhaha/SETRec: T5-small", 60_509_184, [])],
             Deviations = "The prompt's token ids are in setrec.json.",
         },
         (source, _) =>

@@ -19,17 +19,9 @@ public sealed class LassModel : IModel, IGenerate<Image, LassOptions>, IReferenc
     private LassModel(LassAutoencoderConfig config, LassPriorConfig prior, Checkpoint checkpoint, NetworkContext context)
     {
         (_config, _prior, _checkpoint) = (config, prior, checkpoint);
-        Value Codes(Scope scope, string name, params ReadOnlySpan<Dim> shape) => scope.Graph.Input(name, ElementType.Int64, new(shape));
-        _encoder = Network.Build(context, "lass encoder", scope =>
-        {
-            var image = scope.Graph.Input("image", [Dim.Symbol("batch"), config.InputDim, Dim.Symbol("height"), Dim.Symbol("width")]);
-            var z = scope.Stage("latent", LassNetwork.Encode(scope[Autoencoder]["encoder"], image, config));
-            scope.Graph.Output("codes", LassNetwork.Quantize(scope[Autoencoder], z, config));
-        });
-        _decoder = Network.Build(context, "lass decoder", scope =>
-            scope.Graph.Output("image", LassNetwork.Decode(scope[Autoencoder], Codes(scope, "codes", Dim.Symbol("batch"), Dim.Symbol("rows"), Dim.Symbol("columns")), config)));
-        _next = Network.Build(context, "lass prior", scope =>
-            scope.Graph.Output("prior_logits", LassNetwork.Prior(scope[Prior], Codes(scope, "tokens", Dim.Symbol("batch"), Dim.Symbol("tokens")), prior)));
+        _encoder = Network.Build(context, "lass encoder", scope => Encode(scope, config));
+        _decoder = Network.Build(context, "lass decoder", scope => Decode(scope, config));
+        _next = Network.Build(context, "lass prior", scope => Next(scope, prior));
         var counts = checkpoint.Get($"{Sums}.tensor");
         _likelihood = new(WeightConversion.ToFloat32(counts).Span<float>(), config.Codes);
     }
@@ -47,9 +39,16 @@ public sealed class LassModel : IModel, IGenerate<Image, LassOptions>, IReferenc
             Inputs = [Modality.Image],
             Outputs = [Modality.Image],
             Layouts = ["authors (MNIST): vqvae.pt + autoregressive.pt + sums.pt, vqvae.json + autoregressive.json"],
+            Sizes = [new("gladia-research-group/latent-autoregressive-source-separation: mnist_256", 1_857_153, [])],
             Deviations = "The refinement of latents by gradient descent after the separation is not here.",
         },
         OpenAsync);
+
+    /// <summary>Every tensor of the networks, <c>name [shape]</c>.</summary>
+    internal static IReadOnlyList<string> Inventory(LassAutoencoderConfig config, LassPriorConfig prior) =>
+    [
+        .. new Action<Scope>[] { scope => Encode(scope, config), scope => Decode(scope, config), scope => Next(scope, prior) }.SelectMany(Network.Inventory).Distinct().Order(StringComparer.Ordinal),
+    ];
 
     /// <inheritdoc/>
     public ModelFacts Facts => new()
@@ -60,6 +59,22 @@ public sealed class LassModel : IModel, IGenerate<Image, LassOptions>, IReferenc
         Digests = _checkpoint.DigestsAsync,
         Properties = [new("codes", $"{_config.Codes}"), new("places", $"{_prior.NPositions}")],
     };
+
+    private static void Encode(Scope scope, LassAutoencoderConfig config)
+    {
+        var image = scope.Graph.Input("image", [Dim.Symbol("batch"), config.InputDim, Dim.Symbol("height"), Dim.Symbol("width")]);
+        var z = scope.Stage("latent", LassNetwork.Encode(scope[Autoencoder]["encoder"], image, config));
+        scope.Graph.Output("codes", LassNetwork.Quantize(scope[Autoencoder], z, config));
+    }
+
+    private static void Decode(Scope scope, LassAutoencoderConfig config)
+    {
+        var codes = scope.Graph.Input("codes", ElementType.Int64, [Dim.Symbol("batch"), Dim.Symbol("rows"), Dim.Symbol("columns")]);
+        scope.Graph.Output("image", LassNetwork.Decode(scope[Autoencoder], codes, config));
+    }
+
+    private static void Next(Scope scope, LassPriorConfig prior) =>
+        scope.Graph.Output("prior_logits", LassNetwork.Prior(scope[Prior], scope.Graph.Input("tokens", ElementType.Int64, [Dim.Symbol("batch"), Dim.Symbol("tokens")]), prior));
 
     private Network[] Networks => [_encoder, _decoder, _next];
 

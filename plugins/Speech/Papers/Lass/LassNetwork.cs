@@ -14,7 +14,7 @@ namespace ModelZoo.Plugins.Speech;
 public sealed record LassAutoencoderConfig
 {
     [Range(1, 16)] public int InputDim { get; init; } = 1;
-    [Range(1, 65536)] public int Dim { get; init; } = 256;
+    [Range(1, 65536)] public int Dim { get; init; } = 128;
     [JsonPropertyName("K"), Range(2, 4096)] public int Codes { get; init; } = 256;
 }
 
@@ -22,7 +22,7 @@ public sealed record LassAutoencoderConfig
 public sealed record LassPriorConfig
 {
     [Range(2, 1 << 20)] public int VocabSize { get; init; } = 256;
-    [Range(1, 1 << 20)] public int NPositions { get; init; } = 50;
+    [Range(1, 1 << 20)] public int NPositions { get; init; } = 49;
     [Range(1, 65536)] public int NEmbd { get; init; } = 128;
     [Range(0, 1024)] public int NLayer { get; init; } = 3;
     [Range(1, 1024)] public int NHead { get; init; } = 2;

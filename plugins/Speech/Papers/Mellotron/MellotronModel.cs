@@ -39,8 +39,8 @@ public sealed class MellotronModel : TensorsModel<MellotronOptions>
         _config = config;
         _memories = new(isToken => Network.Build(context, "mellotron memory", scope => Memory(scope, isToken, config)));
         _steps = new(isGiven => Network.Build(context, "mellotron decoder", scope => Step(scope, isGiven, config)));
-        _pitch = Network.Build(context, "mellotron pitch", scope => scope.Graph.Output("prenet_f0", MellotronNetwork.Pitch(scope, scope.Graph.Input("f0", [1, 1, Dim.Symbol("frames")]), config)));
-        _postnet = Network.Build(context, "mellotron postnet", scope => scope.Graph.Output("mel_postnet", MellotronNetwork.Postnet(scope, scope.Graph.Input("mel", [1, config.NMelChannels, Dim.Symbol("frames")]), config)));
+        _pitch = Network.Build(context, "mellotron pitch", scope => Pitch(scope, config));
+        _postnet = Network.Build(context, "mellotron postnet", scope => Postnet(scope, config));
     }
 
     /// <summary>Card and opening.</summary>
@@ -56,8 +56,16 @@ public sealed class MellotronModel : TensorsModel<MellotronOptions>
             Inputs = [Modality.Text, Modality.Tensors],
             Outputs = [Modality.Tensors],
             Layouts = ["authors: *.pt (state_dict) + hparams.json"],
+            Sizes = [new("NVIDIA/mellotron: mellotron_libritts", 31_951_170, [])],
         },
         OpenAsync);
+
+    /// <summary>Every tensor, <c>name [shape]</c>.</summary>
+    internal static IReadOnlyList<string> Inventory(MellotronConfig config) =>
+    [
+        .. new Action<Scope>[] { scope => Memory(scope, isToken: false, config), scope => Step(scope, isGiven: false, config), scope => Pitch(scope, config), scope => Postnet(scope, config) }
+            .SelectMany(Network.Inventory).Distinct().Order(StringComparer.Ordinal),
+    ];
 
     /// <inheritdoc/>
     protected override IEnumerable<Network> Networks => [.. _memories.Built, .. _steps.Built, _pitch, _postnet];
@@ -106,6 +114,10 @@ public sealed class MellotronModel : TensorsModel<MellotronOptions>
         g.Output("memory", memory);
         g.Output("processed_memory", processed);
     }
+
+    private static void Pitch(Scope scope, MellotronConfig config) => scope.Graph.Output("prenet_f0", MellotronNetwork.Pitch(scope, scope.Graph.Input("f0", [1, 1, Dim.Symbol("frames")]), config));
+
+    private static void Postnet(Scope scope, MellotronConfig config) => scope.Graph.Output("mel_postnet", MellotronNetwork.Postnet(scope, scope.Graph.Input("mel", [1, config.NMelChannels, Dim.Symbol("frames")]), config));
 
     private static void Step(Scope scope, bool isGiven, MellotronConfig config)
     {

@@ -56,8 +56,14 @@ public sealed class VaeGslmModel : TensorsModel<VaeGslmOptions>
 
     /// <summary>Card and opening.</summary>
     public static ModelArchitecture Architecture { get; } = new(
-        VaeGslmVocoderModel.Architecture.Card with { Id = "speech/vae-gslm", Outputs = [Modality.Tensors] },
+        VaeGslmVocoderModel.Architecture.Card with { Id = "speech/vae-gslm", Outputs = [Modality.Tensors], Sizes = [new("b04901014/vae-gslm: vae-gslm", 226_957_564, [])] },
         OpenAsync);
+
+    /// <summary>Every tensor, <c>name [shape]</c>.</summary>
+    internal static IReadOnlyList<string> Inventory(VaeGslmConfig config, int mels) =>
+    [
+        .. new Action<Scope>[] { scope => Encoder(scope, mels, config), scope => Likelihood(scope, config), scope => Denoiser(scope, mels, config) }.SelectMany(Network.Inventory).Distinct().Order(StringComparer.Ordinal),
+    ];
 
     /// <inheritdoc/>
     protected override IEnumerable<Network> Networks => [_encoder, _likelihood, _step, _denoiser];

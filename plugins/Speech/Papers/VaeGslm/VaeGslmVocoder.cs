@@ -67,8 +67,12 @@ public sealed class VaeGslmVocoderModel : IModel, IGenerate<Audio, NoOptions>, I
             Inputs = [Modality.Tensors],
             Outputs = [Modality.Audio],
             Layouts = ["authors: hp.yaml + last-cpt.ckpt"],
+            Sizes = [new("b04901014/vae-gslm: hfgan_16k_50hz_librispeech", 12_920_609, [])],
         },
         OpenAsync);
+
+    /// <summary>Every tensor, <c>name [shape]</c>.</summary>
+    internal static IReadOnlyList<string> Inventory(VaeGslmVocoderConfig config) => Network.Inventory(scope => Generator(scope, masked: false, config, new()));
 
     /// <inheritdoc/>
     public ModelFacts Facts => new()
