@@ -28,8 +28,16 @@ internal static class EvaluationTable
         terminal.Writer.WriteLine($"{report.Run.Model} on {report.Data.Examples} examples of {report.Data.Path} ({report.Data.Layout}, SHA-256 {report.Data.Sha256[..12]}), seed {report.Run.Seed}, {report.Run.Device}, {how}");
     }
 
-    private static string Figure(MetricValue? value) => value is null ? "-"
-        : value.Value.ToString("0.####", CultureInfo.InvariantCulture) + (value.Confidence is { } half ? " ± " + half.ToString("0.###", CultureInfo.InvariantCulture) : "");
+    /// <summary>A value and its confidence, as people read them.</summary>
+    public static string Figure(MetricValue? value) => value is null ? "-" : Number(value.Value) + (value.Confidence is { } half ? " ± " + Number(half) : "");
+
+    // Four decimals, but small numbers keep three digits; what is left of equal things by rounding is nothing.
+    private static string Number(double value) => Math.Abs(value) switch
+    {
+        < 1e-9 => "0",
+        < 0.001 => value.ToString("G3", CultureInfo.InvariantCulture),
+        _ => value.ToString("0.####", CultureInfo.InvariantCulture),
+    };
 
     private static string Counts(MeasuredMetric metric) => string.Join(", ", metric.Values.Values.Select(value => value.LeftOut > 0 ? $"{value.Count} (left out {value.LeftOut})" : $"{value.Count}").Distinct());
 }

@@ -117,10 +117,13 @@ public sealed class OptionDescription
     /// <summary>Kind of value, for help texts: <c>integer</c>, <c>number</c>, <c>text</c>, <c>true|false</c> or the choices.</summary>
     public string Kind => Choices.Count > 0 ? string.Join('|', Choices) : Range is { } range ? $"{BaseKind} {range.Minimum:G}..{range.Maximum:G}" : BaseKind;
 
-    private string BaseKind => _type == typeof(bool) ? "true|false"
-        : _type == typeof(int) || _type == typeof(long) || _type == typeof(ulong) ? "integer"
-        : _type == typeof(float) || _type == typeof(double) ? "number"
-        : _type.IsArray ? "list" : "text";
+    private string BaseKind => _type.IsArray ? "list" : KindOf(_type);
+
+    private static string KindOf(Type type) => type == typeof(bool) ? "true|false"
+        : type == typeof(int) || type == typeof(long) || type == typeof(ulong) ? "integer"
+        : type == typeof(float) || type == typeof(double) ? "number" : "text";
+
+    private static string JsonKind(string kind) => kind switch { "true|false" => "boolean", "text" => "string", "list" => "array", _ => kind };
 
     internal object? Parse(string text)
     {
@@ -128,6 +131,8 @@ public sealed class OptionDescription
         {
             if (_type == typeof(string)) return text;
             if (_type.IsEnum) return ParseEnum(text);
+            // Words as people type them, with commas between; JSON where a word holds a comma.
+            if (_type == typeof(string[]) && !text.StartsWith('[')) return text.Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries);
             if (_type.IsArray) return JsonSerializer.Deserialize(text.StartsWith('[') ? text : $"[{text}]", _type);
             return Convert.ChangeType(text, _type, CultureInfo.InvariantCulture);
         }
@@ -166,9 +171,10 @@ public sealed class OptionDescription
     {
         var schema = new JsonObject
         {
-            ["type"] = BaseKind switch { "true|false" => "boolean", "text" => "string", "list" => "array", var kind => kind },
+            ["type"] = JsonKind(BaseKind),
             ["description"] = Description,
         };
+        if (_type.IsArray) schema["items"] = new JsonObject { ["type"] = JsonKind(KindOf(_type.GetElementType()!)) };
         if (Default is not null) schema["default"] = _type.IsEnum ? Show(Default) : JsonSerializer.SerializeToNode(Default, _type);
         if (Range is { } range) (schema["minimum"], schema["maximum"]) = (range.Minimum, range.Maximum);
         if (Choices.Count > 0) schema["enum"] = new JsonArray([.. Choices.Select(choice => _type == typeof(string) || _type.IsEnum ? (JsonNode)choice : JsonNode.Parse(choice)!)]);

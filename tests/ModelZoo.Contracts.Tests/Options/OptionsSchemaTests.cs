@@ -25,12 +25,14 @@ public class OptionsSchemaTests
         public bool Loud { get; init; }
 
         public int[] Sizes { get; init; } = [];
+
+        public string[] Words { get; init; } = [];
     }
 
     private static readonly OptionsSchema Schema = OptionsSchema.Of<Sample>();
 
     [Fact]
-    public void Options_AreNamedInSnakeCase() => Assert.Equal(["step_count", "guidance", "style", "loud", "sizes"], Schema.Options.Select(option => option.Name));
+    public void Options_AreNamedInSnakeCase() => Assert.Equal(["step_count", "guidance", "style", "loud", "sizes", "words"], Schema.Options.Select(option => option.Name));
 
     [Fact]
     public void Bind_Text_ReadsEachType()
@@ -40,11 +42,18 @@ public class OptionsSchemaTests
         Assert.Equal([1, 2, 3], options.Sizes);
     }
 
+    [Theory]
+    [InlineData("fid, diversity", "fid", "diversity")]
+    [InlineData("""["a,b", "c"]""", "a,b", "c")]
+    [InlineData("one", "one")]
+    [InlineData("")]
+    public void Bind_ListOfWords_TakesCommasOrJson(string typed, params string[] words) => Assert.Equal(words, ((Sample)Schema.Bind(Pairs(("words", typed)))).Words);
+
     [Fact]
     public void Bind_Json_EqualsBindText()
     {
         using var json = JsonDocument.Parse("""{ "step_count": 7, "guidance": 1.5, "loud": true }""");
-        Assert.Equal(((Sample)Schema.Bind(Pairs(("step_count", "7"), ("guidance", "1.5"), ("loud", "true")))) with { Sizes = [] }, (Sample)Schema.Bind(json.RootElement) with { Sizes = [] }, Same);
+        Assert.Equal(((Sample)Schema.Bind(Pairs(("step_count", "7"), ("guidance", "1.5"), ("loud", "true")))) with { Sizes = [], Words = [] }, (Sample)Schema.Bind(json.RootElement) with { Sizes = [], Words = [] }, Same);
     }
 
     [Fact]
@@ -74,6 +83,7 @@ public class OptionsSchemaTests
     {
         var properties = Schema.ToJsonSchema()["properties"]!;
         Assert.Equal("""{"type":"integer","description":"How many steps.","default":50,"minimum":1,"maximum":1000}""", properties["step_count"]!.ToJsonString());
+        Assert.Equal("""{"type":"array","description":"","items":{"type":"string"},"default":[]}""", properties["words"]!.ToJsonString());
         Assert.Equal("""["plain","very-fancy"]""", properties["style"]!["enum"]!.ToJsonString());
     }
 
