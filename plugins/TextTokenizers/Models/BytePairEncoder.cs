@@ -9,7 +9,7 @@ namespace ModelZoo.Plugins.TextTokenizers.Models;
 
 /// <summary>
 /// Byte pair encoding of bytes: of rank files, where any two neighbours merge that spell a token together, or of merge lists.
-/// Pieces are looked up among those met before, then in the vocabulary, and only then merged: step by step, or, once there are many long ones, by <see cref="PairBacktracker"/>.
+/// Pieces are looked up among those met before, then in the vocabulary, and only then merged: at once, or, if they are long, by <see cref="SeamMerger"/>.
 /// </summary>
 internal sealed class BytePairEncoder
 {
@@ -17,19 +17,15 @@ internal sealed class BytePairEncoder
     public const int Padding = CharacterBlock.Size;
 
     private const int LikelyBytes = 4; // of a token
-    private const int SmallPiece = 128;
     private const int StackLimit = 256;
-    private const int WorthTables = 1 << 18;
     private const int WorthParts = 6;
     private const int UsuallyNew = 16;   // one of so many pieces
 
     private readonly MergeTable? _merges;
     private readonly bool _isOneToOne;
     private readonly int[] _byteIds = new int[256];
-    private readonly Lazy<PairBacktracker?> _backtracker;
     private readonly JunctionFilter _junctions;
     private readonly Pool<EncodeScratch> _scratch = new();
-    private long _longBytes;
     private readonly (int Rank, int Id)[] _bytePairs = new (int, int)[0x10000];
 
     /// <summary>An encoder.</summary>
@@ -49,7 +45,6 @@ internal sealed class BytePairEncoder
         }
 
         _isOneToOne = ids == vocabulary.Count;
-        _backtracker = new(() => PairBacktracker.TryMake(this));
         _junctions = new(vocabulary);
     }
 
@@ -120,16 +115,17 @@ internal sealed class BytePairEncoder
         _scratch.Return(scratch);
     }
 
-    /// <summary>Appends the tokens that merges of a rank below <paramref name="limit"/> make of a piece.</summary>
-    public void Merge(ReadOnlySpan<byte> piece, IdBuffer output, int limit = int.MaxValue) => Merge(piece, output, default, limit);
+    /// <summary>Appends the tokens that merges make of a piece.</summary>
+    public void Merge(ReadOnlySpan<byte> piece, IdBuffer output) => Merge(piece, output, default);
 
-    /// <summary>The tokens that merges make, in order of rank.</summary>
-    public IEnumerable<(int Id, int Rank)> MergedTokens() => _merges is null
-        ? Vocabulary.Ids.Where(id => Vocabulary.BytesOf(id).Length > 1).Select(id => (id, id))
-        : _merges.Merges.Select((merge, rank) => (merge.NewId, rank));
-
-    /// <summary>Whether two tokens merge with that rank.</summary>
-    public bool IsMerge(int left, int right, int rank) => _merges is null || (_merges.TryGet(left, right, out var found, out _) && found == rank);
+    /// <summary>Appends the tokens that merges make of a stretch of a piece, and keeps them.</summary>
+    public void EncodeStretch(ReadOnlySpan<byte> stretch, IdBuffer output, EncodeScratch scratch)
+    {
+        var before = output.Count;
+        if (scratch.Long.TryEncode(stretch, PieceKey.Part, out var hash, output)) return;
+        Merge(stretch, output, scratch.Merges);
+        scratch.Long.Keep(stretch, hash, output.Span[before..]);
+    }
 
     private int Encode<TScanner>(ReadOnlySpan<byte> text, IdBuffer output, EncodeScratch scratch, List<(int End, int Ids)>? ends) where TScanner : IPieceScanner
     {
@@ -247,8 +243,9 @@ internal sealed class BytePairEncoder
     private void EncodeLongNew(ReadOnlySpan<byte> piece, IdBuffer output, EncodeScratch scratch)
     {
         if (TakesWholePieces && piece.Length <= Vocabulary.LongestToken && Vocabulary.TryGetRare(in piece[0], piece.Length, out var whole)) output.Add(whole);
-        else if (piece.Length <= SmallPiece && Ascii.IsValid(piece)) Merge(piece, output, scratch.Merges);
-        else EncodeParts(piece, output, scratch);
+        else if (!Ascii.IsValid(piece)) EncodeParts(piece, output, scratch);
+        else if (piece.Length <= SeamMerger.Window) Merge(piece, output, scratch.Merges);
+        else scratch.Seams.Encode(this, piece, output, scratch);
     }
 
     // By its first bytes; that of another kind that gets through is only kept in vain.
@@ -268,22 +265,19 @@ internal sealed class BytePairEncoder
     // Parts are kept apart from pieces: a piece that is a token is taken whole, a part is always merged.
     private void EncodePart(ReadOnlySpan<byte> part, IdBuffer output, EncodeScratch scratch)
     {
-        if (part.Length > SmallPiece)
+        if (part.Length > SeamMerger.Window)
         {
-            if (Backtracker(part.Length) is { } backtracker) backtracker.Encode(part, output, scratch);
-            else Merge(part, output, scratch.Merges);
+            scratch.Seams.Encode(this, part, output, scratch);
+            return;
+        }
+
+        if (part.Length > PieceKey.MaxLength)
+        {
+            EncodeStretch(part, output, scratch);
             return;
         }
 
         var before = output.Count;
-        if (part.Length > PieceKey.MaxLength)
-        {
-            if (scratch.Long.TryEncode(part, PieceKey.Part, out var longHash, output)) return;
-            Merge(part, output, scratch.Merges);
-            if (part.Length <= LongPieceCache.MaxLength) scratch.Long.Keep(part, longHash, output.Span[before..]);
-            return;
-        }
-
         var key = PieceKey.At(in part[0], part.Length, PieceKey.Part);
         var hash = key.Hash();
         if (scratch.TryEncode(part, key, hash, output)) return;
@@ -291,19 +285,16 @@ internal sealed class BytePairEncoder
         scratch.Keep(part, key, hash, output.Span[before..]);
     }
 
-    // Its tables take a while to make: not before so many bytes of long pieces have come, or one piece has as many.
-    private PairBacktracker? Backtracker(int length) => Interlocked.Add(ref _longBytes, length) >= WorthTables ? _backtracker.Value : null;
-
-    private void Merge(ReadOnlySpan<byte> piece, IdBuffer output, MergeMemo memo, int limit = int.MaxValue)
+    private void Merge(ReadOnlySpan<byte> piece, IdBuffer output, MergeMemo memo)
     {
-        if (piece.Length <= StackLimit && IsComplete) MergeSmall(piece, output, memo, limit);
-        else MergeLarge(piece, output, limit);
+        if (piece.Length <= StackLimit && IsComplete) MergeSmall(piece, output, memo);
+        else MergeLarge(piece, output);
     }
 
     // A row for each byte: the symbol that begins there, its neighbours, and its merge with the next one. Rows of symbols that are gone, and of the last, hold no merge.
     // The lowest rank is found by looking at all rows, eight at a time.
     [SkipLocalsInit]
-    private void MergeSmall(ReadOnlySpan<byte> piece, IdBuffer output, MergeMemo memo, int limit)
+    private void MergeSmall(ReadOnlySpan<byte> piece, IdBuffer output, MergeMemo memo)
     {
         var length = piece.Length;
         Span<byte> padded = stackalloc byte[length + Padding];
@@ -325,7 +316,7 @@ internal sealed class BytePairEncoder
         while (true)
         {
             var rank = Lowest(ranks);
-            if (rank >= limit || rank == int.MaxValue) break;
+            if (rank == int.MaxValue) break;
             var left = ranks.IndexOf(rank);
             var after = next[next[left]];
             ids[left] = merged[left];
@@ -372,7 +363,7 @@ internal sealed class BytePairEncoder
         return Vocabulary.TryGet([left, right], out var id) ? (id, id) : (int.MaxValue, -1);
     }
 
-    private void MergeLarge(ReadOnlySpan<byte> piece, IdBuffer output, int limit)
+    private void MergeLarge(ReadOnlySpan<byte> piece, IdBuffer output)
     {
         using var rented = new RentedArray<BpeMerger.Symbol>(piece.Length);
         var symbols = rented.Span;
@@ -383,8 +374,8 @@ internal sealed class BytePairEncoder
             symbols[i] = new() { Id = id, Length = 1, Previous = i - 1, Next = i + 1 < piece.Length ? i + 1 : -1 };
         }
 
-        if (_merges is null) BpeMerger.Merge(symbols, new BytesRule(Vocabulary, piece, limit));
-        else BpeMerger.Merge(symbols, new PairRule(_merges, limit));
+        if (_merges is null) BpeMerger.Merge(symbols, new BytesRule(Vocabulary, piece));
+        else BpeMerger.Merge(symbols, new PairRule(_merges));
         for (var i = 0; i >= 0; i = symbols[i].Next) output.Add(symbols[i].Id);
     }
 }

@@ -19,14 +19,11 @@ internal sealed class EncodeScratch
     /// <summary>Tokens of long pieces, and of short ones that have many.</summary>
     public readonly LongPieceCache Long = new();
 
-    /// <summary>Marks of positions that no segmentation of a piece goes through.</summary>
-    public bool[] DeadEnds = [];
-
-    /// <summary>Answers of <see cref="PairBacktracker"/>: pair, and whether it holds, in the lowest bit.</summary>
-    public readonly ulong[] Pairs = new ulong[1 << 15];
-
     /// <summary>What pairs of tokens merge to.</summary>
     public readonly MergeMemo Merges = MergeMemo.Create();
+
+    /// <summary>What long pieces need.</summary>
+    public readonly SeamMerger Seams = new();
 
     /// <summary>Appends the tokens of a short piece if they are kept.</summary>
     public bool TryEncode(ReadOnlySpan<byte> piece, in PieceKey key, ulong hash, IdBuffer output)

@@ -18,16 +18,16 @@ internal sealed class IdBuffer
         _items[Count++] = id;
     }
 
+    public void Add(ReadOnlySpan<int> ids)
+    {
+        ids.CopyTo(Room(ids.Length));
+        Advance(ids.Length);
+    }
+
     public void Clear() => Count = 0;
 
     /// <summary>Forgets the ids from <paramref name="count"/> on.</summary>
     public void Truncate(int count) => Count = count;
-
-    /// <summary>Replaces the ids from a place on by what a table has for them.</summary>
-    public void Map(int first, ReadOnlySpan<int> table)
-    {
-        for (var i = first; i < Count; i++) _items[i] = table[_items[i]];
-    }
 
     public int[] ToArray() => Span.ToArray();
 

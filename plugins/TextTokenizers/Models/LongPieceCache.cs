@@ -6,7 +6,7 @@ namespace ModelZoo.Plugins.TextTokenizers.Models;
 internal sealed class LongPieceCache
 {
     /// <summary>Longest piece that is kept, in bytes.</summary>
-    public const int MaxLength = 96;
+    public const int MaxLength = 256;
 
     private const int SlotBits = 14;
     private const int BufferBytes = 1 << 20;
@@ -47,9 +47,10 @@ internal sealed class LongPieceCache
     /// <summary>The hash of a piece; <paramref name="salt"/> tells kinds apart.</summary>
     public static ulong Hash(ReadOnlySpan<byte> piece, int salt) => TokenTable.HashLong(piece) + (uint)salt * 0x9E3779B97F4A7C15UL;
 
-    /// <summary>Keeps the tokens of a piece; the one that had its slot gives way.</summary>
+    /// <summary>Keeps the tokens of a piece, unless it is too long; the one that had its slot gives way.</summary>
     public void Keep(ReadOnlySpan<byte> piece, ulong hash, ReadOnlySpan<int> ids)
     {
+        if (piece.Length > MaxLength) return;
         if (_usedBytes + piece.Length > BufferBytes || _usedIds + ids.Length > BufferIds) (_usedBytes, _usedIds, _generation) = (0, 0, _generation + 1);
         piece.CopyTo(_bytes.AsSpan(_usedBytes));
         ids.CopyTo(_ids.AsSpan(_usedIds));

@@ -13,7 +13,6 @@ public class BytePairEncoderTests
     {
         var ranks = new NaiveRanks(seed, 700);
         var encoder = new BytePairEncoder(ranks.Table(), null, takesWholePieces: true);
-        Assert.NotNull(PairBacktracker.TryMake(encoder));
         var texts = new RandomText(seed);
         for (var i = 0; i < 1200; i++)
         {
@@ -22,25 +21,6 @@ public class BytePairEncoderTests
             var output = new IdBuffer();
             encoder.Encode(piece, output);
             Assert.Equal(ranks.Encode(piece), output.ToArray());
-        }
-    }
-
-    [Theory]
-    [InlineData(4)]
-    [InlineData(5)]
-    public void Backtracker_RandomPieces_EqualsNaiveMerging(int seed)
-    {
-        var ranks = new NaiveRanks(seed, 500);
-        var encoder = new BytePairEncoder(ranks.Table(), null, takesWholePieces: false);
-        var backtracker = PairBacktracker.TryMake(encoder)!;
-        var scratch = new EncodeScratch();
-        var texts = new RandomText(seed);
-        for (var i = 0; i < 1200; i++)
-        {
-            var piece = Encoding.UTF8.GetBytes(texts.Next(6) + "ab");
-            var output = new IdBuffer();
-            backtracker.Encode(piece, output, scratch);
-            Assert.Equal(ranks.Merge(piece), output.ToArray());
         }
     }
 
@@ -56,5 +36,23 @@ public class BytePairEncoderTests
         encoder.Encode(piece, fast);
         encoder.Merge(piece, heap);
         Assert.Equal(heap.ToArray(), fast.ToArray());
+    }
+
+    [Theory]
+    [InlineData(7, "ab")]
+    [InlineData(8, "the ")]
+    [InlineData(9, "=-\u00E9")]
+    public void Encode_LongRandomPiece_EqualsHeapMerging(int seed, string letters)
+    {
+        var encoder = new BytePairEncoder(new NaiveRanks(seed, 900).Table(), null, takesWholePieces: true);
+        var random = new Random(seed);
+        for (var i = 0; i < 40; i++)
+        {
+            var piece = Encoding.UTF8.GetBytes(string.Concat(Enumerable.Range(0, random.Next(100, 3000)).Select(_ => letters[random.Next(letters.Length)])));
+            var (fast, heap) = (new IdBuffer(), new IdBuffer());
+            encoder.Encode(piece, fast);
+            encoder.Merge(piece, heap);
+            Assert.Equal(heap.ToArray(), fast.ToArray());
+        }
     }
 }
