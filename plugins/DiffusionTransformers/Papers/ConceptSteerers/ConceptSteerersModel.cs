@@ -62,6 +62,7 @@ public static class ConceptSteerersModel
             Inputs = [Modality.Text],
             Outputs = [Modality.Image],
             Layouts = ["authors: final/state_dict.pth + final/config.json, beside text_encoder/ and the rest of a Stable Diffusion pipeline"],
+            Sizes = [new("kim-dahye/steerers: SD 1.4, 4 times 768", 4_722_432, [])],
         },
         OpenAsync);
 
@@ -147,7 +148,8 @@ internal sealed class ConceptSteerersCalls : IDisposable
 
     private Task<NetworkOutputs> EncodeAsync(Tensor<float> x, CancellationToken cancel) => _autoencoder.RunAsync(cancel, ("x", x));
 
-    private static void Declare(Scope sae, SparseAutoencoderConfig config)
+    /// <summary>The sparse autoencoder.</summary>
+    internal static void Declare(Scope sae, SparseAutoencoderConfig config)
     {
         var g = sae.Graph;
         var code = SparseAutoencoder.PreActivation(sae, g.Input("x", [Dim.Symbol("rows"), config.DModel]), config);

@@ -73,6 +73,14 @@ public static class DiTMoEModel
             Inputs = [Modality.Text],
             Outputs = [Modality.Image],
             Layouts = ["authors: dit_moe_*.pt + config.json (constructor arguments)"],
+            Sizes =
+            [
+                new("feizc/DiT-MoE: DiT-MoE-S/2-8E2A", 199_307_552, []),
+                new("feizc/DiT-MoE: DiT-MoE-S/2-16E2A", 369_213_728, []),
+                new("feizc/DiT-MoE: DiT-MoE-B/2-8E2A", 795_861_536, []),
+                new("feizc/DiT-MoE: DiT-MoE-XL/2-8E2A", 4_168_164_128, []),
+                new("feizc/DiT-MoE: DiT-MoE-G/2-16E2A", 16_503_717_152, []),
+            ],
             Deviations = "Every expert computes every token; the router's weights, zero for most, mix them.",
         },
         OpenAsync);

@@ -88,6 +88,7 @@ public static class DyDiTModel
             Inputs = [Modality.Text],
             Outputs = [Modality.Image],
             Layouts = ["authors: *.pt + config.json (constructor arguments)"],
+            Sizes = [new("alibaba-damo-academy/DyDiT: DyDiT-XL", 678_424_644, [])],
             Deviations = "What is switched off is multiplied by zero, not left out.",
         },
         OpenAsync);

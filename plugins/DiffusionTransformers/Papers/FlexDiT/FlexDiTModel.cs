@@ -119,6 +119,7 @@ public static class FlexDiTModel
             Inputs = [Modality.Text],
             Outputs = [Modality.Image],
             Layouts = ["authors: *.pt + config.json (constructor arguments)"],
+            Sizes = [new("changsn/SparseDiT: DiT-XL/2, 512", 681_327_392, [])],
         },
         OpenAsync);
 

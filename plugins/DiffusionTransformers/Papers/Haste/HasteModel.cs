@@ -80,6 +80,7 @@ public static class HasteModel
             Inputs = [Modality.Text],
             Outputs = [Modality.Image],
             Layouts = ["authors: *.pt + config.json (constructor arguments)"],
+            Sizes = [new("NUS-HPC-AI-Lab/HASTE: SiT-XL/2", 683_242_512, [])],
         },
         OpenAsync);
 

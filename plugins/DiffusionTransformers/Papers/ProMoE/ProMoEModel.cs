@@ -155,6 +155,13 @@ public static class ProMoEModel
             Inputs = [Modality.Text],
             Outputs = [Modality.Image],
             Layouts = ["authors: step*.pth + config.json (constructor arguments)"],
+            Sizes =
+            [
+                new("ali-vilab/ProMoE: ProMoE-S-Flow", 75_537_424, []),
+                new("ali-vilab/ProMoE: ProMoE-B-Flow", 300_595_216, []),
+                new("ali-vilab/ProMoE: ProMoE-L-Flow", 1_062_668_304, []),
+                new("ali-vilab/ProMoE: ProMoE-XL-Flow", 1_567_715_344, []),
+            ],
             Deviations = "Every expert computes every token; the router's weights, zero for most, mix them.",
         },
         OpenAsync);

@@ -114,6 +114,11 @@ public static class RaeModel
             Inputs = [Modality.Text],
             Outputs = [Modality.Image],
             Layouts = ["authors: config.yaml, encoder/, decoder/, stat.pt, DiT-DH's .pt"],
+            Sizes =
+            [
+                new("bytetriper/RAE: DINOv2-B, ViTXL_n08", 501_933_952, []),
+                new("bytetriper/RAE: DiTDH-XL", 838_778_196, []),
+            ],
         },
         OpenAsync);
 

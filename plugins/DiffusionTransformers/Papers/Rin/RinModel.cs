@@ -25,6 +25,7 @@ public static class RinModel
             Inputs = [Modality.Text],
             Outputs = [Modality.Image],
             Layouts = ["pix2seq's checkpoint keys as model.safetensors + config.json (arguments of ImageTapeDenoiser)"],
+            Sizes = [new("google-research/pix2seq: imagenet 64", 157_780_160, [])],
         },
         OpenAsync);
 
