@@ -11,10 +11,10 @@ public sealed unsafe class DeviceTensor : IDisposable
     private readonly AllocatorHandle? _allocator;
     private readonly long[] _shape;
 
-    internal DeviceTensor(Session session, OrtValue* value, AllocatorHandle? allocator = null)
+    internal DeviceTensor(Session session, OrtValue* value, AllocatorHandle? allocator = null, ValueHandle? whole = null)
     {
         (_session, _api, _allocator) = (session, session.Api, allocator);
-        Handle = new(_api, value, (EngineHandle?)allocator ?? session.Handle);
+        Handle = new(_api, value, (EngineHandle?)whole ?? (EngineHandle?)allocator ?? session.Handle);
         (Type, _shape) = EngineValues.Describe(_api, value);
         OrtMemoryInfo* memory;
         int device;
@@ -42,12 +42,43 @@ public sealed unsafe class DeviceTensor : IDisposable
     /// <exception cref="ModelZooException">They are of another type.</exception>
     public Span<T> Span<T>() where T : unmanaged
     {
-        if (!IsOnCpu) throw new InvalidOperationException("The elements are on another device; use CopyTo.");
         if (ElementTypes.Of<T>() != Type) throw Misfit(ElementTypes.Of<T>(), _shape);
         using var lease = new EngineLease(Handle);
-        void* elements;
-        _api.Check(_api.GetTensorMutableData(Handle.Value, &elements));
-        return new(elements, checked((int)Tensor.Count(_shape)));
+        return new(Elements(), checked((int)Tensor.Count(_shape)));
+    }
+
+    /// <summary>The elements as raw bytes, in the processor's memory. The caller keeps this object while it uses the span.</summary>
+    /// <exception cref="InvalidOperationException">They are on another device.</exception>
+    public Span<byte> Bytes
+    {
+        get
+        {
+            using var lease = new EngineLease(Handle);
+            return new(Elements(), checked((int)ByteLength));
+        }
+    }
+
+    /// <summary>Some rows (parts along the first dimension) in the same memory, which lives as long as either tensor.</summary>
+    /// <exception cref="InvalidOperationException">The elements are not in the processor's memory.</exception>
+    public DeviceTensor Rows(long first, long count)
+    {
+        ArgumentOutOfRangeException.ThrowIfNegative(first);
+        ArgumentOutOfRangeException.ThrowIfNegative(count);
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(first, _shape[0] - count);
+        using var lease = new EngineLease(Handle);
+        long[] shape = [count, .. _shape[1..]];
+        var row = Tensor.Count(_shape.AsSpan(1)) * Type.Size();
+        var cpu = _api.CpuMemory();
+        try
+        {
+            OrtValue* value;
+            fixed (long* extents = shape) _api.Check(_api.CreateTensorWithData(cpu, (byte*)Elements() + first * row, (nuint)(count * row), extents, (nuint)shape.Length, Type.ToOnnx(), &value));
+            return new(_session, value, whole: Handle);
+        }
+        finally
+        {
+            _api.ReleaseMemoryInfo(cpu);
+        }
     }
 
     /// <summary>Replaces the elements.</summary>
@@ -98,6 +129,15 @@ public sealed unsafe class DeviceTensor : IDisposable
         return new(session, value, handle);
     }
 
+    // In the processor's memory; the caller holds a lease.
+    private void* Elements()
+    {
+        if (!IsOnCpu) throw new InvalidOperationException("The elements are on another device; use CopyTo.");
+        void* elements;
+        _api.Check(_api.GetTensorMutableData(Handle.Value, &elements));
+        return elements;
+    }
+
     private void Copy(Tensor tensor, bool toDevice)
     {
         if (tensor.Type != Type || !tensor.Shape.SequenceEqual(_shape)) throw Misfit(tensor.Type, tensor.Shape);
@@ -105,9 +145,7 @@ public sealed unsafe class DeviceTensor : IDisposable
         using var pin = tensor.Pin();
         if (IsOnCpu)
         {
-            void* elements;
-            _api.Check(_api.GetTensorMutableData(Handle.Value, &elements));
-            var (from, to) = toDevice ? ((nint)pin.Pointer, (nint)elements) : ((nint)elements, (nint)pin.Pointer);
+            var (from, to) = toDevice ? ((nint)pin.Pointer, (nint)Elements()) : ((nint)Elements(), (nint)pin.Pointer);
             Buffer.MemoryCopy((void*)from, (void*)to, ByteLength, ByteLength);
             return;
         }

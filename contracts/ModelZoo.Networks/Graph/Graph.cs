@@ -183,6 +183,9 @@ public sealed class Graph
     /// <summary>What the graph says of the shapes of its outputs, to be held against those of a run.</summary>
     internal ShapeLaws Laws => new(Name, _symbols.ToDictionary(pair => pair.Key, pair => (pair.Value.Input.Name, pair.Value.Axis, pair.Value.Input.Shape[pair.Value.Axis])), _outputShapes);
 
+    /// <summary>The cache that the graph declares; null when there is none.</summary>
+    internal KeyValueCache? Cache { get; set; }
+
     /// <summary>The nodes so far, each after those that it reads.</summary>
     internal IReadOnlyList<GraphNode> NodesSoFar => _definition.Nodes;
 

@@ -10,12 +10,14 @@ public sealed class Network : IDisposable
 
     private readonly ShapeLaws? _laws;
 
-    private Network(Session session, RowBatcher? batcher, ShapeLaws? laws) => (Session, _batcher, _laws) = (session, batcher, laws);
+    private readonly KeyValueStore? _store;
+
+    private Network(Session session, RowBatcher? batcher, KeyValueStore? store, ShapeLaws? laws) => (Session, _batcher, _store, _laws) = (session, batcher, store, laws);
 
     /// <summary>The session; for loops that keep their state on the device.</summary>
     public Session Session { get; }
 
-    /// <summary>Builds a graph over a checkpoint and makes a session of it.</summary>
+    /// <summary>Builds a graph over a checkpoint and makes a session of it. With a <see cref="KeyValueCache"/> in the graph it runs by <see cref="Begin"/>, and steps of several requests are one run.</summary>
     /// <param name="context">Engine, weights, device.</param>
     /// <param name="name">Name of the network, for messages.</param>
     /// <param name="build">Declares inputs and outputs on the scope's graph and takes weights from the scope.</param>
@@ -31,7 +33,10 @@ public sealed class Network : IDisposable
         var definition = graph.Finish();
         requests.LeaveSources(definition);
         var session = context.Runtime.CreateSession(definition, context.Session);
-        return new(session, independentRows && !context.Stages && context.Batching.Limit > 1 ? new(session, context.Batching) : null, context.Stages ? graph.Laws : null);
+        var batching = context.Batching.Limit > 1 && !context.Stages ? context.Batching : null;
+        return graph.Cache is { } cache
+            ? new(session, null, new(session, cache.Count, batching), null)
+            : new(session, independentRows && batching is not null ? new(session, batching) : null, null, context.Stages ? graph.Laws : null);
     }
 
     /// <summary>The tensors that a network needs: <c>name [shape]</c>, sorted; no checkpoint is read.</summary>
@@ -56,6 +61,14 @@ public sealed class Network : IDisposable
     public async Task<NetworkOutputs> RunAsync(CancellationToken cancel, params (string Name, Tensor Tensor)[] inputs) => _batcher is null
         ? await Task.Run(() => Run(cancel, inputs), cancel).ConfigureAwait(false)
         : new(Session.Outputs, await _batcher.RunAsync(inputs.ToDictionary(input => input.Name, input => input.Tensor), cancel).ConfigureAwait(false));
+
+    /// <summary>Sequences of a request, over the <see cref="KeyValueCache"/> that the graph declares.</summary>
+    /// <param name="rows">Sequences side by side, all of one length.</param>
+    /// <exception cref="InvalidOperationException">The graph declares none.</exception>
+    public KeyValueState Begin(int rows) => (_store ?? throw new InvalidOperationException($"The network '{Session.Name}' has no cache.")).Begin(rows);
+
+    /// <summary>Bytes that caches of requests take now.</summary>
+    public long CacheBytes => _store?.Bytes ?? 0;
 
     /// <inheritdoc/>
     public void Dispose() => Session.Dispose();

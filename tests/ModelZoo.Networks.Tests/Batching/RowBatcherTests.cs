@@ -1,7 +1,7 @@
 using System.Collections.Concurrent;
 using ModelZoo.Contracts;
 
-namespace ModelZoo.Networks.Tests;
+namespace ModelZoo.Networks.Tests.Batching;
 
 /// <summary>Runs of several requests on one network with independent rows.</summary>
 public sealed class RowBatcherTests : IDisposable
