@@ -5,13 +5,13 @@ using ModelZoo.Benchmarks.Serving;
 using ModelZoo.Benchmarks.Tokenizers;
 
 // `dotnet run -c Release -- compare [graph..]` times each network beside its peer, run by run; `sessions`, `decode`, `tokenizers`, `host artifacts/plugins artifacts/bin/ModelZoo.Host/release/modelzoo.dll` and
-// `serve MODEL CHECKPOINT [requests]`, `steps gpt2` and `steps FAMILY MODEL CHECKPOINT [options]` time what their classes say; `exact` compares ids; anything else goes to BenchmarkDotNet.
+// `serve MODEL CHECKPOINT [requests]`, `steps gpt2 [requests at once..]` and `steps FAMILY MODEL CHECKPOINT [options]` time what their classes say; `exact` compares ids; anything else goes to BenchmarkDotNet.
 if (args is ["compare", .. var names]) Comparison.Run(names, Console.Out);
 else if (args is ["peak", var network, var side]) Comparison.RunOnce(network, side, Console.Out);
 else if (args is ["sessions"]) SessionCreation.Run(Console.Out);
 else if (args is ["host", var plugins, var host]) await HostFigures.RunAsync(plugins, host, Console.Out);
 else if (args is ["decode"]) await Decoding.RunAsync(Console.Out);
-else if (args is ["steps", "gpt2"]) await DecodeBatching.RunAsync(Console.Out);
+else if (args is ["steps", "gpt2", .. var crowds]) await DecodeBatching.RunAsync(crowds is [] ? [1, 2, 4, 8, 16] : [.. crowds.Select(int.Parse)], Console.Out);
 else if (args is ["serve", var model, var checkpoint, .. var count]) await ServerLoad.RunAsync(model, checkpoint, count is [var requests] ? int.Parse(requests, System.Globalization.CultureInfo.InvariantCulture) : 100_000, Console.Out);
 else if (args is ["steps", var family, var loop, var weights, .. var more]) await StepBatching.RunAsync(family, loop, weights, more is [var options] ? options : "", Console.Out);
 else if (args is ["tokenizers", "--npm", var npm, "--quicktok", var quicktok, .. var texts]) TokenizerSpeed.Run(npm, quicktok, texts, Console.Out);

@@ -10,10 +10,10 @@ internal static class DecodeBatching
 {
     private const int Prompt = 16, Tokens = 64, Rounds = 3;
 
-    public static async Task RunAsync(TextWriter output)
+    public static async Task RunAsync(IReadOnlyList<int> crowds, TextWriter output)
     {
-        using var decoder = new Gpt2Decoder(limit: 16);
-        foreach (var requests in new[] { 1, 2, 4, 8, 16 })
+        using var decoder = new Gpt2Decoder(limit: crowds.Max());
+        foreach (var requests in crowds)
         {
             var (alone, together, ceiling) = (new List<double>(), new List<double>(), new List<double>());
             for (var round = -1; round < Rounds; round++)
