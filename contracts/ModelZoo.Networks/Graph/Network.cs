@@ -99,6 +99,9 @@ public sealed class NetworkOutputs
         _tensors = tensors;
     }
 
+    /// <summary>True when there is an output of that name; stages are only there when they are asked for.</summary>
+    public bool Has(string name) => _tensors.ContainsKey(name);
+
     /// <summary>The float output of that name.</summary>
     public Tensor<float> this[string name] => _tensors[name].As<float>();
 

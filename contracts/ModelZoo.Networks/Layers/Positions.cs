@@ -38,11 +38,14 @@ public static class PositionLayers
     }
 
     /// <summary>Angles position theta^(-2i/width) of rotary positions 0, 1, 2...: cos and sin (N, width / 2).</summary>
-    public static (Value Cos, Value Sin) RotaryAngles(Graph graph, Dim positions, long width, double theta = 10000, double scale = 1)
+    public static (Value Cos, Value Sin) RotaryAngles(Graph graph, Dim positions, long width, double theta = 10000, double scale = 1) => RotaryAngles(AttentionLayers.Range(graph, positions), width, theta, scale);
+
+    /// <summary>Angles position theta^(-2i/width) of given rotary positions, (N) or (B, N): cos and sin (.., width / 2).</summary>
+    public static (Value Cos, Value Sin) RotaryAngles(Value positions, long width, double theta = 10000, double scale = 1)
     {
         var frequencies = new float[width / 2];
         for (var i = 0; i < frequencies.Length; i++) frequencies[i] = (float)(scale / Math.Pow(theta, 2.0 * i / width));
-        var angles = AttentionLayers.Range(graph, positions).Cast(ElementType.Float32).Reshape(-1, 1) * graph.Constant<float>(frequencies, 1, frequencies.Length);
+        var angles = positions.Cast(ElementType.Float32).Unsqueeze(-1) * positions.Graph.Constant<float>(frequencies, 1, frequencies.Length);
         return (angles.Cos(), angles.Sin());
     }
 

@@ -64,7 +64,7 @@ internal static class DArNetwork
     public static void Forward(Scope model, DArConfig config)
     {
         var x = ValueShape.Concat(1, Class(model, config), Codes(model, config));
-        model.Graph.Output("logits", Logits(model, x, 0, config, (_, q, k, v, options) => AttentionLayers.Attention(q, k, v, options)));
+        model.Graph.Output("logits", Logits(model, x, AttentionLayers.Range(model.Graph, x.Shape[1]), config, (_, q, k, v, options) => AttentionLayers.Attention(q, k, v, options)));
     }
 
     /// <summary>The first position: cond (rows) -> x (rows, 1, D).</summary>
@@ -77,8 +77,8 @@ internal static class DArNetwork
     public static void Step(Scope model, DArConfig config)
     {
         var x = model.Graph.Input("x", [Rows, 1, config.Dim]);
-        var cache = new GrowingCache(model.Graph, Rows, config.NLayer, config.Sizes.KeyValueWidth);
-        model.Graph.Output("logits", Logits(model, x, GrowingCache.Past, config, cache.Attention));
+        var cache = config.Sizes.Cache(model.Graph, Rows, 1);
+        model.Graph.Output("logits", Logits(model, x, cache.Positions, config, cache.Attention));
     }
 
     private static Value Class(Scope model, DArConfig config) =>
@@ -87,9 +87,9 @@ internal static class DArNetwork
     private static Value Codes(Scope model, DArConfig config) => model["tok_embeddings"].Embedding(model.Graph.Input("idx", ElementType.Int64, [Rows, Dim.Symbol("length")]), config.VocabSize, config.Dim);
 
     // Rotary positions count from the class on.
-    private static Value Logits(Scope model, Value x, Dim past, DArConfig config, Func<int, Value, Value, Value, AttentionOptions, Value> attention)
+    private static Value Logits(Scope model, Value x, Value positions, DArConfig config, Func<int, Value, Value, Value, AttentionOptions, Value> attention)
     {
-        var rotary = PositionLayers.RotaryAngles(model.Graph, [config.BlockSize + config.ClsTokenNum], [config.Dim / config.NHead], config.RopeBase).Rows(past, past + x.Shape[1]);
+        var rotary = PositionLayers.RotaryAngles(model.Graph, [config.BlockSize + config.ClsTokenNum], [config.Dim / config.NHead], config.RopeBase).At(positions);
         for (var i = 0; i < config.NLayer; i++)
         {
             var layer = i;
@@ -189,10 +189,10 @@ public sealed class DArModel : ImageGenerator<DArOptions>
         long[] rows = doubled ? [.. labels, .. labels.Select(_ => (long)_config.NumClasses)] : labels;
         var x = (await _start.RunAsync(cancel, ("cond", Tensor.Create(rows, rows.Length))).ConfigureAwait(false))["x"];
         var numbers = new float[batch];
-        using var state = new GrowingState(_step, rows.Length);
+        using var state = _step.Begin(rows.Length);
         for (var place = 0; place < count; place++)
         {
-            var logits = (await state.StepAsync(cancel, ("x", x)).ConfigureAwait(false))["logits"].As<float>();
+            var logits = (await state.StepAsync(cancel, ("x", x)).ConfigureAwait(false))["logits"];
             var guided = doubled && scales[place] > 1 && (options.GuidanceInterval < 0 || place - 1 <= options.GuidanceInterval);
             if (guided) logits = Guidance.FromUnconditional(logits, (float)scales[place]);
             uniforms(place, numbers);

@@ -64,8 +64,8 @@ internal static class FqGanFarNetwork
     public static void Step(Scope far, FqGanFarConfig config)
     {
         var x = far.Graph.Input("x", [Rows, 1, config.Dim]);
-        var cache = new GrowingCache(far.Graph, Rows, config.NLayer, config.Sizes.KeyValueWidth);
-        var rotary = Tables(far, config).Rows(GrowingCache.Past, GrowingCache.Past + 1);
+        var cache = config.Sizes.Cache(far.Graph, Rows, 1);
+        var rotary = Tables(far, config).At(cache.Positions);
         for (var i = 0; i < config.NLayer; i++)
         {
             var layer = i;
@@ -192,7 +192,7 @@ public sealed class FqGanFarModel : ImageGenerator<FqGanFarOptions>
         long[] rows = guided ? [.. labels, .. labels.Select(_ => (long)_config.NumClasses)] : labels;
         var x = (await _start.RunAsync(cancel, ("labels", Tensor.Create(rows, rows.Length))).ConfigureAwait(false))["x"];
         var numbers = new float[2 * batch];
-        using var state = new GrowingState(_step, rows.Length);
+        using var state = _step.Begin(rows.Length);
         for (var place = 0; place < _config.BlockSize; place++)
         {
             var context = (await state.StepAsync(cancel, ("x", x)).ConfigureAwait(false))["context"];

@@ -67,19 +67,18 @@ internal static class GigaTokArNetwork
         var (ids, none) = (g.Input("ids", ElementType.Int64, [batch, Dim.Symbol("count")]), g.Constant([0L]));
         var tokens = gpt.Stage("embedded", gpt["tok_embeddings"].Embedding(ids.Max(none), config.VocabSize, width));
         var x = ids.GreaterOrEqual(none).Unsqueeze(2).Where(tokens, table.Gather(labels).Unsqueeze(1));
-        var cache = new GrowingCache(g, batch, config.NLayer, config.Sizes.KeyValueWidth);
-        var (past, all) = (GrowingCache.Past, GrowingCache.Past + x.Shape[1]);
+        var cache = config.Sizes.Cache(g, batch, x.Shape[1]);
         var condition = table.Gather(labels).Unsqueeze(1);                                 // (B, 1, D)
         (Value, Value)? rotary = null;
         if (config.Rope)
         {
             var (cos, sin) = PositionLayers.RotaryAngles(g, config.BlockSize, width / config.NHead, config.RopeBase);
-            rotary = (cos.Pad(0, 1, 0), sin.Pad(0, 1, 0)).Rows(past, all);
+            rotary = (cos.Pad(0, 1, 0), sin.Pad(0, 1, 0)).At(cache.Positions);
         }
         else
         {
             var positions = gpt.Weight("positional_embedding", config.BlockSize + 1, width);
-            x += positions.Slice(0, past, all);
+            x += positions.Gather(cache.Positions);
             condition += positions.Take(0, 1);
         }
 
@@ -148,12 +147,12 @@ public sealed class GigaTokArModel : ImageGenerator<GigaTokArOptions>
         switch (call)
         {
             case "forward":
-                using (var state = new GrowingState(_network, labels.Length))
+                using (var state = _network.Begin(labels.Length))
                 {
                     var ids = TensorParts.Concat(1, Starts(labels.Length), arguments.Tensor<long>("ids"));
                     var outputs = await state.StepAsync(cancel, ("labels", Tensor.Create(labels, labels.Length)), ("ids", ids)).ConfigureAwait(false);
-                    var results = outputs.Aggregate(new CallResults(), (all, output) => all.Add(output.Key, output.Value)).Return(outputs["logits"]);
-                    return outputs.TryGetValue("embedded", out var embedded) ? results.Add("tok_embeddings", embedded.As<float>().Part(1, 1, (int)ids.Shape[1])) : results;
+                    var results = outputs.ToResults().Return(outputs["logits"]);
+                    return outputs.Has("embedded") ? results.Add("tok_embeddings", outputs["embedded"].Part(1, 1, (int)ids.Shape[1])) : results;
                 }
 
             case "generate":
@@ -198,10 +197,10 @@ public sealed class GigaTokArModel : ImageGenerator<GigaTokArOptions>
         var sampling = new TokenSampling { Temperature = (float)options.Temperature, TopK = options.TopK, TopP = (float)options.TopP };
         var (ids, draw) = (Tensor.Zeros<long>(rows, count), new float[rows * _config.VocabSize]);
         var next = Starts(batch);
-        using var state = new GrowingState(_network, batch);
+        using var state = _network.Begin(batch);
         for (var step = 0; step < count; step++)
         {
-            var logits = (await state.StepAsync(cancel, ("labels", Tensor.Create(classes, batch)), ("ids", next)).ConfigureAwait(false))["logits"].As<float>();
+            var logits = (await state.StepAsync(cancel, ("labels", Tensor.Create(classes, batch)), ("ids", next)).ConfigureAwait(false))["logits"];
             if (guided) logits = Guidance.FromUnconditional(logits, Scale(step, count, options));
             exponentials(step, draw);
             next = Tensor.Zeros<long>(batch, 1);

@@ -95,7 +95,7 @@ internal static class LatentLmNetwork
     {
         var tokens = model.Stage("x_embed", Embed(model["x_embedder"], Latents(model.Graph, config, config.Tokens, config.Side), config));
         var x = ValueShape.Concat(1, Class(model, config), tokens.Take(1, config.Tokens - 1));
-        model.Graph.Output("condition", Transformer(model, x, 0, config, (_, q, k, v, options) => AttentionLayers.Attention(q, k, v, options)));
+        model.Graph.Output("condition", Transformer(model, x, AttentionLayers.Range(model.Graph, x.Shape[1]), config, (_, q, k, v, options) => AttentionLayers.Attention(q, k, v, options)));
     }
 
     /// <summary>The first position: y (rows) -> embedded (rows, 1, D).</summary>
@@ -108,8 +108,8 @@ internal static class LatentLmNetwork
     public static void Step(Scope model, LatentLmConfig config)
     {
         var x = model.Graph.Input("embedded", [Rows, 1, config.HiddenSize]);
-        var cache = new GrowingCache(model.Graph, Rows, config.Depth, config.KeyValueHeads * config.HeadWidth);
-        model.Graph.Output("condition", Transformer(model, x, GrowingCache.Past, config, cache.Attention));
+        var cache = new KeyValueCache(model.Graph, Rows, 1, config.KeyValueHeads, config.HeadWidth);
+        model.Graph.Output("condition", Transformer(model, x, cache.Positions, config, cache.Attention));
     }
 
     /// <summary>The head: a noisy token x (rows, C, p, p) or (rows, 1, C), its step t (rows), condition (rows, 1, D) -> model_output, of the token's shape.</summary>
@@ -142,10 +142,10 @@ internal static class LatentLmNetwork
     private static Value Class(Scope model, LatentLmConfig config) =>
         model["y_embedder.embedding_table"].Embedding(model.Graph.Input("y", ElementType.Int64, [Rows]), config.NumClasses + (config.ClassDropoutProb > 0 ? 1 : 0), config.HiddenSize).Unsqueeze(1);
 
-    private static Value Transformer(Scope model, Value x, Dim past, LatentLmConfig config, Func<int, Value, Value, Value, AttentionOptions, Value> attention)
+    private static Value Transformer(Scope model, Value x, Value positions, LatentLmConfig config, Func<int, Value, Value, Value, AttentionOptions, Value> attention)
     {
         var (width, shared) = (config.HiddenSize, config.KeyValueHeads * config.HeadWidth);
-        var (cos, sin) = Tables(model.Graph, config).Rows(past, past + x.Shape[1]);
+        var (cos, sin) = Tables(model.Graph, config).At(positions);
         for (var i = 0; i < config.Depth; i++)
         {
             var block = model["blocks"][i];
@@ -260,10 +260,10 @@ public sealed class LatentLmModel : ImageGenerator<LatentLmOptions>
         long[] rows = [.. labels, .. labels.Select(_ => (long)_config.NumClasses)];
         long[] shape = _config.FlattenInput ? [labels.Length, 1, _config.InChannels] : [labels.Length, _config.InChannels, _config.PatchSize, _config.PatchSize];
         var embedded = (await _start.RunAsync(cancel, ("y", Tensor.Create(rows, rows.Length))).ConfigureAwait(false))["embedded"];
-        using var state = new GrowingState(_step, rows.Length);
+        using var state = _step.Begin(rows.Length);
         for (var i = 0; i < _config.Tokens; i++)
         {
-            var condition = (await state.StepAsync(cancel, ("embedded", embedded)).ConfigureAwait(false))["condition"].As<float>();
+            var condition = (await state.StepAsync(cancel, ("embedded", embedded)).ConfigureAwait(false))["condition"];
             var token = Tensor.Zeros<float>(shape);
             noise(i, token.Span);
             await Task.Run(() => Denoise(token, condition, options, cancel), cancel).ConfigureAwait(false);

@@ -51,7 +51,7 @@ public sealed record LlamaGenOptions : PictureOptions
 internal static class LlamaGenNetwork
 {
     /// <summary>
-    /// New positions after those in the cache: cond (B, c), or features (B, c, E) of captions, then idx (B, n), either of which may be empty -> logits (B, c + n, K). visible (B, past + c + n): 0 hides a key from all others.
+    /// New positions after those in the cache: cond (B, c), or features (B, c, E) of captions, then idx (B, n), either of which may be empty -> logits (B, c + n, K). With captions visible (B, c + n): 0 hides a key from all others.
     /// </summary>
     public static void Step(Scope gpt, LlamaGenConfig config)
     {
@@ -60,14 +60,13 @@ internal static class LlamaGenNetwork
         var cond = config.ModelType == "c2i" ? Class(gpt["cls_embedding"], g.Input("cond", ElementType.Int64, [batch, conditions]), config) : Caption(gpt["cls_embedding"], g.Input("cond", [batch, conditions, config.CaptionDim]), width);
         var x = ValueShape.Concat(1, cond, gpt["tok_embeddings"].Embedding(g.Input("idx", ElementType.Int64, [batch, count]), config.VocabSize, width));
         gpt.Stage("embeddings", x);
-        var cache = new GrowingCache(g, batch, config.NLayer, config.Sizes.KeyValueWidth);
-        var (past, all) = (GrowingCache.Past, GrowingCache.Past + x.Shape[1]);
-        var bias = Bias(g.Input("visible", [batch, all]), x.Shape[1]);
-        var rotary = LlamaLayers.GridTables(g, config.Side, config.Dim / config.NHead, config.ClsTokenNum, config.RopeBase).Rows(past, all);
+        var visible = config.ModelType == "c2i" ? null : g.Input("visible", [batch, x.Shape[1]]);
+        var cache = config.Sizes.Cache(g, batch, x.Shape[1], visible);
+        var rotary = LlamaLayers.GridTables(g, config.Side, config.Dim / config.NHead, config.ClsTokenNum, config.RopeBase).At(cache.Positions);
         for (var i = 0; i < config.NLayer; i++)
         {
             var layer = i;
-            x = gpt.Stage($"block_{i}", gpt["layers"][i].LlamaBlock(x, config.Sizes, rotary, (q, k, v, options) => cache.Attention(layer, q, k, v, options with { Bias = bias, Causal = false })));
+            x = gpt.Stage($"block_{i}", gpt["layers"][i].LlamaBlock(x, config.Sizes, rotary, (q, k, v, options) => cache.Attention(layer, q, k, v, options)));
         }
 
         g.Output("logits", gpt["output"].Linear(gpt.Stage("hidden", gpt["norm"].RmsNorm(x, config.NormEps)), config.VocabSize, bias: false));
@@ -80,15 +79,6 @@ internal static class LlamaGenNetwork
     {
         Value Map(string name, Value x) => x.MatMul(embedding[name].Weight("weight", width, x.Shape[-1].Size).Swap(0, 1));
         return Map("cap_proj.fc2", Map("cap_proj.fc1", features).Gelu(Gelu.Tanh));
-    }
-
-    // A key is seen by later positions unless it is hidden; each position sees itself. (B, 1, N, keys)
-    private static Value Bias(Value visible, Dim queries)
-    {
-        var g = visible.Graph;
-        var distance = AttentionMasks.Distance(g, queries, visible.Shape[1]);
-        var zero = g.Constant([0L]);
-        return AttentionMasks.Where(distance.Same(zero).Or(distance.Greater(zero).And(visible.Cast(ElementType.Bool).Unsqueeze(1, 2))));
     }
 }
 
@@ -147,10 +137,9 @@ public sealed class LlamaGenModel : ImageGenerator<LlamaGenOptions>
         {
             case "forward":
                 var idx = arguments.Tensor<long>("idx");
-                using (var state = new GrowingState(_network, idx.Shape[0]))
+                using (var state = _network.Begin((int)idx.Shape[0]))
                 {
-                    var outputs = await state.StepAsync(cancel, ("cond", Shaped(condition)), ("idx", idx), ("visible", Visible((int)idx.Shape[0], null, Shaped(condition).Shape[1] + idx.Shape[1]))).ConfigureAwait(false);
-                    return outputs.Aggregate(new CallResults(), (results, output) => results.Add(output.Key, output.Value));
+                    return (await StepAsync(state, Shaped(condition), idx, null, cancel).ConfigureAwait(false)).ToResults();
                 }
 
             case "generate":
@@ -193,11 +182,10 @@ public sealed class LlamaGenModel : ImageGenerator<LlamaGenOptions>
         var rows = (int)run.Condition.Shape[0];
         var (condition, batch) = (guided ? WithNothing(run.Condition) : run.Condition, (guided ? 2 : 1) * rows);
         var (tokens, uniforms, idx) = (Tensor.Zeros<long>(rows, run.Count), new float[rows], Tensor.Zeros<long>(batch, 0));
-        using var state = new GrowingState(_network, batch);
+        using var state = _network.Begin(batch);
         for (var step = 0; step < run.Count; step++)
         {
-            var visible = Visible(batch, run.Mask, run.Condition.Shape[1] + step);
-            var logits = LastPosition((await state.StepAsync(cancel, ("cond", condition), ("idx", idx), ("visible", visible)).ConfigureAwait(false))["logits"].As<float>());
+            var logits = LastPosition((await StepAsync(state, condition, idx, step == 0 ? run.Mask : null, cancel).ConfigureAwait(false))["logits"]);
             // The first token comes with the condition; the interval counts those after it.
             if (guided) logits = run.Interval > -1 && step - 1 > run.Interval ? logits.Part(0, 0, rows) : Guidance.FromUnconditional(logits, (float)run.Guidance);
             run.Uniforms(step, uniforms);
@@ -208,6 +196,10 @@ public sealed class LlamaGenModel : ImageGenerator<LlamaGenOptions>
             yield return tokens;
         }
     }
+
+    private Task<NetworkOutputs> StepAsync(KeyValueState state, Tensor condition, Tensor<long> idx, Tensor<float>? mask, CancellationToken cancel) => FromClasses
+        ? state.StepAsync(cancel, ("cond", condition), ("idx", idx))
+        : state.StepAsync(cancel, ("cond", condition), ("idx", idx), ("visible", Visible(state.Rows, mask, condition.Shape[1] + idx.Shape[1])));
 
     private static Tensor<float> LastPosition(Tensor<float> logits) => logits.Part(1, (int)logits.Shape[1] - 1, (int)logits.Shape[1]).Reshape(logits.Shape[0], logits.Shape[2]);
 

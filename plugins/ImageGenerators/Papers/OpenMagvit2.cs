@@ -60,8 +60,8 @@ internal static class OpenMagvit2Network
         var start = gpt["class_emb.embedding_table"].Embedding(classes.Max(none), config.ClassNum + 1, config.Dim);
         var codes = Part(gpt, 0, g.Input("idx_pre", ElementType.Int64, [Rows, count]), config) + Part(gpt, 1, g.Input("idx_post", ElementType.Int64, [Rows, count]), config);
         var x = classes.GreaterOrEqual(none).Unsqueeze(2).Where(start, codes);
-        var cache = new GrowingCache(g, Rows, config.SpatialNLayer, config.Sizes.KeyValueWidth);
-        var rotary = Tables(g, config).Rows(GrowingCache.Past, GrowingCache.Past + x.Shape[1]);
+        var cache = config.Sizes.Cache(g, Rows, count);
+        var rotary = Tables(g, config).At(cache.Positions);
         for (var i = 0; i < config.SpatialNLayer; i++)
         {
             var layer = i;
@@ -181,11 +181,11 @@ public sealed class OpenMagvit2Model : ImageGenerator<OpenMagvit2Options>
     private async Task<CallResults> ForwardAsync(Tensor<long> classes, Tensor<long> pre, Tensor<long> post, CancellationToken cancel)
     {
         var (rows, count) = ((int)pre.Shape[0], (int)pre.Shape[1]);
-        using var state = new GrowingState(_step, rows);
+        using var state = _step.Begin(rows);
         var starts = Tensor.Zeros<long>(rows, count);
         for (var i = 0; i < starts.Length; i++) starts.Span[i] = i % count == 0 ? classes.Span[i / count] : -1;
         var outputs = await state.StepAsync(cancel, ("idx_cls", starts), ("idx_pre", Later(pre)), ("idx_post", Later(post))).ConfigureAwait(false);
-        var results = outputs.Aggregate(new CallResults(), (all, output) => all.Add(output.Key, output.Value));
+        var results = outputs.ToResults();
         var parts = await _second.RunAsync(cancel, ("hidden", outputs["hidden"].Reshape(rows * count, 1, _config.Dim)), ("pre", pre.Reshape(rows * count, 1))).ConfigureAwait(false);
         foreach (var (name, value) in parts.ToResults().Values)
         {
@@ -203,7 +203,7 @@ public sealed class OpenMagvit2Model : ImageGenerator<OpenMagvit2Options>
         var rows = (guided ? 2 : 1) * batch;
         var classes = Tensor.Create<long>(guided ? [.. labels, .. labels.Select(_ => (long)_config.ClassNum)] : labels, rows, 1);
         var (pre, post, numbers) = (Tensor.Zeros<long>(rows, 1), Tensor.Zeros<long>(rows, 1), new float[2 * batch]);
-        using var state = new GrowingState(_step, rows);
+        using var state = _step.Begin(rows);
         for (var place = 0; place < _config.BlockSize; place++)
         {
             var hidden = (await state.StepAsync(cancel, ("idx_cls", classes), ("idx_pre", pre), ("idx_post", post)).ConfigureAwait(false))["hidden"];

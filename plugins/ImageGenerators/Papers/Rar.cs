@@ -63,15 +63,15 @@ internal static class RarNetwork
         var embeddings = rar.Stage("embedded", Present(ids).Where(table.Gather(AtLeastZero(ids)), rar.Weight("cls_token", 1, 1, width)));
         var x = embeddings + Row(rar, "pos_embed", config.ImageSeqLen + 1024, width).Gather(places)
               + Present(targets).Cast(ElementType.Float32) * Row(rar, "target_aware_pos_embed", config.ImageSeqLen + 1024, width).Gather(AtLeastZero(targets));
-        var cache = new GrowingCache(g, batch, config.NumHiddenLayers, width);
-        var times = Row(rar, "timesteps_embeddings", config.ImageSeqLen + 100, width).Slice(0, GrowingCache.Past, GrowingCache.Past + count);
+        var cache = new KeyValueCache(g, batch, count, config.NumAttentionHeads, width / config.NumAttentionHeads);
+        var times = Row(rar, "timesteps_embeddings", config.ImageSeqLen + 100, width).Gather(cache.Positions);
         var condition = (table.Gather(g.Input("condition", ElementType.Int64, [batch])).Unsqueeze(1) + times).Silu();   // (B, n, D)
         for (var i = 0; i < config.NumHiddenLayers; i++) x = rar.Stage($"block_{i}", Block(rar["blocks"][i], x, condition, config, cache, i));
         var (scale, shift) = rar["adaln_before_head.adaLN_modulation.1"].Linear(condition, 2 * width).Chunk2();
         g.Output("logits", rar["lm_head"].Linear(x.LayerNorm(Epsilon) * (scale + 1) + shift, codes));
     }
 
-    private static Value Block(Scope block, Value x, Value condition, RarConfig config, GrowingCache cache, int layer)
+    private static Value Block(Scope block, Value x, Value condition, RarConfig config, KeyValueCache cache, int layer)
     {
         var width = config.HiddenSize;
         var (shift1, scale1, gate1, shift2, scale2, gate2) = block["adaLN_modulation.1"].Linear(condition, 6 * width).Chunk6();
@@ -177,13 +177,13 @@ public sealed class RarModel : ImageGenerator<RarOptions>
             ((long[])[-1, .. order.Select(place => place + 2), -1]).CopyTo(targets.Slice(row).Span);
         }
 
-        using var state = new GrowingState(_network, rows);
+        using var state = _network.Begin(rows);
         var outputs = await state.StepAsync(cancel, ("ids", tokens), ("condition", Tensor.Create(conditions, rows)), ("places", places), ("targets", targets)).ConfigureAwait(false);
         var results = new CallResults();
-        if (outputs.TryGetValue("embedded", out var embedded)) results.Add("embeddings", embedded.As<float>().Part(1, 1, count + 2));
-        foreach (var (name, value) in outputs.Where(output => output.Key.StartsWith("block_", StringComparison.Ordinal))) results.Add(name, value);
+        if (outputs.Has("embedded")) results.Add("embeddings", outputs["embedded"].Part(1, 1, count + 2));
+        for (var i = 0; outputs.Has($"block_{i}"); i++) results.Add($"block_{i}", outputs[$"block_{i}"]);
         // The first position predicts nothing.
-        var logits = outputs["logits"].As<float>().Part(1, 1, count + 2);
+        var logits = outputs["logits"].Part(1, 1, count + 2);
         return results.Return(logits);
     }
 
@@ -195,14 +195,14 @@ public sealed class RarModel : ImageGenerator<RarOptions>
         long[] conditions = guided ? [.. Conditions(labels, rows), .. Conditions(null, rows)] : Conditions(labels, rows);
         var (batch, temperature) = (conditions.Length, (float)(options.Temperature ?? _config.RandomizeTemperature));
         var (codes, draw) = (Tensor.Zeros<long>(rows, _config.ImageSeqLen), new float[rows * _codes]);
-        using var state = new GrowingState(_network, batch);
+        using var state = _network.Begin(batch);
         long[][] next = [.. conditions.Select(id => (long[])[RarNetwork.ClsToken, id])];
         for (var step = 0; step < _config.ImageSeqLen; step++)
         {
             // The last new position is number step + 1; it is told the place after it.
             long[] places = step == 0 ? [0, 1] : [step + 1], targets = step == 0 ? [-1, 2] : [step + 2];
             var outputs = await state.StepAsync(cancel, ("ids", Rows(next)), ("condition", Tensor.Create(conditions, batch)), ("places", Same(places, batch)), ("targets", Same(targets, batch))).ConfigureAwait(false);
-            var all = outputs["logits"].As<float>();
+            var all = outputs["logits"];
             var logits = all.Part(1, (int)all.Shape[1] - 1, (int)all.Shape[1]);
             if (guided) logits = Guidance.FromUnconditional(logits, GuidanceCourse.PowerCosine(scale, (double)step / _config.ImageSeqLen, options.GuidanceScalePow ?? _config.GuidanceScalePow));
             exponentials(step, draw);

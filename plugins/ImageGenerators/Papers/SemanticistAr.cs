@@ -76,10 +76,9 @@ internal static class SemanticistArNetwork
     {
         var (count, width) = (Dim.Symbol("positions"), config.Dim);
         var x = model.Graph.Input("x", [Rows, count, width]);
-        var cache = new GrowingCache(model.Graph, Rows, config.NLayer, width);
-        var end = GrowingCache.Past + count;
-        x = model["z_proj_ln"].RmsNorm(x + model.Weight("pos_embed_learned", 1, config.NumSlots + config.ClsTokenNum, width).Slice(1, GrowingCache.Past, end), Epsilon);
         var sizes = new LlamaSizes(width, config.NHead, LlamaSizes.HiddenOf(width, 256));
+        var cache = sizes.Cache(model.Graph, Rows, count);
+        x = model["z_proj_ln"].RmsNorm(x + model.Weight("pos_embed_learned", 1, config.NumSlots + config.ClsTokenNum, width).Squeeze(0).Gather(cache.Positions), Epsilon);
         for (var i = 0; i < config.NLayer; i++)
         {
             var layer = i;
@@ -88,8 +87,8 @@ internal static class SemanticistArNetwork
 
         var hidden = model["norm"].RmsNorm(x, Epsilon).At(1, count - 1);
         model.Graph.Output("hidden", hidden);
-        var at = end - config.ClsTokenNum;
-        model.Graph.Output("condition", hidden + model.Weight("diffusion_pos_embed_learned", 1, config.NumSlots, width).Slice(1, at, at + 1).Squeeze(1));
+        var at = cache.Positions.At(1, count - 1) - (config.ClsTokenNum - 1);
+        model.Graph.Output("condition", hidden + model.Weight("diffusion_pos_embed_learned", 1, config.NumSlots, width).Squeeze(0).Gather(at));
     }
 
     /// <summary>The head: latent (n, C), timestep (n), condition (n, D) -> velocity (n, C), or noise and variance (n, 2 C).</summary>
@@ -214,14 +213,14 @@ public sealed class SemanticistArModel : ImageGenerator<SemanticistArOptions>
         var (guided, count) = (options.Guidance > 1, options.Tokens ?? _config.NumSlots);
         long[] rows = guided ? [.. labels, .. labels.Select(_ => (long)_config.NumClasses)] : labels;
         var x = (await _start.RunAsync(cancel, ("labels", Tensor.Create(rows, rows.Length))).ConfigureAwait(false))["x"];
-        using var state = new GrowingState(_step, rows.Length);
+        using var state = _step.Begin(rows.Length);
         for (var i = 0; i < count; i++)
         {
             var outputs = await state.StepAsync(cancel, ("x", x)).ConfigureAwait(false);
             var guidance = options.GuidanceSchedule == "linear" ? 1 + (options.Guidance - 1) * (i + 1) / count : options.Guidance;
             var token = i;
-            var slot = await _sampler.SampleAsync(outputs["condition"].As<float>(), labels.Length, (float)guidance, (float)options.Temperature, (draw, destination) => noise(token, draw, destination), cancel).ConfigureAwait(false);
-            yield return (outputs["hidden"].As<float>(), slot);
+            var slot = await _sampler.SampleAsync(outputs["condition"], labels.Length, (float)guidance, (float)options.Temperature, (draw, destination) => noise(token, draw, destination), cancel).ConfigureAwait(false);
+            yield return (outputs["hidden"], slot);
             if (i + 1 < count) x = (await _next.RunAsync(cancel, ("slot", guided ? slot.Doubled() : slot)).ConfigureAwait(false))["x"];
         }
     }

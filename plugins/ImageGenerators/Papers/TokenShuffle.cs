@@ -71,7 +71,7 @@ internal static class TokenShuffleNetwork
     {
         var g = model.Graph;
         var x = ValueShape.Concat(1, TextPositions(model, config), Fused(model, WindowIds(model, config), config));
-        var hidden = Transformer(model, x, 0, config, (_, q, k, v, options) => AttentionLayers.Attention(q, k, v, options));
+        var hidden = Transformer(model, x, AttentionLayers.Range(g, x.Shape[1]), config, (_, q, k, v, options) => AttentionLayers.Attention(q, k, v, options));
         g.Output("hidden", hidden);
         g.Output("image_logits", Unshuffled(model, hidden.Slice(1, Words - 1, Words - 1 + Windows), config));
         g.Output("text_logits", model["lm_head"].Linear(hidden.Take(1, Words), config.VocabSize, bias: false));
@@ -82,8 +82,8 @@ internal static class TokenShuffleNetwork
     {
         var count = Dim.Symbol("positions");
         var x = model.Graph.Input("x", [Rows, count, config.HiddenSize]);
-        var cache = new GrowingCache(model.Graph, Rows, config.NumHiddenLayers, (config.NumKeyValueHeads ?? config.NumAttentionHeads) * (config.HiddenSize / config.NumAttentionHeads));
-        var hidden = Transformer(model, x, GrowingCache.Past, config, cache.Attention);
+        var cache = new KeyValueCache(model.Graph, Rows, count, config.NumKeyValueHeads ?? config.NumAttentionHeads, config.HiddenSize / config.NumAttentionHeads);
+        var hidden = Transformer(model, x, cache.Positions, config, cache.Attention);
         model.Graph.Output("logits", Unshuffled(model, hidden.Last(1, 1), config).Squeeze(1));
     }
 
@@ -112,11 +112,11 @@ internal static class TokenShuffleNetwork
         return x;
     }
 
-    private static Value Transformer(Scope model, Value x, Dim past, TokenShuffleConfig config, Func<int, Value, Value, Value, AttentionOptions, Value> attention)
+    private static Value Transformer(Scope model, Value x, Value positions, TokenShuffleConfig config, Func<int, Value, Value, Value, AttentionOptions, Value> attention)
     {
         var (width, heads, shared) = (config.HiddenSize, config.NumAttentionHeads, config.NumKeyValueHeads ?? config.NumAttentionHeads);
         var head = width / heads;
-        var (cos, sin) = PositionLayers.RotaryAngles(model.Graph, past + x.Shape[1], head, config.RopeTheta).Rows(past, past + x.Shape[1]);
+        var (cos, sin) = PositionLayers.RotaryAngles(positions, head, config.RopeTheta);
         for (var i = 0; i < config.NumHiddenLayers; i++)
         {
             var layer = model["model.layers"][i];
@@ -227,10 +227,10 @@ public sealed class TokenShuffleModel : ImageGenerator<TokenShuffleOptions>
         var rows = empty is null ? text : TensorParts.Concat(0, text, empty);
         var x = (await _text.RunAsync(cancel, ("text_ids", rows)).ConfigureAwait(false))["x"];
         var numbers = new float[batch * window];
-        using var state = new GrowingState(_step, rows.Shape[0]);
+        using var state = _step.Begin((int)rows.Shape[0]);
         for (var j = 0; j < windows; j++)
         {
-            var logits = (await state.StepAsync(cancel, ("x", x)).ConfigureAwait(false))["logits"].As<float>();
+            var logits = (await state.StepAsync(cancel, ("x", x)).ConfigureAwait(false))["logits"];
             // Guidance grows over the first half of the windows.
             if (empty is not null) logits = Guidance.FromUnconditional(logits, (float)(1 + (options.Guidance - 1) * Math.Min(1, j / (windows / 2.0))));
             uniforms(j, numbers);

@@ -20,6 +20,9 @@ internal sealed record LlamaSizes(long Width, long Heads, long Hidden)
     /// <summary>Width of keys and values.</summary>
     public long KeyValueWidth => (KeyValueHeads ?? Heads) * (Width / Heads);
 
+    /// <summary>A cache of its keys and values, for <paramref name="count"/> new positions in each of <paramref name="rows"/> sequences.</summary>
+    public KeyValueCache Cache(Graph graph, Dim rows, Dim count, Value? visible = null) => new(graph, rows, count, KeyValueHeads ?? Heads, Width / Heads, visible);
+
     /// <summary>The published hidden width: two thirds of four times the width, times a factor, rounded up to a multiple.</summary>
     public static long HiddenOf(int width, int multiple, double? factor = null)
     {
@@ -32,7 +35,7 @@ internal sealed record LlamaSizes(long Width, long Heads, long Hidden)
 /// <summary>Blocks with the published names: <c>attention_norm</c>, <c>attention.wqkv</c>, <c>attention.wo</c>, <c>ffn_norm</c>, <c>feed_forward.w1</c>, <c>w3</c>, <c>w2</c>.</summary>
 internal static class LlamaLayers
 {
-    /// <summary>A block. x (B, N, D), rotary tables (N, W / 2) for neighbouring pairs, or none -> (B, N, D).</summary>
+    /// <summary>A block. x (B, N, D), rotary tables (N, W / 2) or (B, N, W / 2) for neighbouring pairs, or none -> (B, N, D).</summary>
     /// <param name="layer">Its place.</param>
     /// <param name="x">The input.</param>
     /// <param name="sizes">Its sizes.</param>
@@ -64,6 +67,9 @@ internal static class LlamaLayers
 
     /// <summary>Rows of both tables.</summary>
     public static (Value Cos, Value Sin) Rows(this (Value Cos, Value Sin) tables, Dim start, Dim end) => (tables.Cos.Slice(0, start, end), tables.Sin.Slice(0, start, end));
+
+    /// <summary>Rows of both tables at given positions, (N) or (B, N).</summary>
+    public static (Value Cos, Value Sin) At(this (Value Cos, Value Sin) tables, Value positions) => (tables.Cos.Gather(positions), tables.Sin.Gather(positions));
 
     private static Value PerHead(Scope norm, Value x, long heads, LlamaSizes sizes) => norm.LayerNorm(x.Reshape(x.Shape[0], x.Shape[1], heads, sizes.Width / sizes.Heads), sizes.Epsilon).Flatten(2);
 }
