@@ -85,6 +85,8 @@ public sealed class OptionsSchema
 /// <summary>One option: name, type, default, bounds and what it does.</summary>
 public sealed class OptionDescription
 {
+    private const string PathFormat = "path";
+
     private readonly PropertyInfo _property;
     private readonly Type _type;
 
@@ -114,16 +116,19 @@ public sealed class OptionDescription
         ? [.. Enum.GetNames(_type).Select(JsonNamingPolicy.KebabCaseLower.ConvertName)]
         : [.. (_property.GetCustomAttribute<AllowedValuesAttribute>()?.Values ?? []).Select(Show)];
 
-    /// <summary>Kind of value, for help texts: <c>integer</c>, <c>number</c>, <c>text</c>, <c>true|false</c> or the choices.</summary>
+    /// <summary>True for the path of a file or folder, which <c>[DataType("path")]</c> marks: a server takes it as a path within its data folder.</summary>
+    public bool IsPath => _property.GetCustomAttribute<DataTypeAttribute>()?.CustomDataType == PathFormat;
+
+    /// <summary>Kind of value, for help texts: <c>integer</c>, <c>number</c>, <c>text</c>, <c>path</c>, <c>true|false</c> or the choices.</summary>
     public string Kind => Choices.Count > 0 ? string.Join('|', Choices) : Range is { } range ? $"{BaseKind} {range.Minimum:G}..{range.Maximum:G}" : BaseKind;
 
-    private string BaseKind => _type.IsArray ? "list" : KindOf(_type);
+    private string BaseKind => _type.IsArray ? "list" : IsPath ? PathFormat : KindOf(_type);
 
     private static string KindOf(Type type) => type == typeof(bool) ? "true|false"
         : type == typeof(int) || type == typeof(long) || type == typeof(ulong) ? "integer"
         : type == typeof(float) || type == typeof(double) ? "number" : "text";
 
-    private static string JsonKind(string kind) => kind switch { "true|false" => "boolean", "text" => "string", "list" => "array", _ => kind };
+    private static string JsonKind(string kind) => kind switch { "true|false" => "boolean", "text" or PathFormat => "string", "list" => "array", _ => kind };
 
     internal object? Parse(string text)
     {
@@ -175,6 +180,7 @@ public sealed class OptionDescription
             ["description"] = Description,
         };
         if (_type.IsArray) schema["items"] = new JsonObject { ["type"] = JsonKind(KindOf(_type.GetElementType()!)) };
+        if (IsPath) schema["format"] = PathFormat;
         if (Default is not null) schema["default"] = _type.IsEnum ? Show(Default) : JsonSerializer.SerializeToNode(Default, _type);
         if (Range is { } range) (schema["minimum"], schema["maximum"]) = (range.Minimum, range.Maximum);
         if (Choices.Count > 0) schema["enum"] = new JsonArray([.. Choices.Select(choice => _type == typeof(string) || _type.IsEnum ? (JsonNode)choice : JsonNode.Parse(choice)!)]);

@@ -8,11 +8,11 @@ namespace ModelZoo.Plugins.Motion;
 public sealed record MotionEvaluationOptions : ModelOptions
 {
     /// <summary>The evaluator's folder; null to reconstruct motions.</summary>
-    [Description("Folder of the published evaluator (text_mot_match/, statistics, glove/): motions are then made from the captions and compared with the real ones; left out, motions are tokenized and decoded.")]
+    [Description("Folder of the published evaluator (text_mot_match/, statistics, glove/): motions are then made from the captions and compared with the real ones; left out, motions are tokenized and decoded."), DataType("path")]
     public string? Evaluator { get; init; }
 
     /// <summary>Folder of the word vectors.</summary>
-    [Description("Folder of the evaluator's word vectors (our_vab_data.npy, our_vab_idx.pkl); glove in or beside the evaluator's when left out.")]
+    [Description("Folder of the evaluator's word vectors (our_vab_data.npy, our_vab_idx.pkl); glove in or beside the evaluator's when left out."), DataType("path")]
     public string? Glove { get; init; }
 
     /// <summary>Times that everything is done.</summary>

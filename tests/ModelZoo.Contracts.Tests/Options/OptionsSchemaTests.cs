@@ -27,12 +27,22 @@ public class OptionsSchemaTests
         public int[] Sizes { get; init; } = [];
 
         public string[] Words { get; init; } = [];
+
+        [DataType("path")]
+        public string? Folder { get; init; }
     }
 
     private static readonly OptionsSchema Schema = OptionsSchema.Of<Sample>();
 
     [Fact]
-    public void Options_AreNamedInSnakeCase() => Assert.Equal(["step_count", "guidance", "style", "loud", "sizes", "words"], Schema.Options.Select(option => option.Name));
+    public void Options_AreNamedInSnakeCase() => Assert.Equal(["step_count", "guidance", "style", "loud", "sizes", "words", "folder"], Schema.Options.Select(option => option.Name));
+
+    [Fact]
+    public void Path_IsMarkedInHelpAndSchema()
+    {
+        Assert.Equal(["path"], Schema.Options.Where(option => option.IsPath).Select(option => option.Kind));
+        Assert.Equal("""{"type":"string","description":"","format":"path"}""", Schema.ToJsonSchema()["properties"]!["folder"]!.ToJsonString());
+    }
 
     [Fact]
     public void Bind_Text_ReadsEachType()
