@@ -5,12 +5,16 @@ namespace ModelZoo.Host.Containment;
 
 /// <summary>
 /// Says which plugins were at work when a process ended without a word: a stack overflow, a fault in native code, a kill. Each process counts its plugins' work in a mapped file, which the system keeps when the process dies and which
-/// costs no more than an addition a request; a clean end deletes it. The next host that starts reads what was left behind and gives those plugins a strike.
+/// costs no more than an addition a request; a clean end deletes it. The next host that starts on the same machine reads what was left behind and gives those plugins a strike; the files of processes on other machines, which see the
+/// folder too where it is shared, are theirs to judge.
 /// </summary>
 internal sealed class CrashMarks : IDisposable
 {
     private const int SlotSize = 4096; // work under way, length of the text, text
-    private const int Slots = 256;
+    private const int Slots = 256; // the first says whose file it is
+
+    /// <summary>How long the file of a machine that never came back is kept.</summary>
+    public static readonly TimeSpan Keep = TimeSpan.FromDays(7);
 
     private readonly PluginQuarantine _quarantine;
     private readonly Lock _lock = new();
@@ -20,17 +24,23 @@ internal sealed class CrashMarks : IDisposable
     private readonly MemoryMappedViewAccessor? _view;
 
     /// <summary>Strikes the plugins of processes that ended without a word, and begins to count for this one. Without a folder to write to nothing is counted.</summary>
-    public CrashMarks(string folder, PluginQuarantine quarantine)
+    public CrashMarks(string folder, PluginQuarantine quarantine) : this(folder, quarantine, ProcessIdentity.Current)
+    {
+    }
+
+    /// <summary>The same for a process of any machine.</summary>
+    internal CrashMarks(string folder, PluginQuarantine quarantine, ProcessIdentity self)
     {
         _quarantine = quarantine;
         try
         {
             Directory.CreateDirectory(folder);
-            foreach (var left in Directory.EnumerateFiles(folder, "*.marks")) Judge(left);
+            foreach (var left in Directory.EnumerateFiles(folder, "*.marks")) Judge(left, self);
             _file = new(Path.Combine(folder, $"{Environment.ProcessId}-{Guid.NewGuid():N}.marks"), FileMode.CreateNew, FileAccess.ReadWrite, FileShare.None, 1, FileOptions.DeleteOnClose);
             _file.SetLength(Slots * SlotSize);
             _map = MemoryMappedFile.CreateFromFile(_file, null, 0, MemoryMappedFileAccess.ReadWrite, HandleInheritability.None, leaveOpen: true);
             _view = _map.CreateViewAccessor();
+            WriteText(0, self.ToString());
         }
         catch (Exception error) when (error is IOException or UnauthorizedAccessException)
         {
@@ -48,12 +58,11 @@ internal sealed class CrashMarks : IDisposable
             var slot = _slots.Find(slot => slot.Path == path);
             if (slot is null)
             {
-                var text = Encoding.UTF8.GetBytes($"{name}\0{path}");
-                if (_slots.Count == Slots || text.Length > SlotSize - 8) return null;
-                slot = new(path, _slots.Count * SlotSize);
+                var text = $"{name}\0{path}";
+                if (_slots.Count == Slots - 1 || Encoding.UTF8.GetByteCount(text) > SlotSize - 8) return null;
+                slot = new(path, (_slots.Count + 1) * SlotSize);
                 _slots.Add(slot);
-                _view.WriteArray(slot.Offset + 8, text, 0, text.Length);
-                _view.Write(slot.Offset + 4, text.Length);
+                WriteText(slot.Offset, text);
             }
 
             _view.Write(slot.Offset, ++slot.Working);
@@ -87,24 +96,39 @@ internal sealed class CrashMarks : IDisposable
         }
     }
 
-    // A file that can be opened for oneself alone belongs to nobody any more.
-    private void Judge(string file)
+    private void WriteText(int offset, string text)
+    {
+        var bytes = Encoding.UTF8.GetBytes(text);
+        _view!.WriteArray(offset + 8, bytes, 0, bytes.Length);
+        _view.Write(offset + 4, bytes.Length);
+    }
+
+    // A file that can be opened for oneself alone, and whose process is gone, belongs to nobody any more.
+    private void Judge(string file, ProcessIdentity self)
     {
         try
         {
-            using var left = new FileStream(file, FileMode.Open, FileAccess.ReadWrite, FileShare.None, SlotSize, FileOptions.DeleteOnClose);
+            using var left = new FileStream(file, FileMode.Open, FileAccess.ReadWrite, FileShare.None, SlotSize);
             var slot = new byte[SlotSize];
-            while (left.ReadAtLeast(slot, SlotSize, throwOnEndOfStream: false) == SlotSize && BitConverter.ToInt32(slot, 4) is > 0 and <= SlotSize - 8 and var length)
+            var fate = ReadText(left, slot) is { } owner && ProcessIdentity.TryParse(owner) is { } process ? self.FateOf(process) : ProcessFate.Gone;
+            if (fate == ProcessFate.Lives || (fate == ProcessFate.Elsewhere && DateTime.UtcNow - File.GetLastWriteTimeUtc(file) < Keep)) return;
+            while (fate == ProcessFate.Gone && ReadText(left, slot) is { } text)
             {
-                if (BitConverter.ToInt32(slot, 0) > 0 && Encoding.UTF8.GetString(slot, 8, length).Split('\0') is [var name, var path] && Path.Exists(path))
+                if (BitConverter.ToInt32(slot, 0) > 0 && text.Split('\0') is [var name, var path] && Path.Exists(path))
                     _quarantine.Strike(name, path, "the host's process ended without a word while this plugin was at work (a fault in native code, a stack overflow, or a kill)");
             }
+
+            File.Delete(file);
         }
         catch (Exception error) when (error is IOException or UnauthorizedAccessException)
         {
             // Its process lives, or another host judges it now.
         }
     }
+
+    // Null where there is none.
+    private static string? ReadText(FileStream file, byte[] slot) =>
+        file.ReadAtLeast(slot, SlotSize, throwOnEndOfStream: false) == SlotSize && BitConverter.ToInt32(slot, 4) is > 0 and <= SlotSize - 8 and var length ? Encoding.UTF8.GetString(slot, 8, length) : null;
 
     private sealed class Slot(string path, int offset)
     {

@@ -42,23 +42,52 @@ public sealed class PluginQuarantineTests : IDisposable
         Assert.True(Assert.Single(_quarantine.Entries).IsCondemned);
     }
 
-    [Fact]
-    public void Marks_ProcessEndsWithoutAWord_StrikesThoseAtWork()
+    private static ProcessIdentity Self => ProcessIdentity.Current;
+
+    // What a process that was killed leaves: its file, which nobody holds any more.
+    private string LeaveMarks(ProcessIdentity owner)
+    {
+        var marks = Path.Combine(_folder, "running");
+        using var process = new CrashMarks(marks, _quarantine, owner);
+        using (process.Begin("idle", _folder)) { }
+        process.Begin("plugin", _plugin);
+        using var copy = System.Diagnostics.Process.Start("cp", [Assert.Single(Directory.GetFiles(marks)), Path.Combine(marks, "left.marks")]);
+        copy.WaitForExit();
+        return marks;
+    }
+
+    [Theory]
+    [InlineData("ended", 1, 0)]
+    [InlineData("before the machine started again", 1, 0)]
+    [InlineData("lives", 0, 1)]
+    [InlineData("on another machine", 0, 1)]
+    public void Marks_LeftBehind_StrikeThoseAtWorkInProcessesThatAreGone(string owner, int strikes, int left)
     {
         if (OperatingSystem.IsWindows()) return; // files that are open cannot be copied there
-        var marks = Path.Combine(_folder, "running");
-        using (var process = new CrashMarks(marks, _quarantine))
+        var marks = LeaveMarks(owner switch
         {
-            using (process.Begin("idle", _folder)) { }
-            process.Begin("plugin", _plugin);
-            // What is left of a process that was killed: its file, which nobody holds any more.
-            using var copy = System.Diagnostics.Process.Start("cp", [Assert.Single(Directory.GetFiles(marks)), Path.Combine(marks, "dead.marks")]);
-            copy.WaitForExit();
-        }
+            "ended" => Self with { Started = Self.Started.AddHours(-1) },
+            "before the machine started again" => Self with { Boot = "another" },
+            "on another machine" => Self with { Machine = "another", Started = Self.Started.AddHours(-1) },
+            _ => Self,
+        });
+        using (new CrashMarks(marks, _quarantine)) Assert.Equal(strikes, _quarantine.Entries.Where(entry => entry.Name == "plugin").Sum(entry => entry.Strikes));
+        Assert.Equal(left, Directory.GetFiles(marks).Length);
+        Assert.Equal(strikes, _quarantine.Entries.Count);
+    }
 
-        using (new CrashMarks(marks, _quarantine)) Assert.Equal(("plugin", 1), Assert.Single(_quarantine.Entries) is var entry ? (entry.Name, entry.Strikes) : default);
+    [Fact]
+    public void Marks_OfAMachineThatNeverCameBack_AreClearedAway()
+    {
+        if (OperatingSystem.IsWindows()) return;
+        var marks = LeaveMarks(Self with { Machine = "another" });
+        File.SetLastWriteTimeUtc(Path.Combine(marks, "left.marks"), DateTime.UtcNow - CrashMarks.Keep - TimeSpan.FromHours(1));
+        using (new CrashMarks(marks, _quarantine)) Assert.Empty(_quarantine.Entries);
         Assert.Empty(Directory.GetFiles(marks));
     }
+
+    [Fact]
+    public void ProcessIdentity_AsText_ComesBack() => Assert.Equal((Self, ProcessFate.Lives), (ProcessIdentity.TryParse(Self.ToString()), Self.FateOf(ProcessIdentity.TryParse(Self.ToString())!)));
 
     [Fact]
     public void Marks_CleanEndAfterWork_Forgives()
