@@ -8,6 +8,9 @@ namespace ModelZoo.Host.Media;
 /// <summary>Reads every other format through the <c>ffmpeg</c> that is installed. It is started with an argument list, never through a shell.</summary>
 internal static class Ffmpeg
 {
+    // A small file may hold hours of silence.
+    private const long MostBytes = 1L << 30;
+
     private static readonly HashSet<string> Sounds = new(StringComparer.OrdinalIgnoreCase) { ".mp3", ".flac", ".ogg", ".opus", ".m4a", ".aac", ".aiff", ".aif", ".wma", ".g722", ".au", ".w64", ".caf" };
     private static readonly HashSet<string> Pictures = new(StringComparer.OrdinalIgnoreCase) { ".jpg", ".jpeg", ".webp", ".bmp", ".gif", ".tif", ".tiff", ".ppm", ".pgm", ".tga" };
     private static readonly HashSet<string> Videos = new(StringComparer.OrdinalIgnoreCase) { ".mp4", ".mov", ".mkv", ".webm", ".avi", ".m4v", ".mpg", ".mpeg" };
@@ -30,13 +33,13 @@ internal static class Ffmpeg
 
     /// <summary>Reads a file.</summary>
     /// <exception cref="MediaException">ffmpeg is not installed, or refuses the file.</exception>
-    public static async ValueTask<Contracts.Media> ReadAsync(string path, CancellationToken cancel)
+    public static async ValueTask<Contracts.Media> ReadAsync(string path, CancellationToken cancel, long pixels = PngReader.PixelLimit)
     {
         var extension = Path.GetExtension(path);
         if (Sounds.Contains(extension))
             return WavFile.Read(await ConvertAsync(path, ["-vn", "-c:a", "pcm_f32le", "-f", "wav", "pipe:1"], cancel).ConfigureAwait(false), path);
         if (Pictures.Contains(extension))
-            return PngReader.Read(await ConvertAsync(path, ["-frames:v", "1", "-c:v", "png", "-f", "image2pipe", "pipe:1"], cancel).ConfigureAwait(false), path);
+            return PngReader.Read(await ConvertAsync(path, ["-frames:v", "1", "-c:v", "png", "-f", "image2pipe", "pipe:1"], cancel).ConfigureAwait(false), path, pixels);
         return await ReadVideoAsync(path, cancel).ConfigureAwait(false);
     }
 
@@ -73,15 +76,20 @@ internal static class Ffmpeg
         {
             using var output = new MemoryStream();
             var errors = process.StandardError.ReadToEndAsync(cancel);
-            await process.StandardOutput.BaseStream.CopyToAsync(output, cancel).ConfigureAwait(false);
+            var buffer = new byte[1 << 16];
+            while (await process.StandardOutput.BaseStream.ReadAsync(buffer, cancel).ConfigureAwait(false) is > 0 and var read)
+            {
+                if (output.Length + read > MostBytes) throw new MediaException(ErrorCodes.MediaUnsupported, "The file is too long.") { Where = path, Expected = $"at most {MostBytes >> 20} MB when it is decoded" };
+                output.Write(buffer, 0, read);
+            }
+
             await process.WaitForExitAsync(cancel).ConfigureAwait(false);
             var message = (await errors.ConfigureAwait(false)).Trim();
             return process.ExitCode == 0 ? output.ToArray() : throw new MediaException(ErrorCodes.MediaMalformed, $"{program} cannot read the file: {message}") { Where = path };
         }
-        catch (OperationCanceledException)
+        finally
         {
-            process.Kill(entireProcessTree: true);
-            throw;
+            if (!process.HasExited) process.Kill(entireProcessTree: true);
         }
     }
 

@@ -27,14 +27,14 @@ internal sealed class MediaFiles : IMediaReader
 
     /// <summary>The media in the bytes of a file with that extension; what only ffmpeg reads goes through a file of its own, for a moment.</summary>
     /// <exception cref="MediaException">The bytes are broken or of an unknown format.</exception>
-    public static async ValueTask<Contracts.Media> ReadAsync(byte[] bytes, string extension, string where, CancellationToken cancel)
+    public static async ValueTask<Contracts.Media> ReadAsync(byte[] bytes, string extension, string where, CancellationToken cancel, long pixels = PngReader.PixelLimit)
     {
-        if (!Ffmpeg.Knows(extension)) return Read(bytes, extension, where);
+        if (!Ffmpeg.Knows(extension)) return Read(bytes, extension, where, pixels);
         var scratch = Path.Combine(Path.GetTempPath(), $"modelzoo-{Guid.NewGuid():N}{extension}");
         try
         {
             await File.WriteAllBytesAsync(scratch, bytes, cancel).ConfigureAwait(false);
-            return await Ffmpeg.ReadAsync(scratch, cancel).ConfigureAwait(false);
+            return await Ffmpeg.ReadAsync(scratch, cancel, pixels).ConfigureAwait(false);
         }
         catch (MediaException error)
         {
@@ -50,10 +50,10 @@ internal sealed class MediaFiles : IMediaReader
         }
     }
 
-    private static Contracts.Media Read(byte[] bytes, string extension, string where) => extension switch
+    private static Contracts.Media Read(byte[] bytes, string extension, string where, long pixels = PngReader.PixelLimit) => extension switch
     {
         ".wav" => WavFile.Read(bytes, where),
-        ".png" => PngReader.Read(bytes, where),
+        ".png" => PngReader.Read(bytes, where, pixels),
         ".txt" => new Text(ReadText(bytes, where)),
         ".npy" => ToMotion(ReadArray(bytes, where)),
         ".obj" => ObjFile.Read(ReadText(bytes, where), where),

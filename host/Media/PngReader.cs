@@ -10,6 +10,9 @@ internal static class PngReader
     /// <summary>Largest number of pixels that is read.</summary>
     public const long PixelLimit = 1L << 28;
 
+    // Bytes that one byte of a deflated stream can stand for: a match of 258 in two bits.
+    private const long MostInflated = 1032;
+
     // Adam7: first column and row of each pass, and its steps.
     private static readonly (int X, int Y, int DX, int DY)[] Passes = [(0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4), (1, 0, 2, 2), (0, 1, 1, 2)];
 
@@ -19,12 +22,15 @@ internal static class PngReader
     }
 
     /// <summary>Reads a picture: grey, RGB or RGBA as the file has it; grey with alpha becomes RGBA.</summary>
-    /// <exception cref="MediaException">It is damaged, truncated or absurdly large.</exception>
-    public static Image Read(ReadOnlySpan<byte> file, string where)
+    /// <param name="file">The file's bytes.</param>
+    /// <param name="where">Its name, for errors.</param>
+    /// <param name="limit">Most pixels that are taken; more are refused before room is made for them.</param>
+    /// <exception cref="MediaException">It is damaged, truncated or too large.</exception>
+    public static Image Read(ReadOnlySpan<byte> file, string where, long limit = PixelLimit)
     {
         var chunks = PngChunks.Read(file, where);
         if (chunks[0].Type != "IHDR") throw PngChunks.Malformed("The PNG file has no header.", where);
-        var header = ReadHeader(file[chunks[0].Data], where);
+        var header = ReadHeader(file[chunks[0].Data], where, limit);
         byte[]? palette = null, transparent = null;
         using var compressed = new MemoryStream();
         foreach (var (type, data) in chunks)
@@ -35,6 +41,8 @@ internal static class PngReader
         }
 
         if (header.Color == 3 && palette is null) throw PngChunks.Malformed("The PNG file has no palette.", where);
+        // Few bytes that claim many pixels end too early, whatever they hold.
+        if ((long)header.Width * header.Height * header.Samples * header.Depth / 8 > MostInflated * (compressed.Length + 1)) throw PngChunks.Malformed("The PNG file's pixels are damaged or truncated.", where);
         compressed.Position = 0;
         var samples = new ushort[(long)header.Width * header.Height * header.Samples];
         try
@@ -57,12 +65,13 @@ internal static class PngReader
         return ToImage(header, samples, palette, transparent, where);
     }
 
-    private static Header ReadHeader(ReadOnlySpan<byte> data, string where)
+    private static Header ReadHeader(ReadOnlySpan<byte> data, string where, long limit)
     {
         if (data.Length != 13) throw PngChunks.Malformed("The PNG file's header has a wrong length.", where);
         var (width, height) = (BinaryPrimitives.ReadUInt32BigEndian(data), BinaryPrimitives.ReadUInt32BigEndian(data[4..]));
         if (width == 0 || height == 0 || (long)width * height > PixelLimit)
             throw PngChunks.Malformed("The PNG file's size makes no sense.", where, $"at most {PixelLimit} pixels", $"{width} x {height}");
+        if ((long)width * height > limit) throw new MediaException(ErrorCodes.MediaUnsupported, "The picture is too large.") { Where = where, Expected = $"at most {limit} pixels", Found = $"{width} x {height}" };
         var (depth, color) = (data[8], data[9]);
         var known = (color, depth) switch { (0, 1 or 2 or 4 or 8 or 16) or (3, 1 or 2 or 4 or 8) or (2 or 4 or 6, 8 or 16) => true, _ => false };
         if (!known || data[10] != 0 || data[11] != 0 || data[12] > 1) throw PngChunks.Malformed("The PNG file is of a kind that does not exist.", where, null, $"colour type {color}, depth {depth}");

@@ -39,7 +39,7 @@ internal static class MediaJson
 
     /// <summary>Media from JSON.</summary>
     /// <exception cref="MediaException">It is none.</exception>
-    public static async ValueTask<Contracts.Media> ReadAsync(JsonElement json, string where, CancellationToken cancel)
+    public static async ValueTask<Contracts.Media> ReadAsync(JsonElement json, string where, CancellationToken cancel, long pixels = PngReader.PixelLimit)
     {
         switch (json.ValueKind)
         {
@@ -48,7 +48,7 @@ internal static class MediaJson
             case JsonValueKind.Object when json.TryGetProperty("data", out var data) && json.TryGetProperty("type", out var type):
                 var extension = MediaTypes.Extension(type.ValueKind == JsonValueKind.String ? type.GetString() : null) ?? throw Malformed(where, $"type {type.GetRawText()}");
                 if (data.ValueKind != JsonValueKind.String || !data.TryGetBytesFromBase64(out var bytes)) throw Malformed(where, "data that is not base64");
-                return await MediaFiles.ReadAsync(bytes, extension, where, cancel).ConfigureAwait(false);
+                return await MediaFiles.ReadAsync(bytes, extension, where, cancel, pixels).ConfigureAwait(false);
             case JsonValueKind.Object: return await MediaFiles.ReadAsync(Encoding.UTF8.GetBytes(json.GetRawText()), ".json", where, cancel).ConfigureAwait(false);
             default: throw Malformed(where, json.ValueKind.ToString().ToLowerInvariant());
         }

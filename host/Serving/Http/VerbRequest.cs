@@ -80,9 +80,9 @@ internal sealed record VerbRequest(IReadOnlyList<Contracts.Media> Inputs, string
                 if (field.Value.ValueKind == JsonValueKind.Null) continue;
                 switch (field.Name)
                 {
-                    case "input": inputs.Add(Within(settings, await MediaJson.ReadAsync(field.Value, "input", cancel).ConfigureAwait(false))); break;
+                    case "input": inputs.Add(await MediaJson.ReadAsync(field.Value, "input", cancel, settings.PixelLimit).ConfigureAwait(false)); break;
                     case "inputs":
-                        foreach (var input in field.Value.EnumerateArray()) inputs.Add(Within(settings, await MediaJson.ReadAsync(input, "inputs", cancel).ConfigureAwait(false)));
+                        foreach (var input in field.Value.EnumerateArray()) inputs.Add(await MediaJson.ReadAsync(input, "inputs", cancel, settings.PixelLimit).ConfigureAwait(false));
                         break;
                     case "prompt": prompt = field.Value.GetString(); break;
                     case "seed": seed = field.Value.GetUInt64(); break;
@@ -143,12 +143,7 @@ internal sealed record VerbRequest(IReadOnlyList<Contracts.Media> Inputs, string
         return new(inputs, prompt, seed, options);
     }
 
-    private static async Task<Contracts.Media> MediaAsync(byte[] body, string extension, ServerSettings settings, CancellationToken cancel) =>
-        Within(settings, await MediaFiles.ReadAsync(body, extension, "the request", cancel).ConfigureAwait(false));
-
-    private static Contracts.Media Within(ServerSettings settings, Contracts.Media media) => media is Image image && (long)image.Width * image.Height > settings.PixelLimit
-        ? throw new MediaException(ErrorCodes.MediaUnsupported, "The picture is too large for this server.") { Expected = $"at most {settings.PixelLimit} pixels", Found = $"{image.Width} x {image.Height}" }
-        : media;
+    private static ValueTask<Contracts.Media> MediaAsync(byte[] body, string extension, ServerSettings settings, CancellationToken cancel) => MediaFiles.ReadAsync(body, extension, "the request", cancel, settings.PixelLimit);
 
     private static ModelZooException Malformed(string expected, string found) => new("request.malformed", "The request cannot be understood.") { Expected = expected, Found = found };
 
