@@ -10,7 +10,8 @@ export function el(name, attributes = {}, ...children) {
   return element;
 }
 
-export const say = text => { document.getElementById('status').textContent = text; };
+// What screen readers say, and others see for a moment.
+export const say = text => document.getElementById('status').replaceChildren(...(text ? [el('span', {}, text)] : []));
 
 export const bytesOf = base64 => Uint8Array.from(atob(base64), c => c.charCodeAt(0));
 

@@ -2,12 +2,12 @@
 import { el, base64Of } from './dom.js';
 
 const field = (name, schema) => {
-  const id = `option-${name}`, help = [schema.description, schema.minimum !== undefined ? `${schema.minimum} to ${schema.maximum}.` : '', schema.default === undefined ? 'Empty: the model decides.' : `Default ${JSON.stringify(schema.default)}.`].filter(Boolean).join(' ');
+  const id = `option-${name}`, help = [schema.description, schema.minimum !== undefined ? `${schema.minimum} to ${schema.maximum}.` : '', schema.default === undefined ? 'Empty: the model decides.' : schema.type === 'boolean' || schema.enum ? '' : `Default ${JSON.stringify(schema.default)}.`].filter(Boolean).join(' ');
   const common = { id, name, 'aria-describedby': `${id}-help` };
   const input = schema.type === 'boolean' ? el('input', { ...common, type: 'checkbox', checked: schema.default === true })
     : schema.enum ? el('select', common, schema.default === undefined ? el('option', { value: '' }, '') : null, schema.enum.map(value => el('option', { value, selected: value === schema.default }, String(value))))
-      : el('input', { ...common, type: schema.type === 'integer' || schema.type === 'number' ? 'number' : 'text', step: schema.type === 'integer' ? 1 : 'any', min: schema.minimum > -1e300 ? schema.minimum : undefined, max: schema.maximum < 1e300 ? schema.maximum : undefined, placeholder: schema.default ?? '' });
-  return schema.type === 'boolean' ? el('label', { class: 'check' }, input, ` ${name}`, el('br'), el('small', { id: `${id}-help` }, help)) : el('label', {}, name, input, el('small', { id: `${id}-help` }, help));
+      : el('input', { ...common, type: schema.type === 'integer' || schema.type === 'number' ? 'number' : 'text', step: schema.type === 'integer' ? 1 : 'any', min: schema.minimum > -1e300 ? schema.minimum : undefined, max: schema.maximum < 1e300 ? schema.maximum : undefined, placeholder: schema.default ?? 'auto' });
+  return schema.type === 'boolean' ? el('label', { class: 'check' }, input, ` ${name.replaceAll('_', ' ')}`, el('br'), el('small', { id: `${id}-help` }, help)) : el('label', {}, name.replaceAll('_', ' '), input, el('small', { id: `${id}-help` }, help));
 };
 
 // Fields of the options; read() gives those that differ from the default.
@@ -33,9 +33,9 @@ export function mediaField(kind, label, optional = false) {
   }
 
   let file = null, given;
-  const name = el('span', { class: 'soft' }, 'No file.'), chooser = el('input', { type: 'file', accept: accepts[kind], 'aria-label': `${label}: a file`, onchange: () => take(chooser.files[0]) });
+  const name = el('span', { class: 'soft' }), chooser = el('input', { type: 'file', accept: accepts[kind], 'aria-label': `${label}: a file`, onchange: () => take(chooser.files[0]) });
   const area = kind === 'items' || kind === 'tokens' ? el('textarea', { 'aria-label': label, placeholder: kind === 'items' ? '["12", "7", "103"]' : 'What tokenize gave, as JSON' }) : null;
-  const take = blob => { file = blob ?? null; given = undefined; name.textContent = file ? `${file.name ?? 'recording'}, ${Math.ceil(file.size / 1000)} kB` : 'No file.'; };
+  const take = blob => { file = blob ?? null; given = undefined; name.textContent = file ? `${file === chooser.files[0] ? '' : `${file.name}, `}${Math.ceil(file.size / 1000)} kB` : ''; };
   const drop = el('div', {
     class: 'drop', ondragover: e => { e.preventDefault(); drop.classList.add('over'); }, ondragleave: () => drop.classList.remove('over'),
     ondrop: e => { e.preventDefault(); drop.classList.remove('over'); take(e.dataTransfer.files[0]); },

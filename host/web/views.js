@@ -47,9 +47,16 @@ async function motion(media) {
 // Ids: a row a codebook, a column a frame, a colour an id; text tokens in their places.
 function tokens(media, words) {
   const flat = media.ids.flat(Infinity), rows = media.shape.length > 1 ? media.shape[media.shape.length - 2] * (media.shape.length > 2 ? media.shape[0] : 1) : 1, columns = Math.max(1, flat.length / rows);
-  const parts = [el('p', {}, `${flat.length} tokens, ${media.layout}, shape ${media.shape.join(' x ')}, vocabulary ${media.vocabulary_sizes.join(', ')}`)];
+  const sizes = media.vocabulary_sizes, same = sizes.every(size => size === sizes[0]);
+  const parts = [el('p', {}, el('strong', {}, `${flat.length.toLocaleString('en')} tokens`), ` · ${media.shape.length > 1 ? `${media.shape.join(' × ')} · ` : ''}vocabulary ${same ? `${sizes.length > 1 ? `${sizes.length} × ` : ''}${sizes[0].toLocaleString('en')}` : sizes.join(', ')}${media.spans && words ? ` · ${([...words].length / Math.max(1, flat.length)).toFixed(1)} characters a token` : ''}`)];
   if (media.spans && words) {
-    parts.push(el('p', { class: 'tokens' }, media.spans.map(([start, end], i) => el('span', { class: 'token', title: `id ${flat[i]}` }, words.slice(start, end)))));
+    // A character of several tokens stands in the first; the others are marks beside it.
+    let shown = 0;
+    parts.push(el('p', { class: 'tokens' }, media.spans.map(([start, end], i) => {
+      const text = words.slice(Math.max(start, shown), end), part = el('span', { class: text ? 'token' : 'token part', title: `id ${flat[i]}` }, text || '·');
+      shown = Math.max(shown, end);
+      return part;
+    })));
   } else {
     const canvas = el('canvas', { class: 'ids', width: columns, height: rows, role: 'img', 'aria-label': `${rows} x ${columns} tokens, a colour an id` }), context = canvas.getContext('2d');
     flat.forEach((id, i) => { context.fillStyle = `hsl(${(id * 137.5) % 360} 65% 55%)`; context.fillRect(i % columns, Math.floor(i / columns), 1, 1); });

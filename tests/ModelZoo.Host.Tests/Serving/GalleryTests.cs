@@ -67,7 +67,7 @@ public sealed class GalleryTests
 
         await browser.GoAsync("#/model/speech/encodec.8khz", "[data-verb=tokenize]", token);
         await browser.ChooseAsync("voice.wav", "audio/wav", File.ReadAllBytes(Directory.GetFiles(Repository.Path("samples", "encodec-8khz", "recordings"), "*.wav")[0]), token);
-        Assert.Contains("shape 8 x ", await browser.SubmitAsync(token));
+        Assert.Contains("8 × ", await browser.SubmitAsync(token));
         await browser.EvaluateAsync("document.querySelector('[data-verb=detokenize]').click()", token);
         await browser.SubmitAsync(token);
         await browser.UntilAsync("document.querySelector('.result audio').duration > 1", token);
