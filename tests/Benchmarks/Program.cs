@@ -13,6 +13,7 @@ else if (args is ["host", var plugins, var host]) await HostFigures.RunAsync(plu
 else if (args is ["decode"]) await Decoding.RunAsync(Console.Out);
 else if (args is ["steps", "gpt2", .. var crowds]) await DecodeBatching.RunAsync(crowds is [] ? [1, 2, 4, 8, 16] : [.. crowds.Select(int.Parse)], Console.Out);
 else if (args is ["serve", var model, var checkpoint, .. var count]) await ServerLoad.RunAsync(model, checkpoint, count is [var requests] ? int.Parse(requests, System.Globalization.CultureInfo.InvariantCulture) : 100_000, Console.Out);
+else if (args is ["bare", var kind, var bytes]) await BareServer.RunAsync(kind, int.Parse(bytes, System.Globalization.CultureInfo.InvariantCulture), Console.Out);
 else if (args is ["steps", var family, var loop, var weights, .. var more]) await StepBatching.RunAsync(family, loop, weights, more is [var options] ? options : "", Console.Out);
 else if (args is ["tokenizers", "--npm", var npm, "--quicktok", var quicktok, .. var texts]) TokenizerSpeed.Run(npm, quicktok, texts, Console.Out);
 else if (args is ["tokenizers", "--npm", var packages, .. var corpora]) TokenizerSpeed.Run(packages, null, corpora, Console.Out);

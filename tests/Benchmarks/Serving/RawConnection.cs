@@ -18,6 +18,14 @@ internal sealed class RawConnection : IDisposable
         return connection;
     }
 
+    /// <summary>Connects for <see cref="Send"/>: a socket that was ever used asynchronously waits for another thread even in calls that block.</summary>
+    public static RawConnection Open(Uri address)
+    {
+        var connection = new RawConnection();
+        connection._socket.Connect(address.Host, address.Port);
+        return connection;
+    }
+
     /// <summary>The bytes of a request.</summary>
     public static byte[] Request(string method, string path, string accept, string type, ReadOnlySpan<byte> body) =>
         [.. Encoding.ASCII.GetBytes($"{method} {path} HTTP/1.1\r\nHost: localhost\r\nAccept: {accept}\r\n{(body.Length == 0 ? "" : $"Content-Type: {type}\r\nContent-Length: {body.Length}\r\n")}\r\n"), .. body];
@@ -28,16 +36,27 @@ internal sealed class RawConnection : IDisposable
     {
         await _socket.SendAsync(request);
         var (read, length) = (0, -1);
-        while (length < 0 || read < length)
-        {
-            var count = await _socket.ReceiveAsync(_buffer.AsMemory(read));
-            if (count == 0) throw new IOException("The server closed the connection.");
-            read += count;
-            if (length < 0) length = Length(_buffer.AsSpan(0, read));
-        }
-
-        return Utf8Parser.TryParse(_buffer.AsSpan(9), out int status, out _) ? status : throw new IOException("This is no answer of HTTP.");
+        while (length < 0 || read < length) Received(await _socket.ReceiveAsync(_buffer.AsMemory(read)), ref read, ref length);
+        return Status();
     }
+
+    /// <summary>The same on this thread alone, which the system wakes itself: no other thread of the client has to run before it.</summary>
+    public int Send(byte[] request)
+    {
+        _socket.Send(request);
+        var (read, length) = (0, -1);
+        while (length < 0 || read < length) Received(_socket.Receive(_buffer.AsSpan(read)), ref read, ref length);
+        return Status();
+    }
+
+    private void Received(int count, ref int read, ref int length)
+    {
+        if (count == 0) throw new IOException("The server closed the connection.");
+        read += count;
+        if (length < 0) length = Length(_buffer.AsSpan(0, read));
+    }
+
+    private int Status() => Utf8Parser.TryParse(_buffer.AsSpan(9), out int status, out _) ? status : throw new IOException("This is no answer of HTTP.");
 
     public void Dispose() => _socket.Dispose();
 

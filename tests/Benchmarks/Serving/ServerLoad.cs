@@ -14,7 +14,7 @@ namespace ModelZoo.Benchmarks.Serving;
 /// </summary>
 internal static class ServerLoad
 {
-    private const int Alone = 4000, AtOnce = 64;
+    private const int Alone = 4000, AtOnce = 64, AnswerBytes = 4096;
 
     public static async Task RunAsync(string model, string checkpoint, int requests, TextWriter output)
     {
@@ -37,16 +37,22 @@ internal static class ServerLoad
 
     private static async Task CompareAsync(ServedProcess server, ITokenize tokenizer, string text, string path, byte[] json, byte[] compact, TextWriter output)
     {
-        using var raw = await RawConnection.OpenAsync(server.Address);
+        using var raw = RawConnection.Open(server.Address);
         using var client = new HttpClient { BaseAddress = server.Address };
-        var live = RawConnection.Request("GET", "/live", "*/*", "", []);
         var defaults = tokenizer.TokenizeOptions.Defaults;
+        var live = RawConnection.Request("GET", "/live", "*/*", "", []);
+        using var echo = await BareServer.StartAsync("echo", AnswerBytes);
+        using var kestrel = await BareServer.StartAsync("kestrel", AnswerBytes);
+        using var toEcho = RawConnection.Open(echo.Address);
+        using var toKestrel = RawConnection.Open(kestrel.Address);
         (Times Times, Func<Task> Call)[] calls =
         [
             (new("a call in this process"), async () => await tokenizer.TokenizeAsync(new Text(text), defaults)),
-            (new("GET /live, which runs no model"), () => SendAsync(raw, live)),
-            (new("tokenize, ids as JSON"), () => SendAsync(raw, json)),
-            (new("tokenize, ids as tensors"), () => SendAsync(raw, compact)),
+            (new("the same bytes over TCP, a thread at each end"), () => Send(toEcho, json)),
+            (new("the same bytes, a handler in bare Kestrel"), () => Send(toKestrel, json)),
+            (new("GET /live, which runs no model"), () => Send(raw, live)),
+            (new("tokenize, ids as JSON"), () => Send(raw, json)),
+            (new("tokenize, ids as tensors"), () => Send(raw, compact)),
             (new("tokenize, ids as JSON, by HttpClient"), () => PostAsync(client, path, text)),
         ];
         for (var i = -Alone / 2; i < Alone; i++) // the first half warms up
@@ -87,10 +93,8 @@ internal static class ServerLoad
         output.WriteLine(times);
     }
 
-    private static async Task SendAsync(RawConnection connection, byte[] request)
-    {
-        if (await connection.SendAsync(request) is not 200 and var status) throw new InvalidOperationException($"The server answered {status}.");
-    }
+    private static Task Send(RawConnection connection, byte[] request) =>
+        connection.Send(request) is 200 ? Task.CompletedTask : throw new InvalidOperationException("The server did not answer 200.");
 
     private static async Task PostAsync(HttpClient client, string path, string text)
     {

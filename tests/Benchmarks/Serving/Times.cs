@@ -24,5 +24,5 @@ internal sealed class Times(string name)
         return _times[(int)Math.Min(_times.Count - 1, share * _times.Count)];
     }
 
-    public override string ToString() => string.Create(CultureInfo.InvariantCulture, $"{name}: p50 {At(0.5):0} µs, p95 {At(0.95):0} µs, p99 {At(0.99):0} µs, p99.9 {At(0.999):0} µs, max {At(1):0} µs");
+    public override string ToString() => string.Create(CultureInfo.InvariantCulture, $"{name}: p10 {At(0.1):0} µs, p50 {At(0.5):0} µs, p95 {At(0.95):0} µs, p99 {At(0.99):0} µs, p99.9 {At(0.999):0} µs, max {At(1):0} µs");
 }
