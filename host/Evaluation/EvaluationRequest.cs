@@ -13,6 +13,6 @@ namespace ModelZoo.Host.Evaluation;
 /// <param name="Options">Options of the model.</param>
 internal sealed record EvaluationRequest(ModelRequest Model, string Data, IReadOnlyList<string>? Metrics, int? Limit, ulong Seed, JsonObject Options)
 {
-    /// <summary>Whose it is, and how urgent; nobody waits for it, so that it has no deadline.</summary>
+    /// <summary>Whose it is, how urgent, and by when it must have ended.</summary>
     public RequestTerms Terms { get; init; } = RequestTerms.None;
 }

@@ -49,6 +49,9 @@ internal sealed record PluginEntry(string Path, string Where)
 /// <summary>The weights behind a model id.</summary>
 internal sealed record ModelEntry
 {
+    /// <summary>What clients may call it beside its id; null for nothing else.</summary>
+    public string? Name { get; init; }
+
     /// <summary>Folder of the published files; null for architectures without weights.</summary>
     public string? Checkpoint { get; init; }
 

@@ -54,7 +54,7 @@ internal static partial class ManifestReader
         {
             Files = [file],
             Plugins = [.. root.Find("plugins")?.Items.Select(item => Plugin(item, folder)) ?? []],
-            Models = root.Find("models")?.Properties.ToDictionary(pair => Id(pair.Key, pair.Value), pair => Model(pair.Value, folder)) ?? [],
+            Models = root.Find("models") is { } models ? Models(models, folder) : new Dictionary<ModelId, ModelEntry>(),
             Memory = root.Find("memory")?.Properties.ToDictionary(pair => pair.Key, pair => Bytes(pair.Value)) ?? [],
             Device = root.Find("device") is { } device ? Device(device) : null,
             Watch = [.. root.Find("watch")?.Items.Select(item => Absolute(folder, item)) ?? []],
@@ -79,11 +79,19 @@ internal static partial class ManifestReader
     private static JsonElement? Settings(LocatedJson item) =>
         item.Find("settings") is not { } settings ? null : settings.Kind == JsonValueKind.Object ? settings.ToElement() : throw settings.Wrong("an object");
 
+    private static Dictionary<ModelId, ModelEntry> Models(LocatedJson item, string folder)
+    {
+        var models = item.Properties.ToDictionary(pair => Id(pair.Key, pair.Value), pair => Model(pair.Value, folder));
+        return models.Where(model => model.Value.Name is not null).GroupBy(model => model.Value.Name).FirstOrDefault(group => group.Count() > 1)?.Select(model => model.Key).ToList() is not [var one, var other, ..] ? models
+            : throw new ModelZooException(ErrorCodes.ManifestInvalid, $"{one} and {other} have one name.") { Where = item.Where, Found = models[one].Name };
+    }
+
     private static ModelEntry Model(LocatedJson item, string folder)
     {
-        item.AllowOnly("checkpoint", "parts", "device", "precision", "settings", "options", "warm");
+        item.AllowOnly("name", "checkpoint", "parts", "device", "precision", "settings", "options", "warm");
         return new()
         {
+            Name = item.Find("name") is { } name ? ServedName().IsMatch(name.AsString()) ? name.AsString() : throw name.Wrong("lower-case letters, digits and single -, as in \"codec\"") : null,
             Checkpoint = item.Find("checkpoint") is { } checkpoint ? Absolute(folder, checkpoint) : null,
             Parts = [.. item.Find("parts")?.Items.Select(part => new CheckpointPart(part.AllowOnly("file", "key").Find("file")?.AsString() ?? throw part.Wrong("{ \"file\": ... }"), part.Find("key")?.AsString())) ?? []],
             Device = item.Find("device") is { } device ? Device(device) : null,
@@ -150,6 +158,9 @@ internal static partial class ManifestReader
 
     [GeneratedRegex(@"\$\{(?<name>[A-Za-z_][A-Za-z0-9_]*)(:-(?<otherwise>[^}]*))?\}")]
     private static partial Regex Variable();
+
+    [GeneratedRegex("^[a-z0-9]+(-[a-z0-9]+)*$")]
+    private static partial Regex ServedName();
 
     [GeneratedRegex("^[0-9a-fA-F]{64}$")]
     private static partial Regex Sha256();

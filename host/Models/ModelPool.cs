@@ -45,7 +45,7 @@ internal sealed class ModelPool : IAsyncDisposable
     /// <exception cref="ModelZooException">It is unknown, cannot be opened, or does not fit into its device's budget.</exception>
     public async Task<ModelLease> AcquireAsync(ModelRequest request, CancellationToken cancel = default)
     {
-        var resident = Join(request);
+        var resident = Join(_resolver.Canonical(request));
         try
         {
             var model = await resident.Load.WaitAsync(cancel).ConfigureAwait(false);
@@ -71,6 +71,7 @@ internal sealed class ModelPool : IAsyncDisposable
     public async Task<bool> RetireAsync(ModelId id)
     {
         List<ResidentModel> leaving;
+        id = _resolver.Canonical(new(id)).Id;
         lock (_lock)
         {
             leaving = [.. _models.Values.Where(model => model.Id == id || model.Key.Id == id)];

@@ -57,6 +57,14 @@ internal sealed class ModelResolver(PluginCatalog catalog, LiveManifest manifest
         return new(plugin, architecture, source, entry.Options);
     }
 
+    /// <summary>The same model under the name of its weights: a model that is named without a tag and the one that the manifest has of it are one, in memory and in the queue.</summary>
+    public ModelRequest Canonical(ModelRequest request)
+    {
+        if (request is not { Id.Tag: null, Checkpoint: null }) return request;
+        var models = manifest.Current.Models;
+        return !models.ContainsKey(request.Id) && models.Keys.Where(id => id.WithoutTag == request.Id).Take(2).ToList() is [var only] ? request with { Id = only } : request;
+    }
+
     /// <summary>Every model that the manifest names, in order of name.</summary>
     public IReadOnlyList<ModelId> Named => [.. manifest.Current.Models.Keys.OrderBy(id => id.ToString(), StringComparer.Ordinal)];
 

@@ -13,6 +13,9 @@ internal sealed record ModelCall(ModelRequest Model, string Verb)
 
     /// <summary>Whose it is, how urgent, and until when.</summary>
     public RequestTerms Terms { get; init; } = RequestTerms.None;
+
+    /// <summary>Gives the call's place in the queue to another before it has ended; null when it has none.</summary>
+    public Action? GiveBack { get; init; }
 }
 
 /// <summary>Runs work on a leased model. Everything that is true of every verb (queueing, metering, cancellation, containment) is a decorator of this.</summary>

@@ -44,6 +44,9 @@ internal sealed class ModelMeter : IDisposable
     /// <summary>Says what the pool holds whenever somebody reads.</summary>
     public void Observe(Func<IEnumerable<Measurement<long>>> bytes) => _meter.CreateObservableUpDownCounter("modelzoo.model.bytes", bytes, "By", "Bytes of open models: mapped files, private memory, and devices.");
 
+    /// <summary>Says how many requests run on each model and wait for it, whenever somebody reads.</summary>
+    public void ObserveQueues(Func<IEnumerable<Measurement<int>>> requests) => _meter.CreateObservableUpDownCounter("modelzoo.queue.length", requests, description: "Requests that run on a model or wait for it; a model that nobody asks for has none.");
+
     public void Began() => _running.Add(1);
 
     public void Ended(string model, string verb, string outcome, TimeSpan time)

@@ -2,6 +2,7 @@ using System.Text.Json;
 using System.Text.Json.Nodes;
 using ModelZoo.Contracts;
 using ModelZoo.Host.Evaluation;
+using ModelZoo.Host.Hosting;
 using ModelZoo.Host.Models;
 using ModelZoo.Host.Replay;
 
@@ -11,12 +12,12 @@ namespace ModelZoo.Host.Scheduling;
 internal sealed record VerbResult<T>(T Value, TimeSpan Elapsed, ModelOptions Options, ModelId Model, Provenance Provenance);
 
 /// <summary>The verbs on any model: options bound, media checked, provenance added.</summary>
-internal sealed class ModelVerbs(IModelRunner runner, ProvenanceSource provenance, ModelMeter meter)
+internal sealed class ModelVerbs(IModelRunner runner, ModelResolver resolver, ProvenanceSource provenance, ModelMeter meter)
 {
     private RequestTerms Terms { get; init; } = RequestTerms.None;
 
     /// <summary>The verbs for one request with its own terms.</summary>
-    public ModelVerbs For(RequestTerms terms) => new(runner, provenance, meter) { Terms = terms };
+    public ModelVerbs For(RequestTerms terms) => new(runner, resolver, provenance, meter) { Terms = terms };
 
     /// <summary>Media to tokens.</summary>
     public Task<VerbResult<Tokens>> TokenizeAsync(ModelRequest model, Contracts.Media media, JsonObject options, CancellationToken cancel) =>
@@ -95,21 +96,26 @@ internal sealed class ModelVerbs(IModelRunner runner, ProvenanceSource provenanc
         where TVerb : class => runner.RunAsync(call, async (lease, stop) =>
         {
             var capability = lease.Model.Find<TVerb>() ?? throw new ModelZooException(ErrorCodes.VerbUnsupported, $"{call.Model.Id} cannot {verb}.") { Remedy = "`modelzoo list` shows the verbs of each model." };
-            var bound = Bind(schema(capability), lease.Resident.Resolved.Options, verb, options);
+            var bound = Bind(schema(capability), lease.Resident.Resolved.Options, verb, options, call.Terms.Data);
             var started = System.Diagnostics.Stopwatch.GetTimestamp();
             var value = await work(lease, capability, bound, stop).ConfigureAwait(false);
             var elapsed = System.Diagnostics.Stopwatch.GetElapsedTime(started);
             return new VerbResult<T>(value, elapsed, bound, lease.Resident.Id, await provenance.OfAsync(lease, stop).ConfigureAwait(false));
         }, cancel);
 
-    private ModelCall Call(ModelRequest model, string verb) => new(model, verb) { Terms = Terms };
+    private ModelCall Call(ModelRequest model, string verb) => new(resolver.Canonical(model), verb) { Terms = Terms };
 
-    // The manifest's options of the verb under those of the request.
-    private static ModelOptions Bind(OptionsSchema schema, JsonElement? manifest, string verb, JsonObject given)
+    // The manifest's options of the verb under those of the request, whose paths are confined; the manifest's are its author's.
+    private static ModelOptions Bind(OptionsSchema schema, JsonElement? manifest, string verb, JsonObject given, DataFolder? data)
     {
         var all = manifest is { } options && options.TryGetProperty(verb, out var ofVerb) ? JsonObject.Create(ofVerb)! : [];
         if (all.Count + given.Count == 0) return schema.Defaults;
         foreach (var (name, value) in given) all[name] = value?.DeepClone();
+        foreach (var option in schema.Options.Where(option => data is not null && option.IsPath))
+        {
+            if (given[option.Name] is JsonValue value && value.TryGetValue(out string? path)) all[option.Name] = data!.Confine(path);
+        }
+
         return schema.Bind(JsonSerializer.SerializeToElement(all));
     }
 

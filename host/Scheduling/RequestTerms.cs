@@ -1,6 +1,8 @@
+using ModelZoo.Host.Hosting;
+
 namespace ModelZoo.Host.Scheduling;
 
-/// <summary>What a request asks of the queue, whatever protocol said it.</summary>
+/// <summary>What a request asks of the queue, and what it may reach, whatever protocol said it.</summary>
 internal sealed record RequestTerms
 {
     /// <summary>The level that is served first.</summary>
@@ -24,6 +26,9 @@ internal sealed record RequestTerms
     /// <summary>When the answer is of no use any more; null for never.</summary>
     public Deadline? Deadline { get; init; }
 
+    /// <summary>The folder that the request's options may name files in; null for everywhere, as on the command line.</summary>
+    public DataFolder? Data { get; init; }
+
     /// <summary>These terms under what the body of the same request says: its priority counts, and of two deadlines the nearer.</summary>
     public RequestTerms Under(int? priority, TimeSpan? timeout, TimeProvider clock)
     {
@@ -37,6 +42,9 @@ internal sealed record RequestTerms
 /// <param name="Since">When it came, as a timestamp of the clock.</param>
 internal sealed record Deadline(TimeSpan Timeout, long Since)
 {
+    /// <summary>The deadline of a request that came at some time by the calendar, perhaps to another process.</summary>
+    public static Deadline After(TimeSpan timeout, DateTimeOffset came, TimeProvider clock) => new(timeout, clock.GetTimestamp() - (long)((clock.GetUtcNow() - came).TotalSeconds * clock.TimestampFrequency));
+
     /// <summary>What is left of it; not positive when it has passed.</summary>
     public TimeSpan Left(TimeProvider clock) => Timeout - clock.GetElapsedTime(Since);
 }

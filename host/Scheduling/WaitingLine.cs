@@ -16,6 +16,11 @@ internal sealed class Ticket(RequestTerms terms, long arrived)
     /// <summary>Ends when it may run; fails when it was refused.</summary>
     public Task Turn => _turn.Task;
 
+    private bool _left;
+
+    /// <summary>True the first time; guarded by the lock of the line's owner.</summary>
+    internal bool TryLeave() => !_left && (_left = true);
+
     internal void Admit() => _turn.SetResult();
 
     internal void Refuse(ModelZooException why) => _turn.SetException(why);

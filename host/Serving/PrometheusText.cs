@@ -26,6 +26,7 @@ internal sealed class PrometheusText : IDisposable
         };
         _listener.SetMeasurementEventCallback<double>((instrument, value, tags, _) => Find(instrument, tags).Add(value));
         _listener.SetMeasurementEventCallback<long>((instrument, value, tags, _) => Find(instrument, tags).Add(value));
+        _listener.SetMeasurementEventCallback<int>((instrument, value, tags, _) => Find(instrument, tags).Add(value));
         _listener.Start();
     }
 

@@ -27,7 +27,7 @@ internal static class Server
         builder.Services.Configure<HostOptions>(host => host.ShutdownTimeout = settings.DrainTime);
         builder.Services.ConfigureHttpJsonOptions(json => json.SerializerOptions.Encoder = System.Text.Encodings.Web.JavaScriptEncoder.UnsafeRelaxedJsonEscaping);
         Zoo.AddZoo(builder.Services, zoo with { ShadowCopy = true });
-        builder.Services.AddSingleton(settings).AddSingleton<KeyRing>().AddHostedService<Telemetry>().AddSingleton<Reloader>().AddHostedService(provider => provider.GetRequiredService<Reloader>()).AddSingleton<PrometheusText>().AddSingleton<Readiness>().AddSingleton<InferenceService>().AddSingleton<RequestLogWriter>().AddHostedService(provider => provider.GetRequiredService<RequestLogWriter>()).AddSingleton<EvaluationJobs>().AddHostedService(provider => provider.GetRequiredService<EvaluationJobs>());
+        builder.Services.AddSingleton(settings).AddSingleton(new DataFolder(settings.DataFolder)).AddSingleton<KeyRing>().AddSingleton<ModelNames>().AddHostedService<Telemetry>().AddSingleton<Reloader>().AddHostedService(provider => provider.GetRequiredService<Reloader>()).AddSingleton<PrometheusText>().AddSingleton<Readiness>().AddSingleton<InferenceService>().AddSingleton<RequestLogWriter>().AddHostedService(provider => provider.GetRequiredService<RequestLogWriter>()).AddSingleton<EvaluationJobs>().AddHostedService(provider => provider.GetRequiredService<EvaluationJobs>());
         configure?.Invoke(builder.Services);
 
         var app = builder.Build();

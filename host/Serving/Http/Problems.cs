@@ -3,7 +3,7 @@ using ModelZoo.Contracts;
 
 namespace ModelZoo.Host.Serving.Http;
 
-/// <summary>Errors as problem documents (RFC 9457) that carry the contracts' codes. What is not an error of the contracts is logged, and says nothing of the server's insides.</summary>
+/// <summary>Errors as problem documents (RFC 9457) that carry the contracts' codes, or as the protocol of the route has them. What is not an error of the contracts is logged, and says nothing of the server's insides.</summary>
 internal sealed class Problems(RequestDelegate next, ILogger<Problems> log)
 {
     public async Task InvokeAsync(HttpContext context)
@@ -54,14 +54,15 @@ internal sealed class Problems(RequestDelegate next, ILogger<Problems> log)
         return json;
     }
 
-    /// <summary>Answers with a problem document.</summary>
+    /// <summary>Answers with an error in the form of the route's protocol.</summary>
     public static Task WriteAsync(HttpContext context, int status, ModelZooException error)
     {
+        (status, var body, var type) = ErrorForms.Of(context.Request.Path, status, error);
         context.Response.Clear();
         context.Response.StatusCode = status;
         if (status is 429 or 503) context.Response.Headers.RetryAfter = "1";
         if (status == 401) context.Response.Headers.WWWAuthenticate = "Bearer";
-        return context.Response.WriteAsJsonAsync(Document(status, error), (System.Text.Json.JsonSerializerOptions?)null, "application/problem+json", context.RequestAborted);
+        return context.Response.WriteAsJsonAsync(body, (System.Text.Json.JsonSerializerOptions?)null, type, context.RequestAborted);
     }
 
     /// <summary>What may be told of an error; null when nothing.</summary>

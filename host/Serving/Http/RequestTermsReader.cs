@@ -1,6 +1,7 @@
 using System.Globalization;
 using Microsoft.AspNetCore.Http.Features;
 using ModelZoo.Contracts;
+using ModelZoo.Host.Hosting;
 using ModelZoo.Host.Scheduling;
 
 namespace ModelZoo.Host.Serving.Http;
@@ -8,7 +9,7 @@ namespace ModelZoo.Host.Serving.Http;
 /// <summary>
 /// Reads what a request asks of the queue out of its headers: <c>Request-Timeout</c> in seconds, <c>Request-Priority</c> from 1 (first) to 9, and gRPC's <c>grpc-timeout</c>. A client is its key; without keys, its address.
 /// </summary>
-internal sealed class RequestTermsReader(RequestDelegate next, KeyRing keys, TimeProvider clock)
+internal sealed class RequestTermsReader(RequestDelegate next, KeyRing keys, DataFolder data, TimeProvider clock)
 {
     /// <summary>Header with the seconds that a request has, fractions allowed.</summary>
     public const string TimeoutHeader = "Request-Timeout";
@@ -21,7 +22,7 @@ internal sealed class RequestTermsReader(RequestDelegate next, KeyRing keys, Tim
     public Task InvokeAsync(HttpContext context)
     {
         var headers = context.Request.Headers;
-        var terms = new RequestTerms { Client = keys.Current.HasUsers ? Doorkeeper.Key(context.Request) ?? "" : context.Connection.RemoteIpAddress?.ToString() ?? "" };
+        var terms = new RequestTerms { Client = keys.Current.HasUsers ? Doorkeeper.Key(context.Request) ?? "" : context.Connection.RemoteIpAddress?.ToString() ?? "", Data = data };
         TimeSpan? timeout = headers[TimeoutHeader] is [{ } seconds] ? Seconds(seconds) : headers["grpc-timeout"] is [{ } grpc] ? Grpc(grpc) : null;
         int? priority = headers[PriorityHeader] is [{ } level] ? int.TryParse(level, NumberStyles.None, CultureInfo.InvariantCulture, out var number) ? Level(number, PriorityHeader) : throw Wrong(PriorityHeader, Levels, level) : null;
         context.Features.Set(terms.Under(priority, timeout, clock));

@@ -1,6 +1,7 @@
 using System.Text.Json.Nodes;
 using ModelZoo.Contracts;
 using ModelZoo.Host.Evaluation;
+using ModelZoo.Host.Scheduling;
 using ModelZoo.Host.Serving.Http;
 
 namespace ModelZoo.Host.Serving;
@@ -89,6 +90,8 @@ internal sealed class EvaluationJob(string id, EvaluationRequest request, DateTi
         ["limit"] = Request.Limit,
         ["seed"] = Request.Seed,
         ["options"] = Request.Options.DeepClone(),
+        ["priority"] = Request.Terms.Priority,
+        ["timeout"] = Request.Terms.Deadline?.Timeout.TotalSeconds,
         ["submitted"] = submitted,
         ["attempt"] = attempt,
         ["state"] = State.ToString().ToLowerInvariant(),
@@ -99,11 +102,16 @@ internal sealed class EvaluationJob(string id, EvaluationRequest request, DateTi
     };
 
     /// <summary>The job of a file that did not end, to be begun again; null when it was begun often enough, or the file does not say what was asked for.</summary>
-    public static EvaluationJob? Again(JsonObject json, CancellationToken stopping)
+    public static EvaluationJob? Again(JsonObject json, TimeProvider clock, CancellationToken stopping)
     {
-        if ((int?)json["attempt"] is not { } attempt || attempt >= Attempts || !ModelId.TryParse((string?)json["model"] ?? "", out var model) || (string?)json["data"] is not { } data || json["submitted"] is not { } submitted) return null;
-        var request = new EvaluationRequest(new(model), data, json["metrics"]?.AsArray().Select(metric => (string)metric!).ToList(), (int?)json["limit"], (ulong?)json["seed"] ?? 0, json["options"]?.DeepClone().AsObject() ?? []);
-        return new((string)json["id"]!, request, (DateTimeOffset)submitted, attempt + 1, stopping);
+        if ((int?)json["attempt"] is not { } attempt || attempt >= Attempts || !ModelId.TryParse((string?)json["model"] ?? "", out var model) || (string?)json["data"] is not { } data || json["submitted"] is not { } written) return null;
+        var submitted = (DateTimeOffset)written;
+        Deadline? deadline = (double?)json["timeout"] is { } seconds ? Deadline.After(TimeSpan.FromSeconds(seconds), submitted, clock) : null;
+        var request = new EvaluationRequest(new(model), data, json["metrics"]?.AsArray().Select(metric => (string)metric!).ToList(), (int?)json["limit"], (ulong?)json["seed"] ?? 0, json["options"]?.DeepClone().AsObject() ?? [])
+        {
+            Terms = RequestTerms.None with { Priority = Math.Clamp((int?)json["priority"] ?? RequestTerms.Usual, RequestTerms.First, RequestTerms.Last), Deadline = deadline },
+        };
+        return new((string)json["id"]!, request, submitted, attempt + 1, stopping);
     }
 
     private void Announce() => Interlocked.Exchange(ref _changed, new(TaskCreationOptions.RunContinuationsAsynchronously)).TrySetResult();

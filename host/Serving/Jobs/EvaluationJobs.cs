@@ -3,6 +3,7 @@ using System.Text.Json;
 using System.Text.Json.Nodes;
 using ModelZoo.Contracts;
 using ModelZoo.Host.Evaluation;
+using ModelZoo.Host.Hosting;
 using ModelZoo.Host.Terminal;
 
 namespace ModelZoo.Host.Serving;
@@ -11,7 +12,7 @@ namespace ModelZoo.Host.Serving;
 /// Evaluations that run while nobody waits. Each is a file in the job folder from the moment it is accepted, replaced whole at each change of state: a server that starts keeps the results that it finds, and begins the jobs again
 /// that its predecessor did not end.
 /// </summary>
-internal sealed class EvaluationJobs(Evaluator evaluator, ServerSettings settings, TimeProvider clock, IHostApplicationLifetime lifetime, ILogger<EvaluationJobs> log) : IHostedService
+internal sealed class EvaluationJobs(Evaluator evaluator, ServerSettings settings, DataFolder folder, TimeProvider clock, IHostApplicationLifetime lifetime, ILogger<EvaluationJobs> log) : IHostedService
 {
     /// <summary>Jobs that may wait or run at a time.</summary>
     public const int Limit = 64;
@@ -22,7 +23,7 @@ internal sealed class EvaluationJobs(Evaluator evaluator, ServerSettings setting
     /// <exception cref="ModelZooException">Too many run, the data set is outside the data folder, or the disk is full.</exception>
     public async Task<EvaluationJob> SubmitAsync(EvaluationRequest request, CancellationToken cancel)
     {
-        var data = Confine(request.Data);
+        var data = folder.Confine(request.Data);
         if (_running.Count >= Limit) throw new ModelZooException("queue.full", $"{Limit} evaluations wait already.") { Remedy = "Ask again later." };
         var now = clock.GetUtcNow();
         var job = new EvaluationJob($"{now:yyyyMMddTHHmmss}-{Guid.NewGuid():N}"[..24], request, now, attempt: 1, lifetime.ApplicationStopping);
@@ -101,10 +102,10 @@ internal sealed class EvaluationJobs(Evaluator evaluator, ServerSettings setting
 
     private async Task<bool> TryBeginAgainAsync(JsonObject json, CancellationToken cancel)
     {
-        if (EvaluationJob.Again(json, lifetime.ApplicationStopping) is not { } job) return false;
+        if (EvaluationJob.Again(json, clock, lifetime.ApplicationStopping) is not { } job) return false;
         try
         {
-            await BeginAsync(job, Confine(job.Request.Data), cancel).ConfigureAwait(false);
+            await BeginAsync(job, folder.Confine(job.Request.Data), cancel).ConfigureAwait(false);
             log.LogWarning("Job {Job} ran when the server ended, and begins again", job.Id);
             return true;
         }
@@ -127,7 +128,7 @@ internal sealed class EvaluationJobs(Evaluator evaluator, ServerSettings setting
         try
         {
             var request = job.Request;
-            var report = await evaluator.For(request.Terms).EvaluateAsync(request with { Data = data }, job.Progress, job.Token).ConfigureAwait(false);
+            var report = await evaluator.For(request.Terms with { Data = folder }).EvaluateAsync(request with { Data = data }, job.Progress, job.Token).ConfigureAwait(false);
             var result = report.ToJson();
             // As the user named it, not where it lies.
             result["data"]!["path"] = request.Data;
@@ -171,29 +172,4 @@ internal sealed class EvaluationJobs(Evaluator evaluator, ServerSettings setting
     private string FileOf(string id) => Path.Combine(settings.JobFolder, id + ".json");
 
     private static bool IsName(string id) => id.Length is > 0 and < 64 && id.All(c => char.IsAsciiLetterOrDigit(c) || c == '-');
-
-    // Links are followed before the path is compared, so that none leads out of the folder.
-    private string Confine(string data)
-    {
-        var root = Real(Path.GetFullPath(settings.DataFolder));
-        var path = Path.GetFullPath(Path.Combine(root, data));
-        if (!IsWithin(path, root) || (Path.Exists(path) && !IsWithin(Real(path), root)))
-            throw new ModelZooException("request.path", "The data set is outside the server's data folder.") { Where = data, Expected = "a path within the folder that the server was started with (--data)" };
-        return Path.Exists(path) ? path : throw new ModelZooException(ErrorCodes.DatasetInvalid, "There is no such data set.") { Where = data };
-    }
-
-    private static bool IsWithin(string path, string root) => path == root || path.StartsWith(root.TrimEnd(Path.DirectorySeparatorChar) + Path.DirectorySeparatorChar, StringComparison.Ordinal);
-
-    private static string Real(string path)
-    {
-        var real = Path.GetPathRoot(path)!;
-        foreach (var part in Path.GetRelativePath(real, path).Split(Path.DirectorySeparatorChar))
-        {
-            var next = part == "." ? real : Path.Combine(real, part);
-            FileSystemInfo info = Directory.Exists(next) ? new DirectoryInfo(next) : new FileInfo(next);
-            real = info.ResolveLinkTarget(returnFinalTarget: true)?.FullName ?? next;
-        }
-
-        return real;
-    }
 }

@@ -24,10 +24,11 @@ internal sealed class OpenAiRequest
     private static readonly Dictionary<string, int?> Tiers = new() { ["auto"] = null, ["default"] = null, ["priority"] = 3, ["flex"] = 7 };
 
     private readonly JsonObject _fields;
+    private readonly ModelNames _names;
 
-    private OpenAiRequest(JsonObject fields, RequestTerms terms)
+    private OpenAiRequest(JsonObject fields, RequestTerms terms, ModelNames names)
     {
-        _fields = fields;
+        (_fields, _names) = (fields, names);
         var tier = Take<string>("service_tier") ?? "auto";
         Terms = Tiers.TryGetValue(tier, out var priority) ? terms with { Priority = priority ?? terms.Priority } : throw new OptionsException(ErrorCodes.OptionRange, "There is no such tier.") { Where = "service_tier", Expected = string.Join(", ", Tiers.Keys), Found = tier };
     }
@@ -37,10 +38,13 @@ internal sealed class OpenAiRequest
 
     /// <summary>Reads a body.</summary>
     /// <exception cref="ModelZooException">It is no JSON object.</exception>
-    public static async Task<OpenAiRequest> ReadAsync(HttpContext context) => new(await RequestJson.ReadObjectAsync(context.Request, context.RequestAborted).ConfigureAwait(false), RequestTermsReader.Of(context));
+    public static async Task<OpenAiRequest> ReadAsync(HttpContext context) => new(await RequestJson.ReadObjectAsync(context.Request, context.RequestAborted).ConfigureAwait(false), RequestTermsReader.Of(context), context.RequestServices.GetRequiredService<ModelNames>());
+
+    /// <summary>The model's name as the client has it, which its answers repeat.</summary>
+    public string ModelName { get; private set; } = "";
 
     /// <summary>The model.</summary>
-    public ModelRequest Model => new(ModelId.Parse(Take<string>("model") ?? throw Missing("model")));
+    public ModelRequest Model => _names.Find(ModelName = Take<string>("model") ?? throw Missing("model"));
 
     /// <summary>The seed; 0 when none is given.</summary>
     public ulong Seed => Take<ulong?>("seed") ?? 0;

@@ -22,7 +22,7 @@ internal static class OpenAiRoutes
 
     public static void Map(IEndpointRouteBuilder routes)
     {
-        var openAi = routes.MapGroup("/v1").AddEndpointFilter(ErrorsAsOpenAiHasThem).WithMetadata(new ApiDescription.Queued());
+        var openAi = routes.MapGroup("/v1").WithMetadata(new ApiDescription.Queued());
         openAi.MapPost("/chat/completions", (HttpContext context, ModelVerbs verbs, TimeProvider clock) => ChatAsync(context, verbs, clock)).WithSummary("OpenAI: text from a conversation.");
         openAi.MapPost("/completions", (HttpContext context, ModelVerbs verbs, TimeProvider clock) => CompleteAsync(context, verbs, clock)).WithSummary("OpenAI: text that continues text.");
         openAi.MapPost("/images/generations", (HttpContext context, ModelVerbs verbs, TimeProvider clock) => DrawAsync(context, verbs, clock)).WithSummary("OpenAI: pictures from words.");
@@ -43,43 +43,60 @@ internal static class OpenAiRoutes
         return await AnswerAsync(context, verbs, clock, request, prompt, new(
             "chatcmpl-", "chat.completion", "chat.completion.chunk",
             (text, reason) => new() { ["index"] = 0, ["message"] = new JsonObject { ["role"] = "assistant", ["content"] = text, ["refusal"] = null }, ["logprobs"] = null, ["finish_reason"] = reason },
-            (text, reason) => new() { ["index"] = 0, ["delta"] = reason is null ? new JsonObject { ["role"] = "assistant", ["content"] = text } : [], ["logprobs"] = null, ["finish_reason"] = reason })).ConfigureAwait(false);
+            (text, reason, first) => new() { ["index"] = 0, ["delta"] = Delta(text, first), ["logprobs"] = null, ["finish_reason"] = reason })).ConfigureAwait(false);
     }
 
     private static async Task<IResult> CompleteAsync(HttpContext context, ModelVerbs verbs, TimeProvider clock)
     {
         var request = await OpenAiRequest.ReadAsync(context).ConfigureAwait(false);
         verbs = verbs.For(request.Terms);
-        static JsonObject Choice(string? text, string? reason) => new() { ["index"] = 0, ["text"] = text ?? "", ["logprobs"] = null, ["finish_reason"] = reason };
-        return await AnswerAsync(context, verbs, clock, request, request.Require<string>("prompt"), new("cmpl-", "text_completion", "text_completion", Choice, Choice)).ConfigureAwait(false);
+        static JsonObject Choice(string? text, string? reason, bool first = false) => new() { ["index"] = 0, ["text"] = text ?? "", ["logprobs"] = null, ["finish_reason"] = reason };
+        return await AnswerAsync(context, verbs, clock, request, request.Require<string>("prompt"), new("cmpl-", "text_completion", "text_completion", static (text, reason) => Choice(text, reason), Choice)).ConfigureAwait(false);
     }
 
-    private sealed record CompletionForm(string Prefix, string Object, string ChunkObject, Func<string?, string?, JsonObject> Choice, Func<string?, string?, JsonObject> Chunk);
+    // A stream says once who speaks.
+    private static JsonObject Delta(string? text, bool first)
+    {
+        var delta = new JsonObject();
+        if (first) delta["role"] = "assistant";
+        if (first || text is not null) delta["content"] = text ?? "";
+        return delta;
+    }
+
+    private sealed record CompletionForm(string Prefix, string Object, string ChunkObject, Func<string?, string?, JsonObject> Choice, Func<string?, string?, bool, JsonObject> Chunk);
 
     private static async Task<IResult> AnswerAsync(HttpContext context, ModelVerbs verbs, TimeProvider clock, OpenAiRequest request, string prompt, CompletionForm form)
     {
         var cancel = context.RequestAborted;
-        var (model, seed, stream) = (request.Model, request.Seed, request.Take<bool?>("stream") ?? false);
+        var (model, name, seed, stream) = (request.Model, request.ModelName, request.Seed, request.Take<bool?>("stream") ?? false);
         if (request.Take<int?>("n") is > 1) throw new OptionsException(ErrorCodes.OptionRange, "One answer is given to a request.") { Where = "n", Expected = "1" };
         var usage = (bool?)request.Take<JsonObject>("stream_options")?["include_usage"] ?? false;
         var options = await OptionsAsync(verbs, model, request, Modality.Text, cancel).ConfigureAwait(false);
         var (id, created) = (form.Prefix + Guid.NewGuid().ToString("N"), clock.GetUtcNow().ToUnixTimeSeconds());
-        JsonObject Envelope(string kind, JsonArray choices) => new() { ["id"] = id, ["object"] = kind, ["created"] = created, ["model"] = model.Id.ToString(), ["choices"] = choices };
+        JsonObject Envelope(string kind, JsonArray choices) => new() { ["id"] = id, ["object"] = kind, ["created"] = created, ["model"] = name, ["system_fingerprint"] = $"modelzoo-{Hosting.Zoo.Version}", ["choices"] = choices };
+        JsonObject Chunk(JsonArray choices)
+        {
+            var chunk = Envelope(form.ChunkObject, choices);
+            if (usage) chunk["usage"] = null; // but in the last, which has no choices
+            return chunk;
+        }
+
         if (!stream)
         {
             var text = (await verbs.GenerateAsync(model, new(prompt), options, seed, static _ => { }, cancel).ConfigureAwait(false)).Value.Expect<Text>().Value;
-            var answer = Envelope(form.Object, [form.Choice(text, "stop")]);
-            answer["usage"] = await UsageAsync(verbs, model, prompt, text, cancel).ConfigureAwait(false);
+            var counted = await UsageAsync(verbs, model, prompt, text, cancel).ConfigureAwait(false);
+            var answer = Envelope(form.Object, [form.Choice(text, Reason(options, counted))]);
+            answer["usage"] = counted;
             return TypedResults.Ok(answer);
         }
 
         var events = await ServerSentEvents.StartAsync(context).ConfigureAwait(false);
-        var sent = "";
+        var (sent, first) = ("", true);
         async Task SendAsync(string text)
         {
             if (text.Length <= sent.Length || !text.StartsWith(sent, StringComparison.Ordinal)) return;
-            await events.WriteAsync(null, Envelope(form.ChunkObject, [form.Chunk(text[sent.Length..], null)]), cancel).ConfigureAwait(false);
-            sent = text;
+            await events.WriteAsync(null, Chunk([form.Chunk(text[sent.Length..], null, first)]), cancel).ConfigureAwait(false);
+            (sent, first) = (text, false);
         }
 
         try
@@ -90,11 +107,12 @@ internal static class OpenAiRoutes
             var whole = (await run.ConfigureAwait(false)).Value.Expect<Text>().Value;
             if (!whole.StartsWith(sent, StringComparison.Ordinal)) throw new ModelZooException(ErrorCodes.VerbUnsupported, "This model changes what it had written, and a stream cannot take words back.") { Remedy = "Ask without \"stream\"." };
             await SendAsync(whole).ConfigureAwait(false);
-            await events.WriteAsync(null, Envelope(form.ChunkObject, [form.Chunk(null, "stop")]), cancel).ConfigureAwait(false);
+            var counted = await UsageAsync(verbs, model, prompt, whole, cancel).ConfigureAwait(false);
+            await events.WriteAsync(null, Chunk([form.Chunk(null, Reason(options, counted), first)]), cancel).ConfigureAwait(false);
             if (usage)
             {
-                var last = Envelope(form.ChunkObject, []);
-                last["usage"] = await UsageAsync(verbs, model, prompt, whole, cancel).ConfigureAwait(false);
+                var last = Chunk([]);
+                last["usage"] = counted;
                 await events.WriteAsync(null, last, cancel).ConfigureAwait(false);
             }
 
@@ -126,7 +144,8 @@ internal static class OpenAiRoutes
         verbs = verbs.For(request.Terms);
         var (model, seed, prompt, count) = (request.Model, request.Seed, request.Require<string>("prompt"), request.Take<int?>("n") ?? 1);
         if (count is < 1 or > 10) throw new OptionsException(ErrorCodes.OptionRange, "So many pictures are not drawn at once.") { Where = "n", Expected = "1..10", Found = $"{count}" };
-        Only(request, "response_format", "b64_json");
+        var format = request.Take<string>("response_format") ?? "b64_json";
+        if (format is not ("b64_json" or "url")) throw new OptionsException(ErrorCodes.OptionRange, "Pictures have no such form.") { Where = "response_format", Expected = "b64_json, url (which holds the picture itself)", Found = format };
         Only(request, "output_format", "png");
         Only(request, "size", "auto"); // a model's own option says its size, where it has one
         if (request.Take<bool?>("stream") == true) throw new OptionsException(ErrorCodes.OptionRange, "Pictures are not streamed here.") { Where = "stream", Remedy = "POST /v1/models/{family}/{name}/generate streams partial pictures." };
@@ -135,7 +154,7 @@ internal static class OpenAiRoutes
         return TypedResults.Ok(new JsonObject
         {
             ["created"] = clock.GetUtcNow().ToUnixTimeSeconds(),
-            ["data"] = new JsonArray([.. results.Select(result => (JsonNode)new JsonObject { ["b64_json"] = (string?)MediaJson.Write(result.Value)["data"] })]),
+            ["data"] = new JsonArray([.. results.Select(result => (string?)MediaJson.Write(result.Value)["data"]).Select(data => (JsonNode)new JsonObject { [format] = format == "url" ? $"data:image/png;base64,{data}" : data })]),
             ["output_format"] = "png",
         });
     }
@@ -166,7 +185,7 @@ internal static class OpenAiRoutes
         var cancel = context.RequestAborted;
         var request = await OpenAiRequest.ReadAsync(context).ConfigureAwait(false);
         verbs = verbs.For(request.Terms);
-        var (model, format, given) = (request.Model, request.Take<string>("encoding_format") ?? "float", request.Require<JsonNode>("input"));
+        var (model, name, format, given) = (request.Model, request.ModelName, request.Take<string>("encoding_format") ?? "float", request.Require<JsonNode>("input"));
         if (format is not ("float" or "base64")) throw new OptionsException(ErrorCodes.OptionRange, "Vectors have no such form.") { Where = "encoding_format", Expected = "float, base64", Found = format };
         string[] texts = given is JsonArray list ? [.. list.Select(text => text is JsonValue value && value.TryGetValue(out string? words) ? words : throw new ModelZooException("request.malformed", "The input is text.") { Where = "input", Expected = "a text or a list of texts" })] : [(string?)given ?? ""];
         if (texts.Length is 0 or > 2048) throw new OptionsException(ErrorCodes.OptionRange, "So many texts are not taken.") { Where = "input", Expected = "1..2048 texts", Found = $"{texts.Length}" };
@@ -180,7 +199,7 @@ internal static class OpenAiRoutes
             data.Add((JsonNode)new JsonObject { ["object"] = "embedding", ["index"] = data.Count, ["embedding"] = value });
         }
 
-        return TypedResults.Ok(new JsonObject { ["object"] = "list", ["data"] = data, ["model"] = model.Id.ToString(), ["usage"] = new JsonObject { ["prompt_tokens"] = 0, ["total_tokens"] = 0 } });
+        return TypedResults.Ok(new JsonObject { ["object"] = "list", ["data"] = data, ["model"] = name, ["usage"] = new JsonObject { ["prompt_tokens"] = 0, ["total_tokens"] = 0 } });
     }
 
     private static Task<JsonObject> OptionsAsync(ModelVerbs verbs, ModelRequest model, OpenAiRequest request, Modality makes, CancellationToken cancel) => verbs.InspectAsync(model, (lease, _) =>
@@ -198,27 +217,18 @@ internal static class OpenAiRoutes
         return new JsonObject { ["prompt_tokens"] = asked, ["completion_tokens"] = given, ["total_tokens"] = asked + given };
     }, cancel);
 
+    // A text as long as was allowed may have been cut off; where the model has no tokenizer nobody counts.
+    private static string Reason(JsonObject options, JsonObject usage) =>
+        options.FirstOrDefault(option => option.Key is "max_tokens" or "max_new_tokens").Value is { } most && int.TryParse(most.ToString(), NumberStyles.None, CultureInfo.InvariantCulture, out var limit) && (int?)usage["completion_tokens"] >= limit ? "length" : "stop";
+
     private static void Only(OpenAiRequest request, string name, string value)
     {
         if (request.Take<string>(name) is { } given && given != value) throw new OptionsException(ErrorCodes.OptionRange, $"'{name}' has one value here.") { Where = name, Expected = value, Found = given };
     }
 
-    private static JsonObject Error(ModelZooException error, int status) => new()
+    /// <summary>An error with OpenAI's four fields.</summary>
+    public static JsonObject Error(ModelZooException error, int status) => new()
     {
         ["error"] = new JsonObject { ["message"] = error.Message, ["type"] = status switch { 429 => "rate_limit_error", >= 500 => "server_error", _ => "invalid_request_error" }, ["param"] = error is OptionsException || error.Code == "request.malformed" ? error.Where : null, ["code"] = error.Code },
     };
-
-    private static async ValueTask<object?> ErrorsAsOpenAiHasThem(EndpointFilterInvocationContext context, EndpointFilterDelegate next)
-    {
-        try
-        {
-            return await next(context).ConfigureAwait(false);
-        }
-        catch (Exception error) when (Problems.Known(error) is { } known && !context.HttpContext.RequestAborted.IsCancellationRequested && !context.HttpContext.Response.HasStarted)
-        {
-            var status = Problems.Status(known, error) is 422 ? 400 : Problems.Status(known, error);
-            if (status is 429 or 503) context.HttpContext.Response.Headers.RetryAfter = "1";
-            return TypedResults.Json(Error(known, status), statusCode: status);
-        }
-    }
 }

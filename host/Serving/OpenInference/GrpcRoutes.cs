@@ -23,18 +23,18 @@ internal static class GrpcRoutes
         Map(routes, "ServerLive", ServerLiveRequest.Parser, static (_, _, _) => Task.FromResult(new ServerLiveResponse { Live = true }), open: true);
         Map(routes, "ServerReady", ServerReadyRequest.Parser, static (service, _, _) => Task.FromResult(new ServerReadyResponse { Ready = service.IsServerReady }), open: true);
         Map(routes, "ServerMetadata", ServerMetadataRequest.Parser, static (_, _, _) => Task.FromResult(new ServerMetadataResponse { Name = "modelzoo", Version = Zoo.Version, Extensions = { "model_repository", "schedule_policy" } }));
-        Map(routes, "ModelReady", ModelReadyRequest.Parser, static (service, request, _) => Task.FromResult(new ModelReadyResponse { Ready = service.IsReady(Model(request.Name, request.Version).Id) }));
+        Map(routes, "ModelReady", ModelReadyRequest.Parser, static (service, request, context) => Task.FromResult(new ModelReadyResponse { Ready = service.IsReady(Model(context, request.Name, request.Version).Id) }));
         Map(routes, "ModelMetadata", ModelMetadataRequest.Parser, DescribeAsync);
         Map(routes, "ModelInfer", ModelInferRequest.Parser, InferAsync);
     }
 
-    private static ModelRequest Model(string name, string version) => version is "" or OpenInferenceRoutes.Version ? new(ModelId.Parse(name))
+    private static ModelRequest Model(HttpContext context, string name, string version) => version is "" or OpenInferenceRoutes.Version ? context.RequestServices.GetRequiredService<ModelNames>().Find(name)
         : throw new ModelZooException(ErrorCodes.ModelUnknown, "There is no such version of the model.") { Expected = OpenInferenceRoutes.Version, Found = version };
 
     private static async Task<ModelMetadataResponse> DescribeAsync(InferenceService service, ModelMetadataRequest request, HttpContext context)
     {
-        var model = await service.DescribeAsync(Model(request.Name, request.Version), context.RequestAborted).ConfigureAwait(false);
-        var answer = new ModelMetadataResponse { Name = model.Name, Versions = { OpenInferenceRoutes.Version }, Platform = model.Platform };
+        var model = await service.DescribeAsync(Model(context, request.Name, request.Version), context.RequestAborted).ConfigureAwait(false);
+        var answer = new ModelMetadataResponse { Name = request.Name, Versions = { OpenInferenceRoutes.Version }, Platform = model.Platform };
         answer.Inputs.AddRange(model.Inputs.Select(Describe));
         answer.Outputs.AddRange(model.Outputs.Select(Describe));
         foreach (var (name, value) in model.Properties) answer.Properties.Add(name, value);
@@ -49,7 +49,7 @@ internal static class GrpcRoutes
         if (raw && (request.RawInputContents.Count != request.Inputs.Count || request.Inputs.Any(input => input.Contents is not null)))
             throw new ModelZooException("request.malformed", "Either all inputs are raw or none is.") { Expected = $"{request.Inputs.Count} raw inputs and no contents", Found = $"{request.RawInputContents.Count} raw inputs" };
         var inputs = request.Inputs.Select((input, i) => new InferTensor(input.Name, input.Datatype, [.. input.Shape], raw ? request.RawInputContents[i].Memory : Contents(input)) { Parameters = Read(input.Parameters) }).ToList();
-        var outputs = await service.InferAsync(Model(request.ModelName, request.ModelVersion), new(request.Id, Read(request.Parameters), inputs, [.. request.Outputs.Select(output => output.Name)]), RequestTermsReader.Of(context), context.RequestAborted).ConfigureAwait(false);
+        var outputs = await service.InferAsync(Model(context, request.ModelName, request.ModelVersion), new(request.Id, Read(request.Parameters), inputs, [.. request.Outputs.Select(output => output.Name)]), RequestTermsReader.Of(context), context.RequestAborted).ConfigureAwait(false);
         var answer = new ModelInferResponse { ModelName = request.ModelName, ModelVersion = OpenInferenceRoutes.Version, Id = request.Id };
         foreach (var output in outputs)
         {

@@ -23,6 +23,7 @@ internal static class RestCodec
         try
         {
             var length = body.Length;
+            if (header == "0") throw Malformed(LengthHeader, "the length of the JSON before the raw tensors", "a body without JSON");
             if (header is not null && (!int.TryParse(header, NumberStyles.None, CultureInfo.InvariantCulture, out length) || length > body.Length)) throw Malformed(LengthHeader, $"at most {body.Length}", header);
             var raw = body[length..];
             using var document = JsonDocument.Parse(body[..length]);
@@ -38,7 +39,9 @@ internal static class RestCodec
                 foreach (var output in outputs.EnumerateArray())
                 {
                     names.Add(output.GetProperty("name").GetString()!);
-                    if (Parameters(output)["binary_data"] is { } wanted) binary[names[^1]] = wanted.GetValue<bool>();
+                    var asked = Parameters(output);
+                    RefuseExtensions(asked, names[^1]);
+                    if (asked["binary_data"] is { } wanted) binary[names[^1]] = wanted.GetValue<bool>();
                 }
             }
 
@@ -87,6 +90,7 @@ internal static class RestCodec
         var (name, datatype) = (input.GetProperty("name").GetString()!, input.GetProperty("datatype").GetString()!);
         long[] shape = [.. input.GetProperty("shape").EnumerateArray().Select(extent => extent.GetInt64())];
         var parameters = Parameters(input);
+        RefuseExtensions(parameters, name);
         ReadOnlyMemory<byte> data;
         if (parameters["binary_data_size"] is { } claimed)
         {
@@ -160,6 +164,13 @@ internal static class RestCodec
         };
 
     private static JsonArray Values<T>(Tensor<T> tensor) where T : unmanaged => [.. tensor.Span.ToArray().Select(value => value is float and (float.NaN or float.PositiveInfinity or float.NegativeInfinity) or double and (double.NaN or double.PositiveInfinity or double.NegativeInfinity) ? null : JsonValue.Create(value))];
+
+    // What Triton's clients may ask of a tensor and this server does not offer; without a word they would wait for it in vain.
+    private static void RefuseExtensions(JsonObject parameters, string tensor)
+    {
+        if (parameters.FirstOrDefault(parameter => parameter.Key.StartsWith("shared_memory", StringComparison.Ordinal) || parameter.Key == "classification") is { Key: { } name })
+            throw new OptionsException(ErrorCodes.OptionUnknown, $"This server has no extension for '{name}'.") { Where = tensor, Expected = string.Join(", ", OpenInferenceRoutes.Extensions) };
+    }
 
     private static JsonObject Parameters(JsonElement owner) => owner.TryGetProperty("parameters", out var parameters) ? JsonObject.Create(parameters.Clone()) ?? [] : [];
 

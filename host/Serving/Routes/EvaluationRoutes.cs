@@ -35,7 +35,7 @@ internal static class EvaluationRoutes
         if (asked?.Data is null) throw new ModelZooException("request.malformed", "An evaluation needs a data set.") { Where = "data", Expected = "a path within the server's data folder" };
         if (asked.Limit is < 1) throw new OptionsException(ErrorCodes.OptionRange, "The limit is a number of examples.") { Where = "limit", Expected = "1 or more" };
         context.RequestServices.GetRequiredService<ModelResolver>().Resolve(model);
-        var job = await context.RequestServices.GetRequiredService<EvaluationJobs>().SubmitAsync(new(model, asked.Data, asked.Metrics, asked.Limit, asked.Seed, asked.Options ?? []) { Terms = RequestTermsReader.Of(context) with { Deadline = null } }, context.RequestAborted).ConfigureAwait(false);
+        var job = await context.RequestServices.GetRequiredService<EvaluationJobs>().SubmitAsync(new(model, asked.Data, asked.Metrics, asked.Limit, asked.Seed, asked.Options ?? []) { Terms = RequestTermsReader.Of(context) }, context.RequestAborted).ConfigureAwait(false);
         context.Response.StatusCode = StatusCodes.Status202Accepted;
         context.Response.Headers.Location = $"/v1/jobs/{job.Id}";
         await context.Response.WriteAsJsonAsync(job.ToJson(), context.RequestAborted).ConfigureAwait(false);

@@ -24,7 +24,7 @@ internal static class ModelRoutes
     {
         var named = routes.MapMethods($"/v1/models/{{family}}/{{name}}{path}", [method], (HttpContext context, string family, string name) => handle(context, new(ModelId.Parse($"{family}/{name}")))).WithSummary(summary);
         if (method == "POST") named.WithMetadata(new ApiDescription.VerbBody(), new ApiDescription.Queued());
-        routes.MapMethods($"/v1/models/{{id}}{path}", [method], (HttpContext context, string id) => handle(context, new(ModelId.Parse(Uri.UnescapeDataString(id))))).ExcludeFromDescription();
+        routes.MapMethods($"/v1/models/{{id}}{path}", [method], (HttpContext context, string id) => handle(context, context.RequestServices.GetRequiredService<ModelNames>().Find(Uri.UnescapeDataString(id)))).ExcludeFromDescription();
     }
 
     private static async Task ShowAsync(HttpContext context, ModelRequest model)

@@ -10,9 +10,11 @@ namespace ModelZoo.Host.Serving.Routes;
 /// <summary>What probes, scrapers and administrators ask.</summary>
 internal static class OperationRoutes
 {
+    private static readonly byte[] Live = """{"live":true}"""u8.ToArray();
+
     public static void Map(IEndpointRouteBuilder routes)
     {
-        routes.MapGet("/live", () => TypedResults.Ok(new JsonObject { ["live"] = true })).WithMetadata(new Doorkeeper.Open()).WithSummary("200 while the process answers.");
+        routes.MapGet("/live", () => TypedResults.Bytes(Live, MediaTypes.Json)).WithMetadata(new Doorkeeper.Open()).WithSummary("200 while the process answers.");
         routes.MapGet("/ready", Ready).WithMetadata(new Doorkeeper.Open()).WithSummary("200 when plugins serve and warm models are open, else 503; with states and parity.");
         routes.MapGet("/metrics", (PrometheusText metrics) => TypedResults.Text(metrics.Write(), PrometheusText.ContentType)).WithSummary("Counters for Prometheus.").ExcludeFromDescription();
 

@@ -120,6 +120,33 @@ public sealed class ContainmentTests
     }
 
     [Fact]
+    public async Task Request_GoesOnWhereQuickCallsRun_GivesItsPlaceBackAndIsReported()
+    {
+        var host = new TestHost(manifest => manifest with { Queue = new() { Concurrency = 1, Limit = 10 }, Quarantine = new() { Faults = 3, CancelPatience = TimeSpan.FromMilliseconds(300) } });
+        await using var _ = host;
+        var (record, _) = await host.LoadAsync("Misbehaves");
+        Task<bool> StaysAsync(string mode, string text, CancellationToken cancel = default) => Task.Factory.StartNew(() =>
+        {
+            var tokens = host.Verbs.TokenizeAsync(new(ModelId.Parse("test/misbehaves")), new Text(text), new JsonObject { ["mode"] = mode }, cancel).GetAwaiter().GetResult().Value;
+            return tokens.Ids.Span[0] == Environment.CurrentManagedThreadId;
+        }, CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default);
+        var stays = false;
+        for (var i = 0; i < 1000 && !stays; i++) stays = await StaysAsync("nothing", "x");
+        Assert.True(stays);
+
+        using var stop = new CancellationTokenSource();
+        var stuck = StaysAsync("spin", host.In("finish"), stop.Token);
+        while (host.Pool.Residents.Single().Users == 0) await Task.Delay(1);
+        stop.Cancel();
+        await StaysAsync("nothing", "x").WaitAsync(TimeSpan.FromSeconds(30));
+        Assert.False(stuck.IsCompleted);
+        Assert.Equal(2, Now(host, record).Loaded!.Faults.Add(isRequest: true)); // the one before was that it went on
+        File.WriteAllText(host.In("finish"), "");
+        Assert.True(await stuck);
+        await StaysAsync("nothing", "x").WaitAsync(TimeSpan.FromSeconds(30));
+    }
+
+    [Fact]
     public async Task Remove_LeavesAFileOpen_IsNamedAndQuarantined()
     {
         if (!OperatingSystem.IsLinux()) return; // only there the system says which files are open

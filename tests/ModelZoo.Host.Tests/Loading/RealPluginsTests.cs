@@ -46,12 +46,21 @@ public sealed class RealPluginsTests
             Assert.Equal((table.Inspection.Version, table.Inspection.Framework, table.Inspection.Contracts), (again.Inspection.Version, again.Inspection.Framework, again.Inspection.Contracts));
             Assert.NotEmpty(again.Cards);
             foreach (var card in again.Cards) Assert.True(card.Hidden || card.ArXiv is not null || card.Repository is not null, $"{card.Id} does not say where its paper or its code is to be found.");
+            Assert.Empty(UnmarkedPaths(record.Loaded.Plugin.GetType().Assembly));
             metrics.AddRange(again.Metrics.Select(metric => metric.Name));
         }
 
         // A regression: of two metrics of one name, the image tokenizers had got the one for small digits.
         Assert.Equal(metrics.Distinct().Order(), metrics.Order());
     }
+
+    // A server confines what is marked as a path; what only reads like one it would open wherever a client says.
+    private static List<string> UnmarkedPaths(System.Reflection.Assembly plugin) =>
+    [
+        .. plugin.GetTypes().Where(type => type.IsAssignableTo(typeof(ModelOptions)) && !type.IsAbstract && type.GetConstructor([]) is not null)
+            .SelectMany(type => ((OptionsSchema)typeof(OptionsSchema).GetMethod(nameof(OptionsSchema.Of))!.MakeGenericMethod(type).Invoke(null, null)!).Options.Select(option => (type, option)))
+            .Where(pair => pair.option.Kind == "text" && System.Text.RegularExpressions.Regex.IsMatch(pair.option.Description, "^(Folder|File|Path|Director)")).Select(pair => $"{pair.type.Name}.{pair.option.Name} is no path"),
+    ];
 
     [Fact]
     public async Task Remove_SpeechAfterUse_Unloads()

@@ -23,7 +23,7 @@ public sealed class ManifestReaderTests : IDisposable
             {
               "$schema": "docs/plugins.schema.json", // comments are fine
               "plugins": ["a/*", { "path": "${ZOO}/b", "enabled": false, "sha256": "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA", "settings": { "x": [1, "y", null, true] } }],
-              "models": { "speech/encodec.8khz": { "checkpoint": "${MISSING:-samples}/e", "parts": [{ "file": "a.pt", "key": "state_dict" }], "device": "webgpu:1", "precision": "int8", "settings": {}, "options": { "tokenize": { "bandwidth": 1.6 } }, "warm": true } },
+              "models": { "speech/encodec.8khz": { "name": "codec", "checkpoint": "${MISSING:-samples}/e", "parts": [{ "file": "a.pt", "key": "state_dict" }], "device": "webgpu:1", "precision": "int8", "settings": {}, "options": { "tokenize": { "bandwidth": 1.6 } }, "warm": true } },
               "device": "cpu", "memory": { "cpu": "1.5GB" }, "watch": ["drop"], "queue": { "concurrency": 2, "limit": 3, "deadlineSeconds": 0.5 },
             }
             """);
@@ -32,6 +32,7 @@ public sealed class ManifestReaderTests : IDisposable
         Assert.Equal("""{"x":[1,"y",null,true]}""", manifest.Plugins[1].Settings.ToString());
         var (id, model) = Assert.Single(manifest.Models);
         Assert.Equal(("8khz", Path.Combine(_folder, "samples/e"), "webgpu:1", "int8", true, "state_dict"), (id.Tag, model.Checkpoint, model.Device, model.Precision, model.Warm, model.Parts[0].Key));
+        Assert.Equal("codec", model.Name);
         Assert.Equal((3L << 29, Path.Combine(_folder, "drop"), 2, 3, 0.5), (manifest.Memory["cpu"], manifest.Watch[0], manifest.Queue!.Concurrency, manifest.Queue.Limit, manifest.Queue.Deadline.TotalSeconds));
     }
 
@@ -45,6 +46,8 @@ public sealed class ManifestReaderTests : IDisposable
     [InlineData("{\n  \"models\": { \"Speech\": {} }\n}", ":2", "family/architecture.tag")]
     [InlineData("{\n  \"device\": \"gpu\"\n}", ":2", "webgpu[:n]")]
     [InlineData("{\n  \"models\": { \"a/b.c\": { \"precision\": \"int2\" } }\n}", ":2", "float32, int8 or int4")]
+    [InlineData("{\n  \"models\": { \"a/b.c\": { \"name\": \"A b\" } }\n}", ":2", "lower-case letters")]
+    [InlineData("{\n  \"models\": { \"a/b.c\": { \"name\": \"x\" },\n\"a/b.d\": { \"name\": \"x\" } }\n}", ":2", "a/b.c and a/b.d have one name")]
     [InlineData("{\n  \"memory\": { \"cpu\": \"lots\" }\n}", ":2", "512MB or 4GB")]
     [InlineData("{\n  \"watch\": [\"${NOT_SET}\"]\n}", ":2", "NOT_SET is not set")]
     [InlineData("{\n  \"device\": \"cpu\",\n  \"device\": \"cpu\"\n}", ":3", "twice")]

@@ -123,4 +123,16 @@ public sealed class ModelPoolTests
         await stopped.Task.WaitAsync(TimeSpan.FromSeconds(30));
         Assert.Empty(pool.Residents);
     }
+
+    /// <summary>The same weights under two names are open once, and have one line of requests.</summary>
+    [Fact]
+    public async Task Verbs_ByNameWithAndWithoutTag_AreOneModel()
+    {
+        await using var host = new Host.Tests.TestHost(manifest => manifest with { Models = new Dictionary<ModelId, ModelEntry> { [ModelId.Parse("test/echo.one")] = new() } });
+        await host.LoadAsync("Good");
+        foreach (var name in new[] { "test/echo", "test/echo.one" }) Assert.Equal("test/echo.one", (await host.Verbs.TokenizeAsync(new(ModelId.Parse(name)), new Text("a"), [], default)).Model.ToString());
+        Assert.Equal("test/echo.one", Assert.Single(host.Pool.Residents).Key.Id.ToString());
+        Assert.True(await host.Pool.RetireAsync(ModelId.Parse("test/echo")));
+        Assert.Empty(host.Pool.Residents);
+    }
 }

@@ -48,6 +48,21 @@ public sealed class AdmittingRunnerTests
     }
 
     [Fact]
+    public async Task Metrics_WhileRequestsRunAndWait_SayHowMany()
+    {
+        var meter = new ModelMeter();
+        using var metrics = new Serving.PrometheusText(meter);
+        var runner = new AdmittingRunner(new Direct(), new LiveManifest(new HostManifest { Queue = new() { Concurrency = 1, Limit = 10 } }), meter, TimeProvider.System);
+        var gate = new TaskCompletionSource<int>();
+        var all = Enumerable.Range(0, 4).Select(_ => runner.RunAsync(_call, (_, _) => gate.Task, default)).ToList();
+        Assert.Contains("modelzoo_queue_length{model=\"test/a\",state=\"running\"} 1\n", metrics.Write(), StringComparison.Ordinal);
+        Assert.Contains("modelzoo_queue_length{model=\"test/a\",state=\"waiting\"} 3\n", metrics.Write(), StringComparison.Ordinal);
+        gate.SetResult(0);
+        await Task.WhenAll(all);
+        Assert.DoesNotContain("modelzoo_queue_length{", metrics.Write(), StringComparison.Ordinal);
+    }
+
+    [Fact]
     public async Task Run_CancelledWhileWaiting_GivesItsPlaceBack()
     {
         var runner = Runner(1, TimeSpan.FromMinutes(1));

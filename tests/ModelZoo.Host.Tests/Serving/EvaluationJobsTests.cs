@@ -75,6 +75,36 @@ public sealed class EvaluationJobsTests
     }
 
     [Theory]
+    [InlineData(3600, "done", null)]
+    [InlineData(1, "failed", "request.deadline")]
+    public async Task Start_AfterAKill_KeepsPriorityAndDeadlineOfTheJob(double timeout, string state, string? code)
+    {
+        var folder = Directory.CreateTempSubdirectory("server-").FullName;
+        Directory.CreateDirectory(Path.Combine(folder, "jobs"));
+        Directory.CreateDirectory(Path.Combine(folder, "data"));
+        File.WriteAllText(Path.Combine(folder, "data", "a.txt"), "text");
+        File.WriteAllText(Path.Combine(folder, "jobs", "20260101T000000-aaaaaaaa.json"), JsonSerializer.Serialize(new
+        {
+            id = "20260101T000000-aaaaaaaa", state = "running", model = "test/echo", data = ".", attempt = 1, seed = 0, options = new { }, priority = 2, timeout, submitted = DateTimeOffset.UtcNow.AddMinutes(-1),
+        }));
+        await using var server = await TestServer.StartAsync(folder: folder);
+        var job = await EndAsync(server, "20260101T000000-aaaaaaaa");
+        Assert.Equal((state, code), (job.GetProperty("state").GetString(), job.GetProperty("error") is { ValueKind: JsonValueKind.Object } error ? error.GetProperty("code").GetString() : null));
+        Assert.Equal((2, timeout, 2), (job.GetProperty("priority").GetInt32(), job.GetProperty("timeout").GetDouble(), job.GetProperty("attempt").GetInt32()));
+    }
+
+    [Fact]
+    public async Task Submit_TimeoutThatPasses_FailsTheJob()
+    {
+        await using var server = await TestServer.StartAsync();
+        for (var i = 0; i < 20; i++) Write(server, $"{i}.txt");
+        using var request = new HttpRequestMessage(HttpMethod.Post, "/v1/models/test/echo/evaluate") { Content = JsonContent.Create(new { data = ".", options = new { suffix = "1.txt" } }), Headers = { { "Request-Timeout", "0.000001" } } };
+        using var answer = await server.Client.SendAsync(request);
+        var job = await EndAsync(server, (await answer.Content.ReadFromJsonAsync<JsonElement>()).GetProperty("id").GetString()!);
+        Assert.Equal("request.deadline", job.GetProperty("error").GetProperty("code").GetString());
+    }
+
+    [Theory]
     [InlineData("nothing", 404)]
     [InlineData("..%2F..%2Fetc", 404)]
     public async Task Job_Unknown_Is404(string id, int status)

@@ -32,6 +32,7 @@ public sealed class OpenAiClientTests
         Assert.Equal("a b c a", string.Concat(came.GetProperty("completionChunks").EnumerateArray().Select(text => text.GetString())));
         Assert.Equal("3", Raw("givenUp"));
         Assert.Equal("""["PNG","PNG"]""", Raw("images"));
+        Assert.Equal("\"PNG\"", Raw("link"));
         Assert.Equal("""["audio/wav","RIFF",1644]""", Raw("wav"));
         Assert.Equal(1600, came.GetProperty("pcm")[2].GetInt32());
         Assert.Equal("[[0,[2,1,1,0,0,0,0,0]],[1,[0,1,0,1,1,0,0,0]]]", Raw("embeddings"));

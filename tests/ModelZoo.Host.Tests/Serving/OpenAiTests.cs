@@ -38,6 +38,20 @@ public sealed class OpenAiTests
         Assert.Equal(0, chunks[^1].GetProperty("choices").GetArrayLength());
         Assert.Equal(12, chunks[^1].GetProperty("usage").GetProperty("total_tokens").GetInt32());
         Assert.Equal("stop", chunks[^2].GetProperty("choices")[0].GetProperty("finish_reason").GetString());
+        Assert.All(chunks.SkipLast(1), chunk => Assert.Equal(JsonValueKind.Null, chunk.GetProperty("usage").ValueKind));
+        if (kind != "text_completion") Assert.Equal(["assistant"], chunks.SkipLast(1).Select(chunk => chunk.GetProperty("choices")[0].GetProperty("delta")).Where(delta => delta.TryGetProperty("role", out _)).Select(delta => delta.GetProperty("role").GetString()));
+    }
+
+    [Fact]
+    public async Task Errors_OfKeysAndRoutes_HaveTheFormOfTheirProtocol()
+    {
+        await using var server = await TestServer.StartAsync(settings => settings with { Keys = new(["k"], ["a"]) });
+        var (status, answer) = await server.PostAsync("/v1/chat/completions", new { model = "test/echo" });
+        Assert.Equal((401, "access.key"), (status, answer.GetProperty("error").GetProperty("code").GetString()));
+        (status, answer) = await server.PostAsync("/v2/models/test/echo/infer", new { });
+        Assert.Equal((401, JsonValueKind.String), (status, answer.GetProperty("error").ValueKind));
+        (status, answer) = await server.PostAsync("/v1/models/test/echo/tokenize", new { });
+        Assert.Equal((401, "access.key"), (status, answer.GetProperty("code").GetString()));
     }
 
     [Theory]

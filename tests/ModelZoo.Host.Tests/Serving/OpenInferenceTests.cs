@@ -4,6 +4,7 @@ using System.Net.Http.Json;
 using System.Text;
 using System.Text.Json;
 using Google.Protobuf;
+using ModelZoo.Host.Manifest;
 using ModelZoo.Host.Serving.OpenInference;
 using ModelZoo.Host.Serving.OpenInference.Wire;
 
@@ -99,12 +100,42 @@ public sealed class OpenInferenceTests
     [InlineData("/v2/models/test/echo/infer", """{"inputs":[{"name":"text","shape":[1],"datatype":"FP16","data":[1]}]}""", 400)]
     [InlineData("/v2/models/test/echo/infer", """{"inputs":[{"name":"ids","shape":[1],"datatype":"INT32","data":[1]}]}""", 400)]
     [InlineData("/v2/models/test/echo/infer", """{"parameters":{"verb":"sing"},"inputs":[]}""", 400)]
+    [InlineData("/v2/models/test/echo/infer", """{"inputs":[{"name":"text","shape":[1],"datatype":"BYTES","parameters":{"shared_memory_region":"r","shared_memory_byte_size":4}}]}""", 400)]
+    [InlineData("/v2/models/test/echo/infer", """{"inputs":[{"name":"text","shape":[1],"datatype":"BYTES","data":["a"]}],"outputs":[{"name":"ids","parameters":{"classification":3}}]}""", 400)]
+    [InlineData("/v2/models/echo/infer", """{"inputs":[]}""", 404)]
+    [InlineData("/v2/systemsharedmemory/region/r/register", "{}", 404)]
+    [InlineData("/v2/repository/models/test/echo/load", """{"parameters":{"config":"{}"}}""", 400)]
+    [InlineData("/v2/repository/models/test/echo/load", """{"parameters":{"file:1/model.onnx":"AAAA"}}""", 400)]
     public async Task Infer_Malformed_IsAnErrorInTheProtocolsForm(string path, string body, int status)
     {
         await using var server = await TestServer.StartAsync();
         using var answer = await server.Client.PostAsync(path, new StringContent(body, Encoding.UTF8, "application/json"));
         Assert.Equal(status, (int)answer.StatusCode);
         Assert.NotEmpty((await answer.Content.ReadFromJsonAsync<JsonElement>()).GetProperty("error").GetString()!);
+    }
+
+    /// <summary>KServe's services, and most of its clients, take no slash in a model's name.</summary>
+    [Theory]
+    [InlineData("test/echo.one")]
+    [InlineData("test%2Fecho.one")]
+    [InlineData("test--echo.one")]
+    [InlineData("codec")]
+    public async Task Model_ByEachOfItsNames_AnswersUnderThatName(string name)
+    {
+        var folder = Directory.CreateTempSubdirectory("server-").FullName;
+        await using var server = await TestServer.StartAsync(settings => settings with { GrpcPort = 0 }, folder: folder, manifest: new()
+        {
+            Plugins = [new(Loading.Tests.TestPlugins.Build("Good", Path.Combine(folder, "plugins")), "test")], Models = new Dictionary<Contracts.ModelId, ModelEntry> { [Contracts.ModelId.Parse("test/echo.one")] = new() { Name = "codec" } },
+        });
+        var (status, answer) = await server.PostAsync($"/v2/models/{name}/infer", new { inputs = new[] { new { name = "text", shape = new[] { 1 }, datatype = "BYTES", data = new[] { "abc" } } } });
+        Assert.Equal((200, Uri.UnescapeDataString(name)), (status, answer.GetProperty("model_name").GetString()));
+        Assert.Equal("[97,98,99]", answer.GetProperty("outputs")[0].GetProperty("data").GetRawText());
+        Assert.Equal(200, (int)(await server.Client.GetAsync($"/v2/models/{name}/versions/1/ready")).StatusCode);
+        (status, answer) = await server.PostAsync($"/v1/models/{name}/tokenize", new { input = "abc" });
+        Assert.Equal((200, "test/echo.one"), (status, answer.GetProperty("model").GetString()));
+        (status, answer) = await server.PostAsync("/v1/completions", new { model = Uri.UnescapeDataString(name), prompt = "abc" });
+        Assert.Equal((200, Uri.UnescapeDataString(name)), (status, answer.GetProperty("model").GetString()));
+        Assert.Equal("0", (await CallAsync(server, "ModelMetadata", new ModelMetadataRequest { Name = Uri.UnescapeDataString(name) }.ToByteArray())).Status);
     }
 
     private static async Task<(string Status, byte[] Message)> CallAsync(TestServer server, string name, byte[] message, string? timeout = null)

@@ -34,6 +34,9 @@ public sealed record EchoOptions : ModelOptions
 
     [Description("Milliseconds that a step takes."), Range(0, 10_000)]
     public int Delay { get; init; }
+
+    [Description("File whose text comes behind the prompt."), DataType("path")]
+    public string? Suffix { get; init; }
 }
 
 public sealed class EchoModel(ModelSource source) : IModel, ITokenize<Text, EchoOptions>, IGenerate<Text, EchoOptions>, IEvaluate, IReferenceCalls
@@ -58,7 +61,7 @@ public sealed class EchoModel(ModelSource source) : IModel, ITokenize<Text, Echo
             yield return Generation<Text>.Progress(i, 5);
         }
 
-        yield return Generation<Text>.Final(new Text($"{GoodPlugin.Version}:{prompt.Text}:{seed}"), 5);
+        yield return Generation<Text>.Final(new Text($"{GoodPlugin.Version}:{prompt.Text}{(options.Suffix is null ? "" : System.IO.File.ReadAllText(options.Suffix))}:{seed}"), 5);
     }
 
     public Modality Evaluates => Modality.Text;

@@ -27,7 +27,7 @@ public sealed record Options : ModelOptions
     public string Mode { get; init; } = "nothing";
 }
 
-public sealed class Model : IModel, IGenerate<Text, Options>
+public sealed class Model : IModel, IGenerate<Text, Options>, ITokenize<Text, Options>
 {
     public ModelFacts Facts => new();
 
@@ -60,6 +60,15 @@ public sealed class Model : IModel, IGenerate<Text, Options>
         await Task.Yield();
         yield return Generation<Text>.Final(new Text(options.Mode), 1);
     }
+
+    /// <summary>One token, at once; for "spin" when there is a file of the text's name.</summary>
+    public ValueTask<Tokens> TokenizeAsync(Text text, Options options, CancellationToken cancel = default)
+    {
+        while (options.Mode == "spin" && !System.IO.File.Exists(text.Value)) Thread.Sleep(1);
+        return ValueTask.FromResult(new Tokens(new("test/misbehaves", TokenLayout.Flat, [int.MaxValue], ""), Tensor.Create(new[] { Environment.CurrentManagedThreadId }, 1)));
+    }
+
+    public ValueTask<Text> DetokenizeAsync(Tokens tokens, Options options, CancellationToken cancel = default) => throw new NotSupportedException();
 
     public ValueTask DisposeAsync() => ValueTask.CompletedTask;
 

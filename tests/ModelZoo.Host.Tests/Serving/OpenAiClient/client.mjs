@@ -30,6 +30,8 @@ came.givenUp = 0;
 for await (const chunk of long) if (++came.givenUp === 3) break;
 
 const pictures = await client.images.generate({ model: 'test/picture', prompt: 'a dot', n: 2, response_format: 'b64_json' });
+const [link] = (await client.images.generate({ model: 'test/picture', prompt: 'a dot', response_format: 'url' })).data;
+came.link = Buffer.from(await (await fetch(link.url)).arrayBuffer()).subarray(1, 4).toString();
 came.images = pictures.data.map(picture => Buffer.from(picture.b64_json, 'base64').subarray(1, 4).toString());
 
 for (const format of ['wav', 'pcm']) {
