@@ -19,6 +19,7 @@ internal sealed class BytePairEncoder
     private const int LikelyBytes = 4; // of a token
     private const int StackLimit = 256;
     private const int WorthParts = 6;
+    private const int LongWord = 48;
     private const int UsuallyNew = 16;   // one of so many pieces
 
     private readonly MergeTable? _merges;
@@ -158,7 +159,7 @@ internal sealed class BytePairEncoder
         var pieces = scratch.Pieces;
         if (scratch.NewPieces * UsuallyNew > scratch.Ends.Length) Prefetch(text, start, ends, pieces);
         scratch.NewPieces = 0;
-        var room = output.Room(ends.Length * PieceCache.MaxTokens + 1);
+        var room = output.Room(ends.Length * PieceCache.MaxTokens);
         var (count, last) = (0, 0);
         for (var i = 0; i < ends.Length; i++)
         {
@@ -168,10 +169,9 @@ internal sealed class BytePairEncoder
             {
                 var key = PieceKey.At(ref Unsafe.Add(ref bytes, start), length, PieceKey.Whole);
                 var hash = key.Hash();
-                if (pieces.TryGet(key, hash, out var tokens) && tokens[PieceCache.MaxTokens] <= PieceCache.MaxTokens)
+                if (pieces.TryGet(key, hash, out var tokens, out last) && last <= PieceCache.MaxTokens)
                 {
                     tokens.StoreUnsafe(ref MemoryMarshal.GetReference(room), (nuint)count);
-                    last = tokens[PieceCache.MaxTokens];
                     count += last;
                     start = end;
                     continue;
@@ -183,7 +183,7 @@ internal sealed class BytePairEncoder
             if (length <= PieceKey.MaxLength) EncodeShort(text[start..end], output, scratch);
             else EncodeLong(text[start..end], output, scratch);
             last = output.Count - last;
-            room = output.Room((ends.Length - i) * PieceCache.MaxTokens + 1);
+            room = output.Room((ends.Length - i) * PieceCache.MaxTokens);
             count = 0;
             start = end;
         }
@@ -217,49 +217,45 @@ internal sealed class BytePairEncoder
         var hash = key.Hash();
         if (scratch.TryEncode(piece, key, hash, output)) return;
         var before = output.Count;
+        var isKept = true;
         if (TakesWholePieces && Vocabulary.TryGetShort(key, hash, out var whole)) output.Add(whole);
-        else if (piece.Length <= WorthParts || Ascii.IsValid(piece)) Merge(piece, output, scratch.Merges);
-        else EncodeParts(piece, output, scratch);
-        scratch.Keep(piece, key, hash, output.Span[before..]);
+        else if (piece.Length <= WorthParts || !TryEncodeParts(piece, output, scratch)) Merge(piece, output, scratch.Merges);
+        else isKept = output.Count - before <= PieceCache.MaxTokens;
+        if (isKept) scratch.Keep(piece, key, hash, output.Span[before..]);
         scratch.NewPieces++;
     }
 
     [MethodImpl(MethodImplOptions.NoInlining)]
     private void EncodeLong(ReadOnlySpan<byte> piece, IdBuffer output, EncodeScratch scratch)
     {
-        if (piece.Length > LongPieceCache.MaxLength || !IsAscii(piece))
-        {
-            // Long pieces of other scripts are clauses rather than words: it is their parts that come again.
-            EncodeLongNew(piece, output, scratch);
-        }
-        else if (!scratch.Long.TryEncode(piece, PieceKey.Whole, out var hash, output))
-        {
-            var before = output.Count;
-            EncodeLongNew(piece, output, scratch);
-            scratch.Long.Keep(piece, hash, output.Span[before..]);
-        }
-    }
-
-    private void EncodeLongNew(ReadOnlySpan<byte> piece, IdBuffer output, EncodeScratch scratch)
-    {
+        // The longest pieces of other scripts are clauses rather than words: it is their parts that come again.
+        var isKept = piece.Length <= (IsAscii(piece) ? LongPieceCache.MaxLength : LongWord);
+        var (before, hash) = (output.Count, 0UL);
+        if (isKept && scratch.Long.TryEncode(piece, PieceKey.Whole, out hash, output)) return;
         if (TakesWholePieces && piece.Length <= Vocabulary.LongestToken && Vocabulary.TryGetRare(in piece[0], piece.Length, out var whole)) output.Add(whole);
-        else if (!Ascii.IsValid(piece)) EncodeParts(piece, output, scratch);
-        else if (piece.Length <= SeamMerger.Window) Merge(piece, output, scratch.Merges);
+        else if (TryEncodeParts(piece, output, scratch)) return;
+        else if (piece.Length <= SeamMerger.Window) EncodeStretch(piece, output, scratch);
         else scratch.Seams.Encode(this, piece, output, scratch);
+        if (isKept) scratch.Long.Keep(piece, hash, output.Span[before..]);
     }
 
     // By its first bytes; that of another kind that gets through is only kept in vain.
     private static bool IsAscii(ReadOnlySpan<byte> piece) => (MemoryMarshal.Read<ulong>(piece) & 0x8080808080808080UL) == 0;
 
-    // A piece that is not known is cut where no token reaches across: its parts may be.
-    private void EncodeParts(ReadOnlySpan<byte> piece, IdBuffer output, EncodeScratch scratch)
+    // A piece that is not known is cut where no token reaches across: its parts may be. False when there is no such place, and nothing was done.
+    private bool TryEncodeParts(ReadOnlySpan<byte> piece, IdBuffer output, EncodeScratch scratch)
     {
-        for (var start = 0; start < piece.Length;)
+        if (Ascii.IsValid(piece)) return false;
+        var (position, before, start) = (0, 0U, 0);
+        while (_junctions.Next(piece, ref position, ref before) is var junction && junction < piece.Length)
         {
-            var end = _junctions.Next(piece, start);
-            EncodePart(piece[start..end], output, scratch);
-            start = end;
+            EncodePart(piece[start..junction], output, scratch);
+            start = junction;
         }
+
+        if (start == 0) return false;
+        EncodePart(piece[start..], output, scratch);
+        return true;
     }
 
     // Parts are kept apart from pieces: a piece that is a token is taken whole, a part is always merged.

@@ -28,16 +28,15 @@ internal sealed class EncodeScratch
     /// <summary>Appends the tokens of a short piece if they are kept.</summary>
     public bool TryEncode(ReadOnlySpan<byte> piece, in PieceKey key, ulong hash, IdBuffer output)
     {
-        if (!Pieces.TryGet(key, hash, out var tokens)) return false;
-        if (tokens[PieceCache.MaxTokens] > PieceCache.MaxTokens) return Long.TryEncode(piece, key.Kind, out _, output);
-        for (var i = 0; i < tokens[PieceCache.MaxTokens]; i++) output.Add(tokens[i]);
+        if (!Pieces.TryGet(key, hash, out var tokens, out var count)) return false;
+        if (count > PieceCache.MaxTokens) return Long.TryEncode(piece, key.Kind, out _, output);
+        output.Add(tokens, count);
         return true;
     }
 
     /// <summary>Keeps the tokens of a short piece.</summary>
     public void Keep(ReadOnlySpan<byte> piece, in PieceKey key, ulong hash, ReadOnlySpan<int> ids)
     {
-        Pieces.Keep(key, hash, ids);
-        if (ids.Length > PieceCache.MaxTokens) Long.Keep(piece, LongPieceCache.Hash(piece, key.Kind), ids);
+        if (!Pieces.Keep(key, hash, ids)) Long.Keep(piece, LongPieceCache.Hash(piece, key.Kind), ids);
     }
 }

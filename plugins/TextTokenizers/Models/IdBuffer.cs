@@ -1,4 +1,5 @@
 using System.Runtime.CompilerServices;
+using System.Runtime.Intrinsics;
 
 namespace ModelZoo.Plugins.TextTokenizers.Models;
 
@@ -22,6 +23,14 @@ internal sealed class IdBuffer
     {
         ids.CopyTo(Room(ids.Length));
         Advance(ids.Length);
+    }
+
+    /// <summary>Adds the first <paramref name="count"/> of four ids.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public void Add(Vector128<int> ids, int count)
+    {
+        ids.CopyTo(Room(Vector128<int>.Count));
+        Advance(count);
     }
 
     public void Clear() => Count = 0;

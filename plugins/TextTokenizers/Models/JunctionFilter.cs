@@ -23,20 +23,22 @@ internal sealed class JunctionFilter
         foreach (var id in vocabulary.Ids) Add(vocabulary.BytesOf(id));
     }
 
-    /// <summary>The end of the stretch of whole characters that begins at <paramref name="start"/> and no token reaches out of.</summary>
+    /// <summary>The next junction that no token reaches across; the length of the piece when there is none.</summary>
     /// <param name="piece">UTF-8; bytes that are none are never cut from their neighbours.</param>
-    /// <param name="start">Where it begins.</param>
-    public int Next(ReadOnlySpan<byte> piece, int start)
+    /// <param name="position">Where to go on from; then the character behind the junction.</param>
+    /// <param name="before">The character before that place, as a number; 0 at first.</param>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public int Next(ReadOnlySpan<byte> piece, ref int position, ref uint before)
     {
-        var before = Character(piece, start, out var position);
-        position += start;
         while (position < piece.Length)
         {
-            var after = Character(piece, position, out var length);
-            var (left, right) = (piece[position - 1], piece[position]);
-            if ((left | right) >= 0x80 && before != 0 && after != 0 && !IsPartial(left, right) && !HasPair(before, after)) return position;
-            before = after;
+            var junction = position;
+            var last = before;
+            before = Character(piece, junction, out var length);
             position += length;
+            if (last == 0 || before == 0) continue;
+            var (left, right) = (piece[junction - 1], piece[junction]);
+            if ((left | right) >= 0x80 && !IsPartial(left, right) && !HasPair(last, before)) return junction;
         }
 
         return piece.Length;

@@ -23,8 +23,8 @@ internal sealed class LongPieceCache
     }
 
     private readonly Slot[] _slots = new Slot[1 << SlotBits];
-    private readonly byte[] _bytes = new byte[BufferBytes];
-    private readonly int[] _ids = new int[BufferIds];
+    private readonly byte[] _bytes = GC.AllocateUninitializedArray<byte>(BufferBytes);
+    private readonly int[] _ids = GC.AllocateUninitializedArray<int>(BufferIds);
     private int _generation = 1;
     private int _usedBytes;
     private int _usedIds;

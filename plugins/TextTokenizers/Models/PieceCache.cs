@@ -5,14 +5,15 @@ using System.Runtime.Intrinsics;
 namespace ModelZoo.Plugins.TextTokenizers.Models;
 
 /// <summary>
-/// Tokens of pieces met before, up to three each. A line holds two pieces with their tokens: whoever comes moves in front, and the one behind goes.
+/// Tokens of pieces met before, up to four each. A line holds two pieces with their tokens: whoever comes moves in front, and the one behind goes.
 /// </summary>
 internal sealed class PieceCache
 {
     /// <summary>Most tokens of a piece that is kept.</summary>
-    public const int MaxTokens = 3;
+    public const int MaxTokens = 4;
 
     private const int LineBits = 15;
+    private const int IdBits = 24;      // the number of tokens stands above the first
 
     private struct Slot
     {
@@ -32,15 +33,17 @@ internal sealed class PieceCache
     /// <summary>Finds the tokens of a piece.</summary>
     /// <param name="key">Its key.</param>
     /// <param name="hash">The key's hash.</param>
-    /// <param name="tokens">The tokens, and their number as the last element. More than <see cref="MaxTokens"/> are kept elsewhere.</param>
+    /// <param name="tokens">The tokens.</param>
+    /// <param name="count">How many they are; more than <see cref="MaxTokens"/> are kept elsewhere.</param>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public bool TryGet(in PieceKey key, ulong hash, out Vector128<int> tokens)
+    public bool TryGet(in PieceKey key, ulong hash, out Vector128<int> tokens, out int count)
     {
         ref var first = ref _lines.At((nint)(hash >> 64 - LineBits)).First;
         // Which of the two it is, is not worth a branch.
         var isFirst = first.Key.IsSame(key);
         ref var slot = ref Unsafe.Add(ref first, isFirst ? 0 : 1);
-        tokens = slot.Tokens;
+        tokens = slot.Tokens & Vector128.Create((1 << IdBits) - 1);
+        count = slot.Tokens.ToScalar() >>> IdBits;
         return isFirst | slot.Key.IsSame(key);
     }
 
@@ -48,11 +51,17 @@ internal sealed class PieceCache
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public void Prefetch(ulong hash) => _lines.Prefetch((nint)(hash >> 64 - LineBits));
 
-    /// <summary>Keeps the tokens of a piece that was not found.</summary>
-    public void Keep(in PieceKey key, ulong hash, ReadOnlySpan<int> tokens)
+    /// <summary>Keeps the tokens of a piece that was not found; false when only that there is more to it than fits.</summary>
+    public bool Keep(in PieceKey key, ulong hash, ReadOnlySpan<int> tokens)
     {
+        Span<int> kept = stackalloc int[MaxTokens];
+        kept.Clear();
+        var fits = tokens.Length <= MaxTokens && !tokens.ContainsAnyInRange(1 << IdBits, int.MaxValue);
+        if (fits) tokens.CopyTo(kept);
+        kept[0] |= (fits ? tokens.Length : MaxTokens + 1) << IdBits;
         ref var line = ref _lines.At((nint)(hash >> 64 - LineBits));
         line.Second = line.First;
-        line.First = new() { Key = key, Tokens = Vector128.Create(tokens[0], tokens.Length > 1 ? tokens[1] : 0, tokens.Length > 2 ? tokens[2] : 0, tokens.Length) };
+        line.First = new() { Key = key, Tokens = Vector128.Create<int>(kept) };
+        return fits;
     }
 }

@@ -160,10 +160,14 @@ public sealed class TokenTable
     internal static ulong HashLong(ReadOnlySpan<byte> token)
     {
         var h = (ulong)token.Length * 0x9E3779B97F4A7C15UL;
-        for (; token.Length >= 8; token = token[8..]) h = (BitOperations.RotateLeft(h, 23) ^ MemoryMarshal.Read<ulong>(token)) * 0xBF58476D1CE4E5B9UL;
-        foreach (var b in token) h = (h ^ b) * 0x100000001B3UL;
+        var rest = token;
+        for (; rest.Length >= 8; rest = rest[8..]) h = Mix(h, MemoryMarshal.Read<ulong>(rest));
+        if (!rest.IsEmpty && token.Length >= 8) h = Mix(h, MemoryMarshal.Read<ulong>(token[^8..]));
+        else foreach (var b in rest) h = (h ^ b) * 0x100000001B3UL;
         return h ^ h >> 31;
     }
+
+    private static ulong Mix(ulong hash, ulong eight) => (BitOperations.RotateLeft(hash, 23) ^ eight) * 0xBF58476D1CE4E5B9UL;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static PieceKey KeyOf(ReadOnlySpan<byte> token, int place) =>
