@@ -1,3 +1,4 @@
+using System.Numerics;
 using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 using System.Runtime.Intrinsics;
@@ -123,7 +124,8 @@ internal sealed class BytePairEncoder
     public void EncodeStretch(ReadOnlySpan<byte> stretch, IdBuffer output, EncodeScratch scratch)
     {
         var before = output.Count;
-        if (scratch.Long.TryEncode(stretch, PieceKey.Part, out var hash, output)) return;
+        var hash = LongPieceCache.Hash(stretch, PieceKey.Part);
+        if (scratch.Long.TryEncode(stretch, hash, output)) return;
         Merge(stretch, output, scratch.Merges);
         scratch.Long.Keep(stretch, hash, output.Span[before..]);
     }
@@ -230,9 +232,9 @@ internal sealed class BytePairEncoder
     {
         // The longest pieces of other scripts are clauses rather than words: it is their parts that come again.
         var isKept = piece.Length <= (IsAscii(piece) ? LongPieceCache.MaxLength : LongWord);
-        var (before, hash) = (output.Count, 0UL);
-        if (isKept && scratch.Long.TryEncode(piece, PieceKey.Whole, out hash, output)) return;
-        if (TakesWholePieces && piece.Length <= Vocabulary.LongestToken && Vocabulary.TryGetRare(in piece[0], piece.Length, out var whole)) output.Add(whole);
+        var (before, hash) = (output.Count, isKept || piece.Length <= Vocabulary.LongestToken ? TokenTable.HashLong(piece) : 0);
+        if (isKept && scratch.Long.TryEncode(piece, hash, output)) return;
+        if (TakesWholePieces && Vocabulary.TryGetRare(piece, hash, out var whole)) output.Add(whole);
         else if (TryEncodeParts(piece, output, scratch)) return;
         else if (piece.Length <= SeamMerger.Window) EncodeStretch(piece, output, scratch);
         else scratch.Seams.Encode(this, piece, output, scratch);
@@ -288,14 +290,14 @@ internal sealed class BytePairEncoder
     }
 
     // A row for each byte: the symbol that begins there, its neighbours, and its merge with the next one. Rows of symbols that are gone, and of the last, hold no merge.
-    // The lowest rank is found by looking at all rows, eight at a time.
+    // The lowest rank is found by looking at all rows, sixteen at a time.
     [SkipLocalsInit]
     private void MergeSmall(ReadOnlySpan<byte> piece, IdBuffer output, MergeMemo memo)
     {
         var length = piece.Length;
         Span<byte> padded = stackalloc byte[length + Padding];
         piece.CopyTo(padded);
-        var rows = (length + Vector256<int>.Count - 1) & -Vector256<int>.Count;
+        var rows = (length + Vector512<int>.Count - 1) & -Vector512<int>.Count;
         Span<int> ranks = stackalloc int[rows];
         Span<int> merged = stackalloc int[rows];
         Span<int> ids = stackalloc int[rows];
@@ -311,9 +313,8 @@ internal sealed class BytePairEncoder
         ranks[(length - 1)..].Fill(int.MaxValue);
         while (true)
         {
-            var rank = Lowest(ranks);
-            if (rank == int.MaxValue) break;
-            var left = ranks.IndexOf(rank);
+            var left = Lowest(ranks);
+            if (left < 0) break;
             var after = next[next[left]];
             ids[left] = merged[left];
             ranks[next[left]] = int.MaxValue;
@@ -329,15 +330,23 @@ internal sealed class BytePairEncoder
         output.Advance(count);
     }
 
+    // The first row of the lowest rank; -1 when no row holds a merge.
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static int Lowest(ReadOnlySpan<int> ranks)
     {
         ref var first = ref MemoryMarshal.GetReference(ranks);
-        var lowest = Vector256.LoadUnsafe(ref first);
-        for (var i = Vector256<int>.Count; i < ranks.Length; i += Vector256<int>.Count) lowest = Vector256.Min(lowest, Vector256.LoadUnsafe(ref first, (nuint)i));
-        var half = Vector128.Min(lowest.GetLower(), lowest.GetUpper());
-        half = Vector128.Min(half, Vector128.Shuffle(half, Vector128.Create(2, 3, 0, 1)));
-        return Math.Min(half[0], half[1]);
+        var lowest = Vector512.LoadUnsafe(ref first);
+        for (var i = Vector512<int>.Count; i < ranks.Length; i += Vector512<int>.Count) lowest = Vector512.Min(lowest, Vector512.LoadUnsafe(ref first, (nuint)i));
+        var half = Vector256.Min(lowest.GetLower(), lowest.GetUpper());
+        var quarter = Vector128.Min(half.GetLower(), half.GetUpper());
+        quarter = Vector128.Min(quarter, Vector128.Shuffle(quarter, Vector128.Create(2, 3, 0, 1)));
+        var rank = Math.Min(quarter[0], quarter[1]);
+        if (rank == int.MaxValue) return -1;
+        for (var i = 0; ; i += Vector512<int>.Count)
+        {
+            var places = Vector512.Equals(Vector512.LoadUnsafe(ref first, (nuint)i), Vector512.Create(rank)).ExtractMostSignificantBits();
+            if (places != 0) return i + BitOperations.TrailingZeroCount(places);
+        }
     }
 
     private (int Rank, int Id) FindMerge(ReadOnlySpan<byte> piece, ReadOnlySpan<int> ids, int left, int right, int end, MergeMemo memo)

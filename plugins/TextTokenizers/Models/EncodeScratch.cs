@@ -29,7 +29,7 @@ internal sealed class EncodeScratch
     public bool TryEncode(ReadOnlySpan<byte> piece, in PieceKey key, ulong hash, IdBuffer output)
     {
         if (!Pieces.TryGet(key, hash, out var tokens, out var count)) return false;
-        if (count > PieceCache.MaxTokens) return Long.TryEncode(piece, key.Kind, out _, output);
+        if (count > PieceCache.MaxTokens) return Long.TryEncode(piece, LongPieceCache.Hash(piece, key.Kind), output);
         output.Add(tokens, count);
         return true;
     }

@@ -1,3 +1,4 @@
+using System.Buffers.Binary;
 using System.Numerics;
 using System.Runtime.CompilerServices;
 
@@ -9,8 +10,6 @@ namespace ModelZoo.Plugins.TextTokenizers.Models;
 /// </summary>
 internal sealed class JunctionFilter
 {
-    private const int Continuation = 0x80;
-
     private readonly ulong[] _partial = new ulong[0x10000 / 64];  // by the bytes before and after
     private readonly ulong[] _pairs;
     private readonly int _shift;
@@ -65,17 +64,19 @@ internal sealed class JunctionFilter
         uint first = bytes[position];
         length = 1;
         if (first < 0x80) return first + 1;
-        var wanted = first switch { < 0xC2 => 0, < 0xE0 => 2, < 0xF0 => 3, < 0xF5 => 4, _ => 0 };
-        if (wanted == 0 || position + wanted > bytes.Length) return 0;
-        var value = first;
-        for (var i = 1; i < wanted; i++)
-        {
-            if ((bytes[position + i] & 0xC0) != Continuation) return 0;
-            value = value << 8 | bytes[position + i];
-        }
-
+        var four = bytes.Length - position >= 4 ? BinaryPrimitives.ReadUInt32BigEndian(bytes[position..]) : Last(bytes[position..]);
+        var wanted = BitOperations.LeadingZeroCount(~four);
+        var others = 32 - 8 * wanted;   // bits of the bytes behind the character
+        if (first is < 0xC2 or > 0xF4 || ((four ^ 0x00808080) & 0x00C0C0C0) >> others != 0) return 0;
         length = wanted;
-        return value;
+        return four >> others;
+    }
+
+    private static uint Last(ReadOnlySpan<byte> bytes)
+    {
+        var four = 0U;
+        for (var i = 0; i < bytes.Length; i++) four |= (uint)bytes[i] << 24 - 8 * i;
+        return four;
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

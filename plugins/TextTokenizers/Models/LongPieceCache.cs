@@ -29,23 +29,17 @@ internal sealed class LongPieceCache
     private int _usedBytes;
     private int _usedIds;
 
+    /// <summary>The hash of a part of a piece, which has not the tokens of a piece of the same bytes; that of a piece is <see cref="TokenTable.HashLong"/>.</summary>
+    public static ulong Hash(ReadOnlySpan<byte> piece, int kind) => TokenTable.HashLong(piece) + (uint)(kind & PieceKey.Part) * 0x9E3779B97F4A7C15UL;
+
     /// <summary>Appends the tokens of a piece if they are kept.</summary>
-    /// <param name="piece">The piece.</param>
-    /// <param name="salt">Tells parts from whole pieces.</param>
-    /// <param name="hash">For <see cref="Keep"/>.</param>
-    /// <param name="output">Where the ids go.</param>
-    public bool TryEncode(ReadOnlySpan<byte> piece, int salt, out ulong hash, IdBuffer output)
+    public bool TryEncode(ReadOnlySpan<byte> piece, ulong hash, IdBuffer output)
     {
-        hash = Hash(piece, salt);
         ref readonly var slot = ref _slots[Index(hash)];
         if (slot.Hash != hash || slot.Generation != _generation || slot.Length != piece.Length || !_bytes.AsSpan(slot.Bytes, piece.Length).SequenceEqual(piece)) return false;
-        _ids.AsSpan(slot.Ids, slot.Count).CopyTo(output.Room(slot.Count));
-        output.Advance(slot.Count);
+        output.Add(_ids.AsSpan(slot.Ids, slot.Count));
         return true;
     }
-
-    /// <summary>The hash of a piece; <paramref name="salt"/> tells kinds apart.</summary>
-    public static ulong Hash(ReadOnlySpan<byte> piece, int salt) => TokenTable.HashLong(piece) + (uint)salt * 0x9E3779B97F4A7C15UL;
 
     /// <summary>Keeps the tokens of a piece, unless it is too long; the one that had its slot gives way.</summary>
     public void Keep(ReadOnlySpan<byte> piece, ulong hash, ReadOnlySpan<int> ids)

@@ -94,13 +94,25 @@ public sealed class TokenTable
     /// <param name="id">Its id.</param>
     internal bool TryGetRare(ref readonly byte first, int length, out int id)
     {
-        var token = MemoryMarshal.CreateReadOnlySpan(in first, length);
-        var key = length <= PieceKey.MaxLength ? PieceKey.At(in first, length, PieceKey.Whole) : KeyOf(token, 0);
-        var hash = HashOf(token, key);
-        var bits = Bits(hash);
+        if (length > PieceKey.MaxLength)
+        {
+            var token = MemoryMarshal.CreateReadOnlySpan(in first, length);
+            return TryGetRare(token, HashLong(token), out id);
+        }
+
+        var key = PieceKey.At(in first, length, PieceKey.Whole);
+        var hash = key.Hash();
         id = 0;
-        if ((_filter[(int)(hash >> _filterShift)] & bits) != bits) return false;
-        return length <= PieceKey.MaxLength ? TryGetShort(key, hash, out id) : TryGet(token, key, hash, out id);
+        return MayHave(hash) && TryGetShort(key, hash, out id);
+    }
+
+    /// <summary>As <see cref="TryGetRare(ref readonly byte, int, out int)"/>, for strings longer than <see cref="PieceKey.MaxLength"/>, with their <see cref="HashLong"/>.</summary>
+    internal bool TryGetRare(ReadOnlySpan<byte> token, ulong longHash, out int id)
+    {
+        id = 0;
+        if (token.Length > LongestToken) return false;
+        var key = LongKey(token, longHash, 0);
+        return MayHave(LongHash(key)) && TryGet(token, key, LongHash(key), out id);
     }
 
     /// <summary>The id of a token of up to <see cref="PieceKey.MaxLength"/> bytes.</summary>
@@ -171,7 +183,9 @@ public sealed class TokenTable
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static PieceKey KeyOf(ReadOnlySpan<byte> token, int place) =>
-        token.Length <= PieceKey.MaxLength ? PieceKey.Of(token, PieceKey.Whole) : new(HashLong(token), LongKind | (ulong)(uint)token.Length << 32 | (uint)place);
+        token.Length <= PieceKey.MaxLength ? PieceKey.Of(token, PieceKey.Whole) : LongKey(token, HashLong(token), place);
+
+    private static PieceKey LongKey(ReadOnlySpan<byte> token, ulong longHash, int place) => new(longHash, LongKind | (ulong)(uint)token.Length << 32 | (uint)place);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static ulong HashOf(ReadOnlySpan<byte> token, in PieceKey key) => token.Length <= PieceKey.MaxLength ? key.Hash() : LongHash(key);
@@ -182,6 +196,9 @@ public sealed class TokenTable
 
     // Two bits of one word for each token; two tokens a line, a word of the filter for eight lines.
     private static ulong Bits(ulong hash) => 1UL << (int)(hash & 63) | 1UL << (int)(hash >> 6 & 63);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private bool MayHave(ulong hash) => Bits(hash) is var bits && (_filter[(int)(hash >> _filterShift)] & bits) == bits;
 
     private void Mark(ulong hash) => _filter[(int)(hash >> _filterShift)] |= Bits(hash);
 
