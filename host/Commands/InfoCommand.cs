@@ -1,6 +1,4 @@
 using System.CommandLine;
-using System.Text.Json;
-using System.Text.Json.Nodes;
 using ModelZoo.Contracts;
 using ModelZoo.Host.Models;
 
@@ -21,31 +19,8 @@ internal static class InfoCommand
             var request = new ModelRequest(id, parsed.GetValue(checkpoint) is { } folder ? Path.GetFullPath(folder) : null);
             var info = await services.GetRequiredService<ModelDirectory>().ShowAsync(request, cancel).ConfigureAwait(false);
             if (parsed.GetValue(json)) terminal.WriteJson(info);
-            else Write(terminal.Writer, info, "");
+            else foreach (var line in InfoPage.Lines(info, terminal.Output.Profile.Width)) terminal.Writer.WriteLine(line);
             return ExitCodes.Ok;
         });
-    }
-
-    // Schemas are for programs; people read the list.
-    private static void Write(TextWriter writer, JsonObject json, string indent)
-    {
-        foreach (var (key, value) in json)
-        {
-            if (value is null || key is "schema" or "object") continue;
-            if (value is JsonObject map)
-            {
-                writer.WriteLine($"{indent}{key}:");
-                Write(writer, map, indent + "  ");
-            }
-            else if (value is JsonArray list)
-            {
-                if (list.Count > 0) writer.WriteLine($"{indent}{key}:");
-                foreach (var item in list) writer.WriteLine($"{indent}  {item}");
-            }
-            else
-            {
-                writer.WriteLine($"{indent}{key}: {(value.GetValueKind() == JsonValueKind.Number && value.AsValue().TryGetValue(out long number) ? number.ToString("N0") : value)}");
-            }
-        }
     }
 }

@@ -111,7 +111,7 @@ internal sealed class ModelDirectory(PluginCatalog catalog, ModelResolver resolv
     private static JsonObject Verb(string direction, Modality modality, OptionsSchema schema) => new()
     {
         [direction] = modality.ToString().ToLowerInvariant(),
-        ["options"] = new JsonArray([.. schema.Options.Select(option => (JsonNode)$"{option.Name}: {option.Kind}, {(option.Default is null ? "chosen by the model" : "default " + OptionDescription.Show(option.Default))}. {option.Description}")]),
+        ["options"] = new JsonArray([.. schema.Options.Select(option => (JsonNode)$"{option.Name}: {option.Kind}, {(option.Default is null ? "chosen by the model" : OptionDescription.Show(option.Default) is { Length: > 0 } shown ? "default " + shown : "none by default")}. {option.Description}")]),
         ["schema"] = schema.ToJsonSchema(),
     };
 }
