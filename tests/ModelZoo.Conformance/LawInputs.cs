@@ -36,10 +36,10 @@ internal static class LawInputs
         }
     }
 
-    /// <summary>The defaults, but few steps and short results where the options leave that to the caller.</summary>
-    public static ModelOptions Quick(OptionsSchema schema) => schema.Bind(Short.Where(wish => schema.Options.FirstOrDefault(option => option.Name == wish.Name) is { Range: var range, Kind: var kind }
+    /// <summary>The defaults, but few steps and short results where the options leave that to the caller, and what is chosen.</summary>
+    public static ModelOptions Quick(OptionsSchema schema, params (string Name, string Value)[] chosen) => schema.Bind(Short.Where(wish => schema.Options.FirstOrDefault(option => option.Name == wish.Name) is { Range: var range, Kind: var kind }
             && kind.StartsWith("integer", StringComparison.Ordinal) && (range is not { } bounds || (wish.Value >= bounds.Minimum && wish.Value <= bounds.Maximum)))
-        .Select(wish => KeyValuePair.Create(wish.Name, wish.Value.ToString(CultureInfo.InvariantCulture))));
+        .Select(wish => KeyValuePair.Create(wish.Name, wish.Value.ToString(CultureInfo.InvariantCulture))).Concat(chosen.Select(option => KeyValuePair.Create(option.Name, option.Value))));
 
     private static readonly (string Name, int Value)[] Short = [("steps", 4), ("frames", 32), ("max_frames", 32), ("length", 32), ("max_length", 16), ("samples", 8), ("rounds", 2)];
 

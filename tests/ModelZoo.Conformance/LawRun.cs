@@ -18,6 +18,8 @@ internal enum Law
     SameSeed,
     /// <summary>Cancellation stops within a step.</summary>
     Cancellation,
+    /// <summary>Guidance of one is what is predicted of the condition alone.</summary>
+    Guidance,
 }
 
 /// <summary>Tries the laws on the models of a plugin, and writes down each that was broken, with the model.</summary>
@@ -58,6 +60,7 @@ internal sealed class LawRun(IModelPlugin plugin)
         {
             await GuardAsync(Law.SameSeed, sample, () => SameSeedAsync(sample, generator, prompt));
             await GuardAsync(Law.Cancellation, sample, () => CancellationAsync(sample, generator, prompt));
+            await GuardAsync(Law.Guidance, sample, () => GuidanceAsync(sample, generator, prompt));
         }
     }
 
@@ -161,8 +164,44 @@ internal sealed class LawRun(IModelPlugin plugin)
         Expect(after <= 1, Law.Cancellation, sample, $"it went on for {after} steps after it was cancelled.");
     }
 
+    // Options of which "1 for none" is said: at one what is avoided is not read, and so near to one that the other half cannot show it changes nothing.
+    private async Task GuidanceAsync(LawSample sample, IGenerate generator, Prompt prompt)
+    {
+        var scales = generator.GenerateOptions.Options.Where(option => option.Description.Contains("1 for none", StringComparison.Ordinal)).ToList();
+        if (scales.Count == 0) return;
+        (string, string)[] none = [.. scales.Select(option => (option.Name, Scale(option, "1")))];
+        var alone = await LastAsync(generator, prompt, 3, none);
+        foreach (var option in scales)
+        {
+            var nearly = await LastAsync(generator, prompt, 3, [.. none.Where(other => other.Item1 != option.Name), (option.Name, Scale(option, "1.000000001"))]);
+            Expect(IsNear(alone, nearly), Law.Guidance, sample, $"{option.Name} of one is not what is predicted of the condition alone.");
+        }
+
+        if (generator.GenerateOptions.Options.Any(option => option.Name == "negative_prompt"))
+            Expect(Describe(alone) == Describe(await LastAsync(generator, prompt, 3, [.. none, ("negative_prompt", "a dog")])), Law.Guidance, sample, "without guidance it reads what is avoided.");
+
+        static string Scale(OptionDescription option, string scale) => option.Default is Array { Length: var count } ? string.Join(',', Enumerable.Repeat(scale, count)) : scale;
+    }
+
+    // Within a thousandth of the largest value; what is not made of numbers is the same.
+    private static bool IsNear(Media? one, Media? other)
+    {
+        if (Numbers(one) is not { } a || Numbers(other) is not { } b) return Describe(one) == Describe(other);
+        var most = 1e-6f + a.Aggregate(0f, (largest, value) => Math.Max(largest, Math.Abs(value)));
+        return a.Length == b.Length && a.Zip(b).All(pair => Math.Abs(pair.First - pair.Second) <= 1e-3f * most);
+    }
+
+    private static float[]? Numbers(Media? media) => media switch
+    {
+        Image image => image.Pixels.Span.ToArray(),
+        Audio audio => audio.Samples.Span.ToArray(),
+        Video video => video.Frames.Span.ToArray(),
+        Motion motion => motion.Features.Span.ToArray(),
+        _ => null,
+    };
+
     private ValueTask<IModel> OpenAsync(LawSample sample) =>
-        plugin.Architectures.Single(architecture => architecture.Card.Id == sample.Model).Open(new() { Id = ModelId.Parse(sample.Model), Folder = sample.Checkpoint, Parts = sample.Parts, Services = HostServices.Instance }, default);
+        plugin.Architectures.Single(architecture => architecture.Card.Id == sample.Model).Open(new() { Id = ModelId.Parse(sample.Model), Folder = sample.Checkpoint, Parts = sample.Parts, Settings = new(sample.Settings), Services = HostServices.Instance }, default);
 
     private async Task<Media?> InputAsync(LawSample sample, ITokenize tokenizer)
     {
@@ -197,10 +236,10 @@ internal sealed class LawRun(IModelPlugin plugin)
         return null;
     }
 
-    private static async Task<Media?> LastAsync(IGenerate generator, Prompt prompt, ulong seed)
+    private static async Task<Media?> LastAsync(IGenerate generator, Prompt prompt, ulong seed, params (string Name, string Value)[] chosen)
     {
         Media? last = null;
-        await foreach (var step in generator.GenerateAsync(prompt, LawInputs.Quick(generator.GenerateOptions), seed)) last = step.IsFinal ? step.Value : last;
+        await foreach (var step in generator.GenerateAsync(prompt, LawInputs.Quick(generator.GenerateOptions, chosen), seed)) last = step.IsFinal ? step.Value : last;
         return last ?? throw new InvalidOperationException("it ended without a result.");
     }
 

@@ -15,6 +15,9 @@ public sealed record LawSample(string Model, Media? Input = null)
     /// <summary>Where in that folder the weights are, when the layout leaves a choice.</summary>
     public IReadOnlyList<CheckpointPart> Parts { get; init; } = [];
 
+    /// <summary>The manifest's settings for it, such as folders of parts that stand beside its checkpoint, as a JSON object.</summary>
+    public JsonElement? Settings { get; init; }
+
     /// <summary>What it generates from.</summary>
     public Prompt? Prompt { get; init; }
 

@@ -74,6 +74,9 @@ public abstract class PluginLaws<TPlugin> where TPlugin : IModelPlugin, new()
     [Fact]
     public Task Generate_Cancelled_StopsWithinAStep() => KeepAsync(Law.Cancellation);
 
+    [Fact]
+    public Task Generate_GuidanceOfOne_IsTheConditionAlone() => KeepAsync(Law.Guidance);
+
     /// <summary>Used and let go, the plugin leaves nothing behind that holds it: no handler on a static event, no thread or timer, no cache of its types in shared code.</summary>
     [Fact]
     public async Task Unload_AfterUse_NothingHoldsThePlugin()

@@ -35,16 +35,17 @@ public static class TinyParts
     /// <param name="projection">Width of the space that it shares with pictures; null for an encoder without projection.</param>
     /// <param name="layers">Layers.</param>
     /// <param name="seed">Draws.</param>
-    public static void Clip(string folder, int width, int? projection = null, int layers = 2, int seed = 7)
+    /// <param name="positions">Tokens of a text.</param>
+    public static void Clip(string folder, int width, int? projection = null, int layers = 2, int seed = 7, int positions = 77)
     {
         Directory.CreateDirectory(folder);
-        var config = new ClipTextConfig { VocabSize = 514, HiddenSize = width, IntermediateSize = 16, NumHiddenLayers = layers, NumAttentionHeads = 2, ProjectionDim = projection ?? 512, BosTokenId = 512, EosTokenId = 513, PadTokenId = 513 };
+        var config = new ClipTextConfig { VocabSize = 514, HiddenSize = width, IntermediateSize = 16, NumHiddenLayers = layers, NumAttentionHeads = 2, MaxPositionEmbeddings = positions, ProjectionDim = projection ?? 512, BosTokenId = 512, EosTokenId = 513, PadTokenId = 513 };
         File.WriteAllText(Path.Combine(folder, "config.json"), $$"""
-            {"model_type": "clip_text_model", "vocab_size": 514, "hidden_size": {{width}}, "intermediate_size": 16, "num_hidden_layers": {{layers}}, "num_attention_heads": 2, "projection_dim": {{config.ProjectionDim}}, "bos_token_id": 512, "eos_token_id": 513, "pad_token_id": 513}
+            {"model_type": "clip_text_model", "vocab_size": 514, "hidden_size": {{width}}, "intermediate_size": 16, "num_hidden_layers": {{layers}}, "num_attention_heads": 2, "max_position_embeddings": {{positions}}, "projection_dim": {{config.ProjectionDim}}, "bos_token_id": 512, "eos_token_id": 513, "pad_token_id": 513}
             """);
         Weights(Path.Combine(folder, "model.safetensors"), Network.Inventory(scope =>
         {
-            var text = ClipText.Encode(scope, scope.Graph.Input("ids", ElementType.Int64, [1, 77]), config);
+            var text = ClipText.Encode(scope, scope.Graph.Input("ids", ElementType.Int64, [1, positions]), config);
             scope.Graph.Output("states", projection is null ? text.LastHiddenState : ClipText.Project(scope, text.Pooled, config.ProjectionDim));
         }), seed);
     }
@@ -72,6 +73,27 @@ public static class TinyParts
         File.WriteAllText(Path.Combine(folder, "config.json"), $$"""{"model_type": "t5", "vocab_size": 1200, "d_model": {{width}}, "d_kv": 4, "d_ff": 16, "num_layers": 2, "num_heads": 3, "feed_forward_proj": "gated-gelu"}""");
         Weights(Path.Combine(folder, "model.safetensors"), Network.Inventory(scope =>
             scope.Graph.Output("states", T5Encoder.Encode(scope, scope.Graph.Input("ids", ElementType.Int64, [1, 16]), config, scope.Graph.Input("mask", ElementType.Int64, [1, 16])).LastHiddenState)), seed);
+    }
+
+    /// <summary>A SentencePiece tokenizer with T5's marks and single letters alone: padding 0, end 1, unknown 2, space 3, then the letters.</summary>
+    /// <param name="folder">Where.</param>
+    /// <param name="letters">The letters that it knows.</param>
+    public static void Pieces(string folder, string letters)
+    {
+        // Protocol buffers: pieces are field 1 (text, score, kind), the trainer's settings field 2 (begin -1, end 1, padding 0).
+        (string Text, byte Kind)[] pieces = [("<pad>", 3), ("</s>", 3), ("<unk>", 2), ("\u2581", 1), .. letters.Select(letter => (letter.ToString(), (byte)1))];
+        List<byte> file = [];
+        foreach (var (text, kind) in pieces)
+        {
+            var bytes = System.Text.Encoding.UTF8.GetBytes(text);
+            byte[] piece = [0x0A, (byte)bytes.Length, .. bytes, 0x15, .. BitConverter.GetBytes(-1f), 0x18, kind];
+            file.AddRange([0x0A, (byte)piece.Length, .. piece]);
+        }
+
+        byte[] minusOne = [.. Enumerable.Repeat((byte)0xFF, 9), 0x01], settings = [0xC8, 0x02, .. minusOne, 0xD0, 0x02, 0x01, 0xD8, 0x02, 0x00];
+        file.AddRange([0x12, (byte)settings.Length, .. settings]);
+        Directory.CreateDirectory(folder);
+        File.WriteAllBytes(Path.Combine(folder, "spiece.model"), [.. file]);
     }
 
     /// <summary>Copies the files of a folder of the repository.</summary>

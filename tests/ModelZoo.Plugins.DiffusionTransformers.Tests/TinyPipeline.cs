@@ -4,6 +4,7 @@ using ModelZoo.Contracts;
 using ModelZoo.Inference;
 using ModelZoo.Networks;
 using ModelZoo.Networks.Autoencoders;
+using ModelZoo.Plugins.DiffusionTransformers.Flux;
 using ModelZoo.Plugins.DiffusionTransformers.Shared.Generation;
 
 namespace ModelZoo.Plugins.DiffusionTransformers.Tests;
@@ -51,11 +52,11 @@ internal sealed class TinyPipeline : IDisposable
     }
 
     /// <summary>Stable Diffusion XL around a U-Net that reads texts of width 20 and of ten as a whole.</summary>
-    public void StableDiffusionXL(string @case, string part = "unet")
+    public void StableDiffusionXL(string @case, string part = "unet", int first = 8, int second = 12, int whole = 10)
     {
         Part(part, @case);
-        Clip("", 8);
-        Clip("_2", 12, projection: 10);
+        Clip("", first);
+        Clip("_2", second, projection: whole);
         Write("scheduler", """{"_class_name": "EulerDiscreteScheduler", "beta_start": 0.00085, "beta_end": 0.012, "beta_schedule": "scaled_linear", "num_train_timesteps": 1000, "timestep_spacing": "leading", "steps_offset": 1}""");
         Copy("vae", FourChannels);
     }
@@ -82,27 +83,32 @@ internal sealed class TinyPipeline : IDisposable
     }
 
     /// <summary>An autoencoder of so many latent channels, four pixels a place, with weights drawn at random.</summary>
-    public void Vae(int channels)
+    public void Vae(int channels) => Vae(At("vae"), channels);
+
+    /// <summary>The same in a folder of its own.</summary>
+    public static void Vae(string folder, int channels)
     {
         var json = $$"""{"_class_name": "AutoencoderKL", "block_out_channels": [8, 8, 8], "down_block_types": ["DownEncoderBlock2D", "DownEncoderBlock2D", "DownEncoderBlock2D"], "up_block_types": ["UpDecoderBlock2D", "UpDecoderBlock2D", "UpDecoderBlock2D"], "latent_channels": {{channels}}, "norm_num_groups": 4, "scaling_factor": 0.5, "shift_factor": 0.1, "use_quant_conv": false, "use_post_quant_conv": false}""";
-        if (Directory.Exists(At("vae"))) Directory.Delete(At("vae"), recursive: true);
-        Directory.CreateDirectory(At("vae"));
-        File.WriteAllText(Path.Combine(At("vae"), "config.json"), json);
-        var config = PublishedConfig.Read<AutoencoderKlConfig>(At("vae")).Value;
-        TinyParts.Weights(Path.Combine(At("vae"), "diffusion_pytorch_model.safetensors"), Network.Inventory(scope =>
+        if (Directory.Exists(folder)) Directory.Delete(folder, recursive: true);
+        Directory.CreateDirectory(folder);
+        File.WriteAllText(Path.Combine(folder, "config.json"), json);
+        var config = PublishedConfig.Read<AutoencoderKlConfig>(folder).Value;
+        TinyParts.Weights(Path.Combine(folder, "diffusion_pytorch_model.safetensors"), Network.Inventory(scope =>
         {
             var latent = AutoencoderKl.Encode(scope, scope.Graph.Input("x", [1, 3, 16, 16]), config).Mean;
             scope.Graph.Output("y", AutoencoderKl.Decode(scope, latent, config));
         }));
     }
 
-    private void Clip(string suffix, int width, int? projection = null)
+    /// <summary>A CLIP text encoder with its tokenizer.</summary>
+    public void Clip(string suffix, int width, int? projection = null)
     {
         TinyParts.Clip(At("text_encoder" + suffix), width, projection, seed: 3 + width);
         TinyParts.ClipTokenizer(At("tokenizer" + suffix));
     }
 
-    private void T5(string suffix, int width)
+    /// <summary>A T5 encoder with its tokenizer.</summary>
+    public void T5(string suffix, int width)
     {
         TinyParts.T5(At("text_encoder" + suffix), width);
         Copy("tokenizer" + suffix, Pieces);
@@ -120,10 +126,11 @@ internal sealed class TinyPipeline : IDisposable
 
     public static async Task<float[]> PictureAsync(IModel model, string prompt, TextOptions options, ulong seed = 1) => (await GenerateAsync(model, new(prompt), options, seed))[^1].Result!.Pixels.Span.ToArray();
 
-    /// <summary>Steps, partial pictures, seed, prompt, batch, size and cancellation. options: of four steps, shown every second.</summary>
-    public static async Task KeepsTheLawsAsync<TOptions>(IModel model, TOptions options, bool readsNegative = true) where TOptions : TextOptions
+    /// <summary>Steps, partial pictures, seed, prompt, batch, size, guidance and cancellation. options: of four steps, shown every second.</summary>
+    /// <param name="media">What is given with the words.</param>
+    public static async Task KeepsTheLawsAsync<TOptions>(IModel model, TOptions options, bool readsNegative = true, params IReadOnlyList<Media> media) where TOptions : TextOptions
     {
-        Prompt cat = new("a small cat");
+        Prompt cat = new("a small cat", media);
         var steps = await GenerateAsync(model, cat, options);
         Assert.Equal(Enumerable.Range(1, steps.Count), steps.Select(step => step.Step));
         Assert.Equal(steps.Where(step => step.Step % 2 == 0 || step.IsFinal).Select(step => step.Step), steps.Where(step => step.Result is not null).Select(step => step.Step));
@@ -131,10 +138,11 @@ internal sealed class TinyPipeline : IDisposable
         Assert.Equal(3, picture.Shape[0]);
         Assert.All(picture.Span.ToArray(), pixel => Assert.InRange(pixel, 0, 1));
 
-        Assert.Equal(picture.Span.ToArray(), await PictureAsync(model, cat.Text!, options));
-        Assert.NotEqual(picture.Span.ToArray(), await PictureAsync(model, cat.Text!, options, seed: 2));
-        Assert.NotEqual(picture.Span.ToArray(), await PictureAsync(model, "two dogs", options));
-        if (readsNegative) Assert.NotEqual(picture.Span.ToArray(), await PictureAsync(model, cat.Text!, options with { NegativePrompt = "two dogs" }));
+        Assert.Equal(picture.Span.ToArray(), await OfAsync(cat, options));
+        Assert.NotEqual(picture.Span.ToArray(), await OfAsync(cat, options, seed: 2));
+        Assert.NotEqual(picture.Span.ToArray(), await OfAsync(cat with { Text = "two dogs" }, options));
+        if (readsNegative) Assert.NotEqual(picture.Span.ToArray(), await OfAsync(cat, options with { NegativePrompt = "two dogs" }));
+        if (readsNegative) await GuidanceOfOneIsTheConditionalAloneAsync();
 
         var pair = (await GenerateAsync(model, cat, options with { Count = 2 }))[^1].Result!.Pixels;
         Assert.Equal([3, picture.Shape[1], 2 * picture.Shape[2]], pair.Shape.ToArray());
@@ -155,5 +163,17 @@ internal sealed class TinyPipeline : IDisposable
             }
         });
         Assert.Equal(1, seen);
+
+        async Task<float[]> OfAsync(Prompt prompt, TOptions chosen, ulong seed = 1) => (await GenerateAsync(model, prompt, chosen, seed))[^1].Result!.Pixels.Span.ToArray();
+
+        TOptions Guided(double scale) => options is FluxOptions flux ? (TOptions)(TextOptions)(flux with { TrueGuidance = scale }) : options with { Guidance = scale };
+
+        // What is avoided is not read then, and guidance so near to one that the other half cannot show changes nothing.
+        async Task GuidanceOfOneIsTheConditionalAloneAsync()
+        {
+            var alone = await OfAsync(cat, Guided(1));
+            Assert.Equal(alone, await OfAsync(cat, Guided(1) with { NegativePrompt = "two dogs" }));
+            Assert.All(alone.Zip(await OfAsync(cat, Guided(1 + 1e-9))), pair => Assert.Equal(pair.First, pair.Second, 1e-4f));
+        }
     }
 }

@@ -37,6 +37,10 @@ internal static class Weights
     public static Checkpoint Base(ModelSource source) =>
         source.Parts.Count > 0 ? Checkpoint.Open(Path.Combine(source.RequireFolder(), source.Parts[0].File), source.Parts[0].Key) : Checkpoint.Open(source.RequireFolder());
 
+    /// <summary>The same, where the usual file is one of several: the only one of a pattern.</summary>
+    public static Checkpoint Base(ModelSource source, string pattern) =>
+        source.Parts.Count == 0 && Directory.GetFiles(source.RequireFolder(), pattern) is [var file] ? Checkpoint.Open(file) : Base(source);
+
     /// <summary>The files beside the base weights: the other parts that the source names, or those of a pattern, in order of name.</summary>
     /// <exception cref="CheckpointException">There is none.</exception>
     public static IReadOnlyList<Checkpoint> Companions(ModelSource source, string pattern)

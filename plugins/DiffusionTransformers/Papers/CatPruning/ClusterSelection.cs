@@ -19,14 +19,24 @@ internal sealed class ClusterSelection
     public ClusterSelection(Tensor<float> noise, int rows, int columns, long[] labels)
     {
         (_rows, _columns, _labels) = (rows, columns, labels);
-        var width = (int)noise.Shape[1];
-        Features = Tensor.Zeros<float>(noise.Shape);
+        Features = FeaturesOf(noise, rows, columns);
+    }
+
+    /// <summary>What tokens (N, D) of a grid are clustered by.</summary>
+    public static Tensor<float> FeaturesOf(Tensor<float> noise, int rows, int columns)
+    {
+        var (width, features) = ((int)noise.Shape[1], Tensor.Zeros<float>(noise.Shape));
         for (var i = 0; i < noise.Length; i++)
         {
             var token = i / width;
-            Features.Span[i] = noise.Span[i] * NoiseShare + (i % width < width / 2 ? token / columns / (float)rows : token % columns / (float)columns);
+            features.Span[i] = noise.Span[i] * NoiseShare + (i % width < width / 2 ? token / columns / (float)rows : token % columns / (float)columns);
         }
+
+        return features;
     }
+
+    /// <summary>The cluster of each token.</summary>
+    public IReadOnlyList<long> Labels => _labels;
 
     /// <summary>What tokens are clustered by: their noise and, in each half of the channels, their row or column.</summary>
     public Tensor<float> Features { get; }
@@ -35,7 +45,7 @@ internal sealed class ClusterSelection
     public long[] First(Tensor<float> change, double share)
     {
         var most = (int)(share * _labels.Length);
-        var norms = Enumerable.Range(0, _labels.Length).Select(token => TensorPrimitives.Norm(change.Slice(token).Span)).ToArray();
+        var norms = Norms(change);
         var chosen = new List<long>();
         foreach (var (cluster, _) in Scores(change).OrderByDescending(pair => pair.Value))
         {
@@ -46,20 +56,25 @@ internal sealed class ClusterSelection
         return [.. chosen.Take(most).Order()];
     }
 
+    /// <summary>The length of each token's change.</summary>
+    public static float[] Norms(Tensor<float> change) => [.. Enumerable.Range(0, (int)change.Shape[0]).Select(token => TensorPrimitives.Norm(change.Slice(token).Span))];
+
+    /// <summary>The largest of what the tokens of each cluster have, channel by channel.</summary>
+    public Dictionary<long, float[]> Pooled(Tensor<float> change) => _labels.Distinct().Order().ToDictionary(label => label, label =>
+    {
+        var largest = Enumerable.Repeat(float.NegativeInfinity, (int)change.Shape[1]).ToArray();
+        for (var token = 0; token < _labels.Length; token++)
+        {
+            if (_labels[token] == label) TensorPrimitives.Max(largest, change.Slice(token).Span, largest);
+        }
+
+        return largest;
+    });
+
     // The length of twice the mean plus the largest of what a cluster and those that it touches have, where a cluster has the largest values of its tokens.
     private Dictionary<long, double> Scores(Tensor<float> change)
     {
-        var width = (int)change.Shape[1];
-        var pooled = _labels.Distinct().Order().ToDictionary(label => label, label =>
-        {
-            var largest = Enumerable.Repeat(float.NegativeInfinity, width).ToArray();
-            for (var token = 0; token < _labels.Length; token++)
-            {
-                if (_labels[token] == label) TensorPrimitives.Max(largest, change.Slice(token).Span, largest);
-            }
-
-            return largest;
-        });
+        var (width, pooled) = ((int)change.Shape[1], Pooled(change));
         var touching = pooled.Keys.ToDictionary(label => label, label => new HashSet<long> { label });
         for (var token = 0; token < _labels.Length; token++)
         {

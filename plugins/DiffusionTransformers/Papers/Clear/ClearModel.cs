@@ -125,7 +125,11 @@ public static partial class ClearModel
         {
             var context = NetworkContext.Of(source, adapters.Count > 0 ? new OverlaidTensors(checkpoint, adapters[0]) : checkpoint);
             var published = adapters.Count > 0 ? PublishedName().Match(Path.GetFileName(adapters[0].Files[0])) : Match.Empty;
-            var generator = FluxPipeline.Of<ClearOptions>(pipeline, config, run => new(Build(context with { Stages = false }, config, run, published)) { Owned = true })?.Open(pipeline);
+            var generator = FluxPipeline.Of<ClearOptions>(pipeline, config, run =>
+            {
+                var flux = Build(context with { Stages = false }, config, run, published);
+                return FluxRun.Of(flux) with { Owned = flux };
+            })?.Open(pipeline);
             return PublishedModel.Generating([checkpoint, .. adapters], [], (call, arguments, token) => call == "forward" ? ForwardAsync(context, config, arguments, token) : throw Calls.Unknown(call, "forward"), generator);
         });
     }

@@ -1,10 +1,13 @@
 // Consistent Subject Generation via Contrastive Instantiated Concepts. Hsin-Ying Lee, Kelvin C.K. Chan, Ming-Hsuan Yang. arXiv:2503.24387. No public code.
-// Layout (by specification): mapping.safetensors (mapping.*) beside the text encoder's model.safetensors and config.json. Deviations: none from the specification.
+// Layout (by specification): mapping.safetensors (mapping.*) beside the text encoder's model.safetensors and config.json, with Stable Diffusion's unet, vae, scheduler and tokenizer in folders beside them. Deviations: one text encoder, not SDXL's two.
 using ModelZoo.Contracts;
 using ModelZoo.Inference;
 using ModelZoo.Networks;
+using ModelZoo.Networks.Diffusion;
 using ModelZoo.Networks.Encoders;
 using ModelZoo.Plugins.DiffusionTransformers.Shared;
+using ModelZoo.Plugins.DiffusionTransformers.Shared.Generation;
+using ModelZoo.Plugins.DiffusionTransformers.Shared.Text;
 
 namespace ModelZoo.Plugins.DiffusionTransformers.CoCoIns;
 
@@ -42,22 +45,25 @@ public static class CoCoInsModel
             Authors = ["Lee Hsin-Ying", "Kelvin C.K. Chan", "Ming-Hsuan Yang"],
             Inputs = [Modality.Text],
             Outputs = [Modality.Image],
-            Layouts = ["by specification: mapping.safetensors beside a CLIP text encoder"],
+            Layouts = ["by specification: mapping.safetensors beside a CLIP text encoder, alone or in a pipeline's folder"],
         },
         OpenAsync);
 
-    // The specification's text encoder has no outer name.
-    private static readonly KeyMap Names = new(("^(embeddings|encoder|final_layer_norm)\\.", "text_model.$1."));
-
     private static ValueTask<IModel> OpenAsync(ModelSource source, CancellationToken cancel)
     {
-        var folder = source.RequireFolder();
+        var root = source.RequireFolder();
+        var pipeline = new PipelineFolder(source).Otherwise("text_encoder", root);
+        var folder = pipeline.Find("text_encoder")!;
         var config = PublishedConfig.Read<ClipTextConfig>(folder).Value;
         return Weights.Guarded(Checkpoint.Open(Path.Combine(folder, "model.safetensors")), text =>
         {
-            var mapping = Checkpoint.Open(Path.Combine(folder, "mapping.safetensors"));
-            var calls = new CoCoInsCalls(NetworkContext.Of(source, Names.Apply(text)), NetworkContext.Of(source, mapping), config);
-            return new([text, mapping], [calls], calls.CallAsync);
+            var mapping = Checkpoint.Open(Path.Combine(root, "mapping.safetensors"));
+            // The specification's text encoder has no outer name.
+            var calls = new CoCoInsCalls(NetworkContext.Of(source, ClipPrompts.Names.Apply(text)), NetworkContext.Of(source, mapping), config);
+            if (pipeline.Find("unet") is null) return PublishedModel.Generating([text, mapping], [calls], calls.CallAsync, null);
+            var (weights, unetConfig) = (pipeline.Base("unet"), PublishedConfig.Read<UNetConfig>(pipeline.Denoiser("unet").RequireFolder()).Value);
+            var unet = new UNet.UNet(NetworkContext.Of(source, weights) with { Stages = false }, unetConfig);
+            return PublishedModel.Generating([text, mapping, weights], [calls, unet], calls.CallAsync, CoCoInsPipeline.Open(pipeline, calls, unet));
         });
     }
 }
@@ -72,9 +78,10 @@ internal sealed class CoCoInsCalls : IDisposable
     public CoCoInsCalls(NetworkContext text, NetworkContext mapping, ClipTextConfig config)
     {
         _config = config;
+        CodeLength = mapping.Weights.Find("mapping.0.weight")?.Shape[1] ?? throw new CheckpointException(ErrorCodes.CheckpointMissing, "The mapping has no first layer.") { Where = mapping.Weights.Origin, Expected = "mapping.0.weight" };
         _mapping = Network.Build(mapping, "mapping", scope =>
         {
-            var codes = scope.Graph.Input("codes", [Dim.Symbol("batch"), Dim.Symbol("subjects"), scope["mapping.0"].ShapeOf("weight")[1]]);
+            var codes = scope.Graph.Input("codes", [Dim.Symbol("batch"), Dim.Symbol("subjects"), CodeLength]);
             scope.Graph.Output("pseudo_word", CoCoInsNetwork.Map(scope["mapping"], codes));
         });
         _encoder = Network.Build(text, "text encoder", scope => Declare(scope, config));
@@ -94,6 +101,22 @@ internal sealed class CoCoInsCalls : IDisposable
         _encoder.Dispose();
     }
 
+    /// <summary>Length of a code.</summary>
+    public long CodeLength { get; }
+
+    /// <summary>States of a prompt (1, N, D), with the pseudo-words of codes (1, S, Z) before the tokens at places (1, S).</summary>
+    public async Task<Tensor<float>> EncodeAsync(Tensor<long> ids, Tensor<float> codes, Tensor<long> positions, CancellationToken cancel)
+    {
+        var words = (await _mapping.RunAsync(cancel, ("codes", codes)).ConfigureAwait(false))["pseudo_word"];
+        return (await RunAsync(ids, words, positions, cancel).ConfigureAwait(false))["prompt_states"];
+    }
+
+    private Task<NetworkOutputs> RunAsync(Tensor<long> ids, Tensor<float> words, Tensor<long> positions, CancellationToken cancel)
+    {
+        var (order, end) = Order(ids, positions);
+        return _encoder.RunAsync(cancel, ("input_ids", ids), ("words", words), ("order", order), ("end", end));
+    }
+
     private async Task<CallResults> EncodePromptAsync(CallArguments arguments, CancellationToken cancel)
     {
         var ids = arguments.Tensor<long>("input_ids");
@@ -108,8 +131,7 @@ internal sealed class CoCoInsCalls : IDisposable
             results.Add("pseudo_word", words);
         }
 
-        var (order, end) = Order(ids, positions);
-        results.AddRange((await _encoder.RunAsync(cancel, ("input_ids", ids), ("words", words), ("order", order), ("end", end)).ConfigureAwait(false)).ToResults());
+        results.AddRange((await RunAsync(ids, words, positions, cancel).ConfigureAwait(false)).ToResults());
         return subjects > 0 ? results : results.Add("plain_states", results.Tensor("prompt_states"));
     }
 

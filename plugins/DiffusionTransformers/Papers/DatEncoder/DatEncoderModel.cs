@@ -1,11 +1,13 @@
 // Domain-Agnostic Tuning-Encoder for Fast Personalization of Text-To-Image Models. Arar, Gal, Atzmon, Chechik, Cohen-Or, Shamir, Bermano. arXiv:2307.06925. No public code.
-// Layout (by specification): unet.safetensors (diffusers), encoder.safetensors, token_embedding.safetensors and config.json. Deviations: none from the specification.
+// Layout (by specification): unet.safetensors (diffusers), encoder.safetensors, token_embedding.safetensors and config.json, with Stable Diffusion's text_encoder, tokenizer, vae and scheduler and CLIP's image_encoder in folders beside them. Deviations: none from the specification; the tuning on the one picture before sampling is left out.
 using System.ComponentModel.DataAnnotations;
 using ModelZoo.Contracts;
 using ModelZoo.Inference;
 using ModelZoo.Networks;
 using ModelZoo.Networks.Diffusion;
 using ModelZoo.Plugins.DiffusionTransformers.Shared;
+using ModelZoo.Plugins.DiffusionTransformers.Shared.Generation;
+using ModelZoo.Plugins.DiffusionTransformers.UNet;
 
 namespace ModelZoo.Plugins.DiffusionTransformers.DatEncoder;
 
@@ -90,7 +92,7 @@ public static class DatEncoderModel
             Authors = ["Moab Arar", "Rinon Gal", "Yuval Atzmon", "Gal Chechik", "Daniel Cohen-Or", "Ariel Shamir", "Amit H. Bermano"],
             Inputs = [Modality.Image, Modality.Text],
             Outputs = [Modality.Image],
-            Layouts = ["by specification: unet.safetensors, encoder.safetensors, token_embedding.safetensors + config.json"],
+            Layouts = ["by specification: unet.safetensors, encoder.safetensors, token_embedding.safetensors + config.json, alone or with text_encoder, tokenizer, image_encoder and vae beside them"],
         },
         OpenAsync);
 
@@ -101,8 +103,9 @@ public static class DatEncoderModel
         return Weights.Guarded(Checkpoint.Open(Path.Combine(folder, "unet.safetensors")), unet =>
         {
             var (encoder, words) = (Checkpoint.Open(Path.Combine(folder, "encoder.safetensors")), Checkpoint.Open(Path.Combine(folder, "token_embedding.safetensors")));
-            var calls = new DatEncoderCalls(NetworkContext.Of(source, unet) with { Stages = false }, NetworkContext.Of(source, encoder), words, config);
-            return new([unet, encoder, words], [calls], calls.CallAsync);
+            var context = NetworkContext.Of(source, unet) with { Stages = false };
+            var calls = new DatEncoderCalls(context, NetworkContext.Of(source, encoder), words, config);
+            return PublishedModel.Generating([unet, encoder, words], [calls], calls.CallAsync, ConceptPipeline.Open(new(source), context, calls, config));
         });
     }
 }
@@ -142,11 +145,32 @@ internal sealed class DatEncoderCalls : IDisposable
         _steered.Dispose();
     }
 
+    /// <summary>The U-Net as it is.</summary>
+    public Denoiser Plain => StableDiffusion.Denoiser(_plain);
+
+    /// <summary>The U-Net along both paths, told of a concept by the conditions.</summary>
+    public Denoiser Steered(double blend) => new(async (x, timestep, conditions, cancel) =>
+    {
+        (string, Tensor)[] further = [("blend", Batch.Filled(1, (float)blend)), .. conditions.Where(condition => condition.Key == "hard_states" || Offsets.Contains(condition.Key)).Select(condition => (condition.Key, (Tensor)condition.Value))];
+        return (await _steered.RunAsync(x, Batch.Filled(1, timestep), conditions[StableDiffusion.Text], null, cancel, further).ConfigureAwait(false))["noise"];
+    });
+
+    /// <summary>A concept: its words <c>soft_token</c> and <c>hard_token</c> (1, E), and the offsets of weights by name.</summary>
+    public async Task<Conditions> ConceptAsync(Tensor<float> image, Tensor<float> unet, float time, long classId, CancellationToken cancel)
+    {
+        var outputs = await _encoder.RunAsync(cancel, ("image_feature", image), ("unet_feature", unet), ("t", Batch.Filled(1, time)), ("class_token_id", Tensor.Create<long>([classId], 1))).ConfigureAwait(false);
+        var concept = new Conditions { ["soft_token"] = outputs["soft_token"], ["hard_token"] = outputs["hard_token"] };
+        foreach (var name in Offsets) concept[name] = outputs[name];
+        return concept;
+    }
+
+    private IEnumerable<string> Offsets => _config.Targets.SelectMany(target => (string[])[Down(target), Up(target)]);
+
     private async Task<CallResults> EncodeAsync(CallArguments arguments, CancellationToken cancel)
     {
         var outputs = await _encoder.RunAsync(cancel, ("image_feature", arguments.Tensor<float>("image_feature")), ("unet_feature", arguments.Tensor<float>("unet_feature")),
             ("t", ClassNetwork.Times(arguments.Tensor("t"))), ("class_token_id", arguments.Tensor<long>("class_token_id"))).ConfigureAwait(false);
-        _offsets = [.. _config.Targets.SelectMany(target => (string[])[Down(target), Up(target)]).Select(name => (name, (Tensor)outputs[name]))];
+        _offsets = [.. Offsets.Select(name => (name, (Tensor)outputs[name]))];
         return outputs.ToResults();
     }
 

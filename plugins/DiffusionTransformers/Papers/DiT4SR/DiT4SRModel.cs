@@ -1,11 +1,12 @@
 // DiT4SR: Taming Diffusion Transformer for Real-World Image Super-Resolution. Duan, Zhang, Jin, Zhang, Xiong, Zou, Ren, Guo, Li. arXiv:2503.23580. github.com/Adam-duan/DiT4SR
-// Published layout: diffusers SD3Transformer2DModel with the control layers. Deviations: none. The two published variants differ in one line, and neither's files say which they belong to: weights with dual attention are taken as
+// Published layout: diffusers SD3Transformer2DModel with the control layers. Deviations: the low-resolution latent is the mean of what the autoencoder gives, not a draw; pictures are not described by LLaVA, but by the user's words. The two published variants differ in one line, and neither's files say which they belong to: weights with dual attention are taken as
 // model_dit4sr (keys of the low-resolution stream are the image's, normalised once more), others as model_dit4sr_r1 (keys of its own).
 using ModelZoo.Contracts;
 using ModelZoo.Inference;
 using ModelZoo.Networks;
 using ModelZoo.Plugins.DiffusionTransformers.SD3;
 using ModelZoo.Plugins.DiffusionTransformers.Shared;
+using ModelZoo.Plugins.DiffusionTransformers.Shared.Generation;
 
 namespace ModelZoo.Plugins.DiffusionTransformers.DiT4SR;
 
@@ -71,20 +72,22 @@ public static class DiT4SRModel
             Authors = ["Zheng-Peng Duan", "Jiawei Zhang", "Xin Jin", "Ziheng Zhang", "Zheng Xiong", "Dongqing Zou", "Jimmy S. Ren", "Chun-Le Guo", "Chongyi Li"],
             Repository = "Adam-duan/DiT4SR",
             CodeLicense = "Pi-Lab License 1.0 (non-commercial)",
-            Inputs = [Modality.Image],
+            Inputs = [Modality.Image, Modality.Text],
             Outputs = [Modality.Image],
-            Layouts = ["diffusers: SD3Transformer2DModel with control layers"],
+            Layouts = ["diffusers: SD3Transformer2DModel with control layers, alone or as the transformer of a Stable Diffusion 3.5 folder"],
         },
         OpenAsync);
 
-    private static ValueTask<IModel> OpenAsync(ModelSource source, CancellationToken cancel)
+    private static ValueTask<IModel> OpenAsync(ModelSource folder, CancellationToken cancel)
     {
+        var pipeline = new PipelineFolder(folder);
+        var source = pipeline.Denoiser("transformer");
         var config = PublishedConfig.Read<SD3Config>(source.RequireFolder()).Value;
         return Weights.Guarded(Weights.Open(source), checkpoint =>
         {
             var conditions = SD3Network.Conditions(config) with { Pictures = [DiT4SRNetwork.LowResolution] };
             var network = new TextNetwork(NetworkContext.Of(source, checkpoint), "dit4sr", "velocity", conditions, (scope, inputs) => SD3Network.Build(scope, inputs, config, DiT4SRNetwork.Hooks(config)));
-            return new([checkpoint], [network], (call, arguments, token) => call == "forward" ? network.ForwardAsync(arguments, token) : throw Calls.Unknown(call, "forward"));
+            return PublishedModel.Generating([checkpoint], [network], (call, arguments, token) => call == "forward" ? network.ForwardAsync(arguments, token) : throw Calls.Unknown(call, "forward"), SuperResolution.Open(pipeline, config, network));
         });
     }
 }

@@ -1,5 +1,5 @@
 // FlowTok: Flowing Seamlessly Across Text and Image Tokens. Ju He, Qihang Yu, Qihao Liu, Liang-Chieh Chen. arXiv:2503.10772. No public code.
-// Layout (by specification): model.safetensors with tokenizer., text_projector., dit. and text_decoder., and config.json. Deviations: none from the specification; text features are given.
+// Layout (by specification): model.safetensors with tokenizer., text_projector., dit. and text_decoder., and config.json, with CLIP's text_encoder and tokenizer in folders beside it. Deviations: none from the specification.
 using System.ComponentModel.DataAnnotations;
 
 namespace ModelZoo.Plugins.DiffusionTransformers.FlowTok;

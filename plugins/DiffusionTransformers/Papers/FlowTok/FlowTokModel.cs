@@ -3,6 +3,8 @@ using ModelZoo.Inference;
 using ModelZoo.Networks;
 using ModelZoo.Networks.Autoencoders;
 using ModelZoo.Plugins.DiffusionTransformers.Shared;
+using ModelZoo.Plugins.DiffusionTransformers.Shared.Generation;
+using ModelZoo.Plugins.DiffusionTransformers.Shared.Text;
 
 namespace ModelZoo.Plugins.DiffusionTransformers.FlowTok;
 
@@ -21,7 +23,7 @@ public static class FlowTokModel
             CodeLicense = "Apache-2.0",
             Inputs = [Modality.Text],
             Outputs = [Modality.Image],
-            Layouts = ["by specification: model.safetensors + config.json"],
+            Layouts = ["by specification: model.safetensors + config.json, alone or with text_encoder and tokenizer (CLIP) beside it"],
         },
         OpenAsync);
 
@@ -32,7 +34,8 @@ public static class FlowTokModel
         {
             var calls = new FlowTokCalls(NetworkContext.Of(source, checkpoint), config);
             checkpoint.ThrowIfUnused();
-            return new([checkpoint], [calls], calls.CallAsync);
+            var texts = ClipPrompts.Open(new PipelineFolder(source));
+            return new([checkpoint], [calls, texts ?? (object)calls], calls.CallAsync, new FlowTokGenerator(calls, texts, config));
         });
     }
 }
@@ -86,6 +89,20 @@ internal sealed class FlowTokCalls : IDisposable
         foreach (var network in (Network[])[_encoder, _decoder, _projector, _dit, _captioner]) network.Dispose();
     }
 
+    /// <summary>The tokens of a text at some noise, both (B, M, ..).</summary>
+    public async Task<Tensor<float>> ProjectAsync(Tensor<float> features, Tensor<float> noise, CancellationToken cancel) => (await _projector.RunAsync(cancel, ("text_features", features), ("noise", noise)).ConfigureAwait(false))["text_tokens"];
+
+    /// <summary>The picture (B, 3, H, W) of tokens (B, K, D) and the features of its text.</summary>
+    public async Task<Tensor<float>> PictureAsync(Tensor<float> tokens, Tensor<float> features, CancellationToken cancel) => (await _decoder.RunAsync(cancel, ("image_tokens", tokens), ("text_features", features)).ConfigureAwait(false))["reconstruction"];
+
+    /// <summary>The guided velocity of tokens (B, K, D) at a time, from text 0 to picture 1.</summary>
+    public async Task<Tensor<float>> VelocityAsync(Tensor<float> x, float time, double scale, CancellationToken cancel)
+    {
+        var t = Batch.Filled(x.Shape[0], time);
+        var velocity = await PredictAsync(x, t, 1, cancel).ConfigureAwait(false);
+        return scale == 1 ? velocity : Guidance.Combine(Batch.Concat(velocity, await PredictAsync(x, t, 0, cancel).ConfigureAwait(false)), scale);
+    }
+
     private static void Draw(Scope scope, DiagonalGaussian gaussian, string name, Shape shape)
     {
         scope.Graph.Output($"{name}_mean", gaussian.Mean);
@@ -114,10 +131,7 @@ internal sealed class FlowTokCalls : IDisposable
         var (x, steps, scale) = (arguments.Tensor<float>("text_tokens"), arguments.Literal("steps", 25), arguments.Literal("cfg_scale", 2.0));
         for (var i = 0; i < steps; i++)
         {
-            var t = Batch.Filled(x.Shape[0], i / (float)steps);
-            var velocity = await PredictAsync(x, t, 1, cancel).ConfigureAwait(false);
-            if (scale != 1) velocity = Guidance.Combine(Batch.Concat(velocity, await PredictAsync(x, t, 0, cancel).ConfigureAwait(false)), scale);
-            x = Batch.AddScaled(x, 1f / steps, velocity);
+            x = Batch.AddScaled(x, 1f / steps, await VelocityAsync(x, i / (float)steps, scale, cancel).ConfigureAwait(false));
         }
 
         return new CallResults().Add("sampled_image_tokens", x);

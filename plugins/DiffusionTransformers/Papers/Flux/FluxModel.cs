@@ -36,7 +36,7 @@ public static class FluxModel
             var flux = new FluxTransformer(NetworkContext.Of(source, checkpoint), config);
             checkpoint.ThrowIfUnused();
             return PublishedModel.Generating([checkpoint], [flux], (call, arguments, token) => call == "forward" ? flux.ForwardAsync(arguments, token) : throw Calls.Unknown(call, "forward"),
-                FluxPipeline.Of<FluxOptions>(pipeline, config, _ => new(flux))?.Open(pipeline));
+                FluxPipeline.Of<FluxOptions>(pipeline, config, _ => FluxRun.Of(flux))?.Open(pipeline));
         });
     }
 }

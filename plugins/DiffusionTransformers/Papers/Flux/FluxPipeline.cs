@@ -19,15 +19,21 @@ public record FluxOptions : TextOptions
     public int? TextLength { get; init; }
 }
 
-/// <summary>The transformer during one run.</summary>
-/// <param name="Flux">The transformer.</param>
-internal sealed record FluxRun(FluxTransformer Flux)
-{
-    /// <summary>True when it was built for this run.</summary>
-    public bool Owned { get; init; }
+/// <summary>The velocity of a packed picture (B, h w, C) of h rows and w columns of tokens, at a time in 0..1, with the tokens of the text, the whole of it, and a learned guidance; conditions hold what the paper adds.</summary>
+internal delegate Task<Tensor<float>> FluxDenoiser(Tensor<float> picture, (int Rows, int Columns) size, float time, Tensor<float> text, Tensor<float> pooled, float guidance, Conditions conditions, CancellationToken cancel);
 
-    /// <summary>Further inputs of it, from the conditions; null for none.</summary>
-    public Func<Conditions, (string, Tensor)[]>? Further { get; init; }
+/// <summary>The transformer during one run.</summary>
+/// <param name="Predict">Its prediction.</param>
+internal sealed record FluxRun(FluxDenoiser Predict)
+{
+    /// <summary>A run of diffusers' transformer.</summary>
+    /// <param name="flux">The transformer.</param>
+    /// <param name="further">Further inputs of it, from the conditions; null for none.</param>
+    public static FluxRun Of(FluxTransformer flux, Func<Conditions, (string, Tensor)[]>? further = null) => new((picture, size, time, text, pooled, guidance, conditions, cancel) =>
+        flux.PredictAsync(picture, size, time, text, pooled, guidance, cancel, further?.Invoke(conditions) ?? []));
+
+    /// <summary>What was built for this run and goes with it.</summary>
+    public IDisposable? Owned { get; init; }
 
     /// <summary>See <see cref="Denoiser.Keep"/>.</summary>
     public Action<Tensor<float>, int, Conditions>? Keep { get; init; }
@@ -46,12 +52,16 @@ internal static class FluxPipeline
     private const double LearnedGuidance = 3.5;
     private const string Text = "text", Pooled = "pooled";
 
+    /// <summary>Name of the mask of a text's padding in the conditions, (B, M), where it is asked for.</summary>
+    public const string Mask = "mask";
+
     /// <summary>The pipeline over a folder; null when it has no text encoders.</summary>
     /// <param name="pipeline">The folder.</param>
     /// <param name="config">The transformer's configuration.</param>
     /// <param name="begin">The transformer of a run, and what else the paper does.</param>
     /// <param name="encode">Adds to the conditions of a text; null for nothing.</param>
-    public static TextPipeline<TOptions>? Of<TOptions>(PipelineFolder pipeline, FluxConfig config, Func<TextRun<TOptions>, FluxRun> begin, FluxTexts<TOptions>? encode = null) where TOptions : FluxOptions, new()
+    /// <param name="masked">True where padding of the text is hidden, from the encoder and from the transformer.</param>
+    public static TextPipeline<TOptions>? Of<TOptions>(PipelineFolder pipeline, FluxConfig config, Func<TextRun<TOptions>, FluxRun> begin, FluxTexts<TOptions>? encode = null, bool masked = false) where TOptions : FluxOptions, new()
     {
         if (ClipPrompts.Open(pipeline) is not { } clip) return null;
         var t5 = PromptEncoder.Open(pipeline, "_2") ?? throw new CheckpointException(ErrorCodes.CheckpointMissing, "FLUX reads texts by CLIP and by T5.") { Where = pipeline.Root, Expected = "text_encoder_2, tokenizer_2" };
@@ -62,11 +72,9 @@ internal static class FluxPipeline
             Schedule = Schedule,
             Encode = async (run, text, avoided, cancel) =>
             {
-                var conditions = new Conditions
-                {
-                    [Text] = (await t5.EncodeAsync(text, Words(run.Options, config), "", masked: false, cancel).ConfigureAwait(false)).Tokens,
-                    [Pooled] = (await clip.EncodeAsync(text, cancel).ConfigureAwait(false)).Pooled,
-                };
+                var words = await t5.EncodeAsync(text, Words(run.Options, config), "", masked, cancel).ConfigureAwait(false);
+                var conditions = new Conditions { [Text] = words.Tokens, [Pooled] = (await clip.EncodeAsync(text, cancel).ConfigureAwait(false)).Pooled };
+                if (masked) conditions[Mask] = words.Mask;
                 if (encode is not null) await encode(new(clip, t5), run, text, avoided, conditions, cancel).ConfigureAwait(false);
                 return conditions;
             },
@@ -74,8 +82,8 @@ internal static class FluxPipeline
             {
                 var (paper, size, guidance) = (begin(run), Tokens(run), (float)(run.Options.Guidance ?? LearnedGuidance));
                 return new(async (x, timestep, texts, cancel) =>
-                    Unpack(await paper.Flux.PredictAsync(Pack(x), size, timestep / 1000, texts[Text], texts[Pooled], guidance, cancel, paper.Further?.Invoke(texts) ?? []).ConfigureAwait(false), size))
-                { Owned = paper.Owned ? paper.Flux : null, Keep = paper.Keep };
+                    Unpack(await paper.Predict(Pack(x), size, timestep / 1000, texts[Text], texts[Pooled], guidance, texts, cancel).ConfigureAwait(false), size))
+                { Owned = paper.Owned, Keep = paper.Keep };
             },
             Parts = [clip, t5],
         };
@@ -115,8 +123,6 @@ internal static class FluxPipeline
         }
     }
 
-    // The published pipeline gives Euler's levels itself: evenly from 1 to 1/steps, shifted by the size of the picture where the scheduler says so.
-    private static ScheduleRequest Schedule(ISchedulerConfig config, int steps, int tokens) => config is FlowMatchEulerConfig
-        ? new() { Sigmas = [.. Enumerable.Range(0, steps).Select(i => 1 - i * (1 - 1.0 / steps) / Math.Max(1, steps - 1))], Mu = TextGenerator<FluxOptions>.Mu(config, tokens) }
-        : new(steps);
+    // Shifted by the size of the picture where the scheduler says so.
+    private static ScheduleRequest Schedule(ISchedulerConfig config, int steps, int tokens) => SchedulerChoice.Even(config, steps, mu: TextGenerator<FluxOptions>.Mu(config, tokens));
 }

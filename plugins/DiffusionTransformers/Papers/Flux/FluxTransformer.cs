@@ -49,14 +49,19 @@ internal sealed class FluxTransformer : IDisposable
         return outputs.ToResults().Add("rope_cos", Repeated(cos)).Add("rope_sin", Repeated(sin));
     }
 
+    /// <summary>Places of words, all at the origin, and of a picture's tokens behind them; of the three axes the first is not used.</summary>
+    public static Tensor<float> Positions(int words, (int Rows, int Columns) size)
+    {
+        var positions = Tensor.Zeros<float>(words + size.Rows * size.Columns, 3);
+        for (var n = 0; n < size.Rows * size.Columns; n++) (positions[words + n, 1], positions[words + n, 2]) = (n / size.Columns, n % size.Columns);
+        return positions;
+    }
+
     /// <summary>The velocity of a packed picture (B, h w, C) of h rows and w columns of tokens, at a time in 0..1.</summary>
     public async Task<Tensor<float>> PredictAsync(Tensor<float> picture, (int Rows, int Columns) size, float time, Tensor<float> text, Tensor<float> pooled, float guidance, CancellationToken cancel, params (string Name, Tensor Tensor)[] further)
     {
         var (batch, words) = (picture.Shape[0], (int)text.Shape[1]);
-        // Words are at the origin; of the three axes the first is not used.
-        var positions = Tensor.Zeros<float>(words + size.Rows * size.Columns, 3);
-        for (var n = 0; n < size.Rows * size.Columns; n++) (positions[words + n, 1], positions[words + n, 2]) = (n / size.Columns, n % size.Columns);
-        var (cos, sin) = FluxNetwork.Angles(positions, _config.AxesDimsRope, _theta);
+        var (cos, sin) = FluxNetwork.Angles(Positions(words, size), _config.AxesDimsRope, _theta);
         var outputs = await RunAsync(picture, Batch.Filled(batch, time), text, pooled, _config.GuidanceEmbeds ? Batch.Filled(batch, guidance) : null, cos, sin, cancel, further).ConfigureAwait(false);
         return outputs["velocity"];
     }

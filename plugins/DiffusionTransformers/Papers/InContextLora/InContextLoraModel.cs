@@ -37,7 +37,11 @@ public static class InContextLoraModel
         var lora = Weights.Companions(source, "*lora*.safetensors");
         return Weights.Guarded(pipeline.Base("transformer"), checkpoint =>
         {
-            var generator = FluxPipeline.Of<PanelOptions>(pipeline, config, run => new(new(NetworkContext.Of(source, Adapted(run.Options.LoraScale)) with { Stages = false }, config)) { Owned = true, Keep = KnownPanels.Keep(run) }, KnownPanels.EncodeAsync)?.Open(pipeline);
+            var generator = FluxPipeline.Of<PanelOptions>(pipeline, config, run =>
+            {
+                var flux = new FluxTransformer(NetworkContext.Of(source, Adapted(run.Options.LoraScale)) with { Stages = false }, config);
+                return FluxRun.Of(flux) with { Owned = flux, Keep = KnownPanels.Keep(run) };
+            }, KnownPanels.EncodeAsync)?.Open(pipeline);
             return PublishedModel.Generating([checkpoint, .. lora], [], CallAsync, generator);
 
             LoraTensors Adapted(double scale) => LoraTensors.Diffusers(checkpoint, lora[0], (float)scale, "transformer.");

@@ -1,13 +1,13 @@
 // Kaleido Diffusion: Improving Conditional Diffusion Models with Autoregressive Latent Modeling. Gu et al. arXiv:2405.21048. No public code.
-// Layout (by specification): model.safetensors with ar.* (T5ForConditionalGeneration) and unet.* (UNet2DConditionModel), and config.json with a section of each. Deviations: none from the specification; one resolution.
+// Layout (by specification): model.safetensors with ar.* (T5ForConditionalGeneration) and unet.* (UNet2DConditionModel), and config.json with a section of each, with T5's tokenizer in a folder beside it. Deviations: none from the specification; one resolution.
 using ModelZoo.Contracts;
 using ModelZoo.Inference;
 using ModelZoo.Networks;
 using ModelZoo.Networks.Diffusion;
 using ModelZoo.Networks.Encoders;
 using ModelZoo.Networks.Sampling;
-using ModelZoo.Networks.Sampling.Schedulers;
 using ModelZoo.Plugins.DiffusionTransformers.Shared;
+using ModelZoo.Plugins.DiffusionTransformers.Shared.Generation;
 using ModelZoo.Plugins.DiffusionTransformers.Shared.Text;
 
 namespace ModelZoo.Plugins.DiffusionTransformers.Kaleido;
@@ -118,7 +118,7 @@ public static class KaleidoModel
             Authors = ["Jiatao Gu", "Ying Shen", "Shuangfei Zhai", "Yizhe Zhang", "Navdeep Jaitly", "Joshua M. Susskind"],
             Inputs = [Modality.Text],
             Outputs = [Modality.Image],
-            Layouts = ["by specification: model.safetensors (ar.*, unet.*) + config.json"],
+            Layouts = ["by specification: model.safetensors (ar.*, unet.*) + config.json, alone or with tokenizer (T5) beside it"],
         },
         OpenAsync);
 
@@ -136,7 +136,7 @@ public static class KaleidoModel
             var latents = new LatentModel(NetworkContext.Of(source, LatentNames.Apply(checkpoint)) with { Stages = false }, t5, tokens);
             var denoiser = new UNet.UNet(NetworkContext.Of(source, UNetNames.Apply(checkpoint)) with { Stages = false }, unet, Masked);
             var calls = new KaleidoCalls(latents, denoiser);
-            return new([checkpoint], [latents, denoiser], calls.CallAsync);
+            return PublishedModel.Generating([checkpoint], [latents, denoiser], calls.CallAsync, KaleidoPipeline.Open(new(source), latents, calls, unet));
         });
     }
 
@@ -191,7 +191,7 @@ internal sealed class KaleidoCalls(LatentModel latents, UNet.UNet unet)
         var condition = arguments.Has("latent_ids") ? Append(captions, await latents.OfAsync(captions, arguments.Tensor<long>("latent_ids"), cancel).ConfigureAwait(false)) : Whole(captions);
         var scale = arguments.Literal("cfg_scale", 1.0);
         var empty = scale == 1 ? null : Whole(await latents.EncodeAsync(arguments.Tensor<long>("empty_ids"), cancel).ConfigureAwait(false));
-        var scheduler = new DdimConfig { BetaSchedule = BetaSchedule.SquaredCosine, ClipSample = false, TimestepSpacing = TimestepSpacing.Leading, SetAlphaToOne = true, StepsOffset = 0 }.Create();
+        var scheduler = Scheduler.Config.Create();
         scheduler.SetTimesteps(new(arguments.Literal<int>("steps")));
         var (sample, guided) = (Batch.Copy(arguments.Tensor<float>("noise")), new List<Tensor<float>>());
         await foreach (var _ in SchedulerLoop.RunAsync(scheduler, sample, NoNoise.Instance, PredictAsync, cancel: cancel).ConfigureAwait(false)) { }
@@ -207,11 +207,15 @@ internal sealed class KaleidoCalls(LatentModel latents, UNet.UNet unet)
         }
     }
 
-    private async Task<Tensor<float>> NoiseAsync(Tensor<float> x, Tensor t, EncodedPrompt condition, CancellationToken cancel) =>
+    /// <summary>DDIM along the cosine schedule, without clipping.</summary>
+    public static PublishedScheduler Scheduler { get; } = new("""{"_class_name": "DDIMScheduler", "beta_schedule": "squaredcos_cap_v2", "clip_sample": false, "timestep_spacing": "leading", "set_alpha_to_one": true, "steps_offset": 0}""", "scheduler_config.json");
+
+    /// <summary>The noise in samples (B, C, H, W), told the rows of a condition that its mask shows.</summary>
+    public async Task<Tensor<float>> NoiseAsync(Tensor<float> x, Tensor t, EncodedPrompt condition, CancellationToken cancel) =>
         (await unet.RunAsync(x, t, condition.Tokens, null, cancel, (KaleidoModel.Mask, condition.Mask)).ConfigureAwait(false))["noise"];
 
-    // Caption, then latents; those after the end are not seen.
-    private static EncodedPrompt Append(Tensor<float> captions, Latents made)
+    /// <summary>Caption, then latents; those after the end are not seen.</summary>
+    public static EncodedPrompt Append(Tensor<float> captions, Latents made)
     {
         var (batch, width, words, count) = ((int)captions.Shape[0], (int)captions.Shape[2], (int)captions.Shape[1], (int)made.States.Shape[1]);
         var (tokens, mask) = (Tensor.Zeros<float>(batch, words + count, width), Batch.Filled((long)batch * (words + count), 1).Reshape(batch, words + count));
@@ -225,7 +229,8 @@ internal sealed class KaleidoCalls(LatentModel latents, UNet.UNet unet)
         return new(tokens, mask);
     }
 
-    private static EncodedPrompt Whole(Tensor<float> tokens) => new(tokens, Batch.Filled(tokens.Shape[0] * tokens.Shape[1], 1).Reshape(tokens.Shape[0], tokens.Shape[1]));
+    /// <summary>A condition of which all rows are seen.</summary>
+    public static EncodedPrompt Whole(Tensor<float> tokens) => new(tokens, Batch.Filled(tokens.Shape[0] * tokens.Shape[1], 1).Reshape(tokens.Shape[0], tokens.Shape[1]));
 
     private static Tensor<float> Rows(Tensor<float> condition, int count)
     {

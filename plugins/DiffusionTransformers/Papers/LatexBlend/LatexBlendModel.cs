@@ -10,6 +10,7 @@ using ModelZoo.Networks.Encoders;
 using ModelZoo.Networks.Sampling.Schedulers;
 using ModelZoo.Plugins.DiffusionTransformers.Shared;
 using ModelZoo.Plugins.DiffusionTransformers.Shared.Generation;
+using ModelZoo.Plugins.DiffusionTransformers.Shared.Text;
 using ModelZoo.Plugins.DiffusionTransformers.UNet;
 
 namespace ModelZoo.Plugins.DiffusionTransformers.LatexBlend;
@@ -167,8 +168,7 @@ internal sealed class LatexBlendCalls : IDisposable
             if (concept >= _banks.Count) throw new OptionsException(ErrorCodes.OptionRange, "There are fewer concepts.") { Where = "words", Expected = $"at most {_banks.Count}", Found = $"{options.Words.Length}" };
             var span = words.Encode(options.Words[concept]);
             var rows = Rows(concept, _layers[0], "k").Shape[0];
-            var start = Enumerable.Range(0, Math.Max(0, ids.Count - span.Count + 1)).Cast<int?>().FirstOrDefault(at => ids.Skip(at!.Value).Take(span.Count).SequenceEqual(span));
-            if (start is not { } first || span.Count != rows || first + 1 + span.Count > Tokens) throw new OptionsException(ErrorCodes.OptionRange, "The concept does not fit its words.") { Where = "words", Expected = $"{rows} tokens of '{prompt}'", Found = $"'{options.Words[concept]}', {span.Count} tokens" };
+            if (PromptWords.Find(ids, span) is not { } first || span.Count != rows || first + 1 + span.Count > Tokens) throw new OptionsException(ErrorCodes.OptionRange, "The concept does not fit its words.") { Where = "words", Expected = $"{rows} tokens of '{prompt}'", Found = $"'{options.Words[concept]}', {span.Count} tokens" };
             Put(blend, concept, first + 1);
         }
 

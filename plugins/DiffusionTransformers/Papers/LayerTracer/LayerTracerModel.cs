@@ -20,20 +20,21 @@ public static class LayerTracerModel
             Repository = "showlab/LayerTracer",
             CodeLicense = "MIT",
             WeightsLicense = "FLUX.1-dev Non-Commercial",
-            Inputs = [Modality.Text],
+            Inputs = [Modality.Text, Modality.Image],
             Outputs = [Modality.Image],
-            Layouts = ["Black Forest Labs: flux1-dev.safetensors + kohya LoRA"],
+            Layouts = ["Black Forest Labs: flux1-dev.safetensors + kohya LoRA, alone or with text_encoder (CLIP), text_encoder_2 (T5), their tokenizers and vae beside them"],
+            Deviations = "The result is the picture of panels; they are not traced to SVG paths.",
         },
         OpenAsync);
 
     private static ValueTask<IModel> OpenAsync(ModelSource source, CancellationToken cancel)
     {
         var config = PublishedConfig.Read<LayerTracerConfig>(source.RequireFolder()).Value;
-        return Weights.Guarded(Weights.Base(source), checkpoint =>
+        return Weights.Guarded(Weights.Base(source, "flux1*.safetensors"), checkpoint =>
         {
             var lora = Weights.Companions(source, "*lora*.safetensors")[0];
             var calls = new LayerTracerCalls(NetworkContext.Of(source, checkpoint), lora, config);
-            return new([checkpoint, lora], [calls], calls.CallAsync);
+            return PublishedModel.Generating([checkpoint, lora], [calls], calls.CallAsync, PanelPipeline.Open(new(source), calls, config));
         });
     }
 }
@@ -62,6 +63,16 @@ internal sealed class LayerTracerCalls : IDisposable
 
     /// <inheritdoc/>
     public void Dispose() => _networks.Dispose();
+
+    /// <summary>The velocity of packed tokens; see <see cref="FluxDenoiser"/>. mask (B, M) shows words, strength is the LoRA's.</summary>
+    public async Task<Tensor<float>> PredictAsync(Tensor<float> picture, (int Rows, int Columns) size, float time, Tensor<float> text, Tensor<float> pooled, float guidance, Tensor<float> mask, float strength, CancellationToken cancel)
+    {
+        var (batch, network) = (picture.Shape[0], await Task.Run(() => _networks[strength], cancel).ConfigureAwait(false));
+        var (cos, sin) = FluxNetwork.Angles(FluxTransformer.Positions((int)text.Shape[1], size), _config.AxesDim, _config.Theta);
+        List<(string, Tensor)> inputs = [("img", picture), ("txt", text), ("timesteps", Batch.Filled(batch, time)), ("y", pooled), ("txt_attention_mask", mask), ("cos", cos), ("sin", sin)];
+        if (_config.GuidanceEmbed) inputs.Add(("guidance", Batch.Filled(batch, guidance)));
+        return (await network.RunAsync(cancel, [.. inputs]).ConfigureAwait(false))["velocity"];
+    }
 
     private async Task<CallResults> ForwardAsync(CallArguments arguments, CancellationToken cancel)
     {

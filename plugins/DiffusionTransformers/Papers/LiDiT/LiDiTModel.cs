@@ -1,5 +1,5 @@
 // Exploring the Role of Large Language Models in Prompt Encoding for Diffusion Models. Ma, Zong, Song, Li, Liu. arXiv:2406.11831. No public code.
-// Layout (by specification): model.safetensors and config.json. Deviations: none from the specification; features of the language models are given.
+// Layout (by specification): model.safetensors and config.json, with text_encoder, tokenizer (and those of _2 ..) and vae in folders beside it. Deviations: none from the specification; LLaMA's and Qwen's features can only be given.
 using System.ComponentModel.DataAnnotations;
 using ModelZoo.Contracts;
 using ModelZoo.Inference;
@@ -86,7 +86,7 @@ public static class LiDiTModel
             Authors = ["Bingqi Ma", "Zhuofan Zong", "Guanglu Song", "Hongsheng Li", "Yu Liu"],
             Inputs = [Modality.Text],
             Outputs = [Modality.Image],
-            Layouts = ["by specification: model.safetensors + config.json"],
+            Layouts = ["by specification: model.safetensors + config.json, alone or with text encoders and vae beside it"],
         },
         OpenAsync);
 
@@ -96,7 +96,7 @@ public static class LiDiTModel
         return Weights.Guarded(Weights.Open(source), checkpoint =>
         {
             var calls = new LiDiTCalls(NetworkContext.Of(source, checkpoint), config);
-            return new([checkpoint], [calls], calls.CallAsync);
+            return PublishedModel.Generating([checkpoint], [calls], calls.CallAsync, LiDiTPipeline.Open(new(source), calls, config));
         });
     }
 }
@@ -142,16 +142,25 @@ internal sealed class LiDiTCalls : IDisposable
         for (var i = 0; i < steps; i++)
         {
             var t = Batch.Filled(x.Shape[0], 1 - i / (float)steps);
-            var velocity = (await RunAsync(x, t, asked, cancel).ConfigureAwait(false))["velocity"];
-            if (scale != 1) velocity = Guidance.Combine(Batch.Concat(velocity, (await RunAsync(x, t, avoided, cancel).ConfigureAwait(false))["velocity"]), scale);
+            var velocity = await PredictAsync(x, t, asked, cancel).ConfigureAwait(false);
+            if (scale != 1) velocity = Guidance.Combine(Batch.Concat(velocity, await PredictAsync(x, t, avoided, cancel).ConfigureAwait(false)), scale);
             x = Batch.AddScaled(x, -1f / steps, velocity);
         }
 
         return new CallResults().Add("latent", x);
     }
 
-    private Task<NetworkOutputs> RunAsync(Tensor<float> x, Tensor<float> t, (string Name, Tensor Tensor)[] texts, CancellationToken cancel) =>
-        _networks[(x.Shape[2], x.Shape[3])].RunAsync(cancel, [("x", x), ("t", t), .. texts]);
+    /// <summary>The velocity, towards the noise. x (B, C, H, W), t (B) in 0..1, <c>features_k</c> (B, M, E) and <c>mask_k</c> (B, M) for each language model.</summary>
+    public async Task<Tensor<float>> PredictAsync(Tensor<float> x, Tensor<float> t, (string Name, Tensor Tensor)[] texts, CancellationToken cancel) => (await RunAsync(x, t, texts, cancel).ConfigureAwait(false))["velocity"];
+
+    private async Task<NetworkOutputs> RunAsync(Tensor<float> x, Tensor<float> t, (string Name, Tensor Tensor)[] texts, CancellationToken cancel)
+    {
+        var network = await Task.Run(() => _networks[(x.Shape[2], x.Shape[3])], cancel).ConfigureAwait(false);
+        return await network.RunAsync(cancel, [("x", x), ("t", t), .. texts]).ConfigureAwait(false);
+    }
+
+    /// <summary>The mask of a text without padding. features (B, M, E) -> (B, M).</summary>
+    public static Tensor<float> Whole(Tensor<float> features) => Batch.Filled(features.Shape[0] * features.Shape[1], 1).Reshape(features.Shape[0], features.Shape[1]);
 
     private static Dim Tokens(int text) => Dim.Symbol($"tokens_{text}");
 
@@ -159,7 +168,7 @@ internal sealed class LiDiTCalls : IDisposable
     private (string, Tensor)[] Texts(CallArguments arguments, string prefix) => [.. _config.LlmDims.SelectMany((_, k) =>
     {
         var features = arguments.Tensor<float>($"{prefix}features_{k}");
-        var mask = arguments.Has($"{prefix}mask_{k}") ? ClassNetwork.Times(arguments.Tensor($"{prefix}mask_{k}")) : Batch.Filled(features.Shape[0] * features.Shape[1], 1).Reshape(features.Shape[0], features.Shape[1]);
+        var mask = arguments.Has($"{prefix}mask_{k}") ? ClassNetwork.Times(arguments.Tensor($"{prefix}mask_{k}")) : Whole(features);
         return ((string, Tensor)[])[($"features_{k}", features), ($"mask_{k}", mask)];
     })];
 }

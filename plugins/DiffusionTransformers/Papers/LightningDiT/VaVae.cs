@@ -44,8 +44,7 @@ internal sealed class VaVae : IDisposable
     /// <summary>The decoder of the folder's <c>vae</c> for latents that were normalised by their statistics.</summary>
     public static IPictureDecoder Decoder(ModelSource source, LatentStatistics? statistics, int channels)
     {
-        var folder = Path.Combine(source.RequireFolder(), "vae");
-        if (!File.Exists(Path.Combine(folder, "config.yaml"))) return new MissingDecoder(channels);
+        if (new PipelineFolder(source).Find("vae") is not { } folder || !File.Exists(Path.Combine(folder, "config.yaml"))) return new MissingDecoder(channels);
         var vae = new VaVae(NetworkContext.Of(source, Weights.Open(source with { Folder = folder, Parts = [] }, "state_dict")) with { Stages = false }, PublishedConfig.Read<VaVaeConfig>(folder, "model.params").Value);
         return new LatentDecoder(vae, statistics);
     }

@@ -6,9 +6,11 @@ namespace ModelZoo.Plugins.DiffusionTransformers.PixArt;
 /// <summary>The network in the authors' layout.</summary>
 internal static class PixArtNetwork
 {
+    public const string Resolution = "resolution", AspectRatio = "aspect_ratio";
+
     /// <summary>What the network takes.</summary>
     public static TextNetwork.Conditions Conditions(PixArtConfig config, bool sizes) =>
-        sizes ? new(config.InChannels, config.CaptionChannels, true, ("resolution", 2), ("aspect_ratio", 1)) : new(config.InChannels, config.CaptionChannels, true);
+        sizes ? new(config.InChannels, config.CaptionChannels, true, (Resolution, 2), (AspectRatio, 1)) : new(config.InChannels, config.CaptionChannels, true);
 
     /// <summary>Predicts noise and variance (B, 2C, H, W).</summary>
     public static Value Build(Scope model, TextNetwork.Inputs inputs, PixArtConfig config)
@@ -22,7 +24,7 @@ internal static class PixArtNetwork
 
         var time = model.Stage("timestep_embed", model["t_embedder"].TimestepEmbedding(inputs.Time, width));
         if (inputs.Vectors.Count > 0)
-            time += ValueShape.Concat(-1, Sizes(model["csize_embedder"], inputs.Vectors["resolution"], width / 3), Sizes(model["ar_embedder"], inputs.Vectors["aspect_ratio"], width / 3));
+            time += ValueShape.Concat(-1, Sizes(model["csize_embedder"], inputs.Vectors[Resolution], width / 3), Sizes(model["ar_embedder"], inputs.Vectors[AspectRatio], width / 3));
         var modulation = model.Stage("adaln_single", model["t_block.1"].Linear(time.Silu(), 6 * width));
 
         var projection = model["y_embedder.y_proj"];

@@ -1,5 +1,5 @@
 // Qihoo-T2X: An Efficiency-Focused Diffusion Transformer via Proxy Tokens for Text-to-Any-Task. Jing Wang, Ao Ma, Jiasong Feng, Dawei Leng, Yuhui Yin, Xiaodan Liang. arXiv:2409.04005. github.com/Ascend/MindSpeed-MM (examples/qihoo_t2x)
-// Published layout: a .pt state dict and inference_model_*.json with the sections predictor and diffusion. Deviations: none.
+// Published layout: a .pt state dict and inference_model_*.json, with text_encoder and tokenizer (T5) and vae in folders beside it. Deviations: pictures alone, not videos; the autoencoder is one of diffusers' layouts, Open-Sora-Plan's own causal one is not read.
 using System.ComponentModel.DataAnnotations;
 
 namespace ModelZoo.Plugins.DiffusionTransformers.PtDiT;
@@ -52,6 +52,22 @@ public sealed record PtDiTConfig
 
     /// <summary>Proxies of a window along each axis; one of the frames.</summary>
     internal int[] Proxies => [1, CompressRatios[1] / ProxyCompressRatios[1], CompressRatios[2] / ProxyCompressRatios[2]];
+}
+
+/// <summary>Keys of the file itself.</summary>
+public sealed record PtDiTPublished
+{
+    /// <summary>Tokens of a text.</summary>
+    [Range(1, 65536)] public int ModelMaxLength { get; init; } = 200;
+    /// <summary>What is sampled.</summary>
+    public PtDiTSampling PipelineConfig { get; init; } = new();
+}
+
+/// <summary>Keys of the section pipeline_config.</summary>
+public sealed record PtDiTSampling
+{
+    /// <summary>Frames, height and width of what is sampled, in pixels; of the trained size when left out.</summary>
+    public int[] InputSize { get; init; } = [];
 }
 
 /// <summary>Keys of the section diffusion.</summary>

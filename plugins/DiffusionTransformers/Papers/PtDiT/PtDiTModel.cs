@@ -2,6 +2,7 @@ using ModelZoo.Contracts;
 using ModelZoo.Inference;
 using ModelZoo.Networks;
 using ModelZoo.Plugins.DiffusionTransformers.Shared;
+using ModelZoo.Plugins.DiffusionTransformers.Shared.Generation;
 
 namespace ModelZoo.Plugins.DiffusionTransformers.PtDiT;
 
@@ -20,7 +21,7 @@ public static class PtDiTModel
             CodeLicense = "none stated",
             Inputs = [Modality.Text],
             Outputs = [Modality.Image],
-            Layouts = ["MindSpeed-MM: *.pt + inference_model_*.json"],
+            Layouts = ["MindSpeed-MM: *.pt + inference_model_*.json, alone or with text_encoder, tokenizer and vae beside it"],
         },
         OpenAsync);
 
@@ -28,19 +29,44 @@ public static class PtDiTModel
     {
         var folder = source.RequireFolder();
         var file = Directory.GetFiles(folder, "inference_model_*.json").Order(StringComparer.Ordinal).FirstOrDefault() ?? Path.Combine(folder, "config.json");
-        var (config, diffusion) = (PublishedConfig.Read<PtDiTConfig>(file, "predictor").Value, PublishedConfig.Read<PtDiTDiffusionConfig>(file, "diffusion").Value);
+        var (published, config, diffusion) = (PublishedConfig.Read<PtDiTPublished>(file).Value, PublishedConfig.Read<PtDiTConfig>(file, "predictor").Value, PublishedConfig.Read<PtDiTDiffusionConfig>(file, "diffusion").Value);
         return Weights.Guarded(Weights.Open(source, "ema", "model", "state_dict"), checkpoint =>
         {
             var calls = new PtDiTCalls(NetworkContext.Of(source, checkpoint), config, diffusion);
-            return new([checkpoint], [calls], calls.CallAsync);
+            return PublishedModel.Generating([checkpoint], [calls], calls.CallAsync, Texts(new(source), calls, published, config, diffusion));
         });
     }
+
+    // Pictures divide into windows. The velocity points to the data, where the scheduler's points to the noise.
+    private static TextGenerator<TextOptions>? Texts(PipelineFolder pipeline, PtDiTCalls calls, PtDiTPublished published, PtDiTConfig config, PtDiTDiffusionConfig diffusion)
+    {
+        var unit = config.PatchSize * Math.Max(config.CompressRatios[1], config.CompressRatios[2]);
+        var size = published.PipelineConfig.InputSize is [_, var pixels, ..] ? pixels / PixelsPerPlace : config.SampleSize;
+        var vectors = new Dictionary<string, Func<int, int, float[]>>();
+        if (config.SizeConditions) (vectors[PtDiTCalls.Resolution], vectors[PtDiTCalls.AspectRatio]) = ((height, width) => [height, width], (height, width) => [height / (float)width]);
+        var texts = new MaskedText(config.InChannels, size / unit * unit, unit, IsFlow: true) { TextLength = published.ModelMaxLength, Vectors = vectors }.Of(pipeline, async (x, time, tokens, mask, sizes, cancel) =>
+        {
+            var velocity = await calls.PredictAsync(x.Reshape(x.Shape[0], x.Shape[1], 1, x.Shape[2], x.Shape[3]), time, tokens, mask!, sizes, cancel).ConfigureAwait(false);
+            return Batch.AddScaled(Tensor.Zeros<float>(x.Shape), -1, Batch.Channels(velocity, 0, config.InChannels).Reshape(x.Shape));
+        });
+        return texts is null ? null : (texts with
+        {
+            Steps = diffusion.NumInferenceSteps,
+            Guidance = diffusion.CfgScale,
+            Schedule = (scheduler, steps, windows) => SchedulerChoice.Even(scheduler, steps, PtDiTCalls.Shift(diffusion, windows * Math.Pow(unit * PixelsPerPlace, 2), frames: 1)),
+        }).Open(pipeline);
+    }
+
+    // Of the published autoencoder.
+    private const int PixelsPerPlace = 8;
 }
 
 /// <summary>The calls of the published code.</summary>
 internal sealed class PtDiTCalls : IDisposable
 {
-    private const string Resolution = "added_cond_kwargs.resolution", AspectRatio = "added_cond_kwargs.aspect_ratio";
+    /// <summary>Names of the size's inputs.</summary>
+    public const string Resolution = "added_cond_kwargs.resolution", AspectRatio = "added_cond_kwargs.aspect_ratio";
+
     private readonly NetworkCache<(long Frames, long Height, long Width)> _networks;
     private readonly PtDiTConfig _config;
     private readonly PtDiTDiffusionConfig _diffusion;
@@ -96,24 +122,36 @@ internal sealed class PtDiTCalls : IDisposable
         return new CallResults().Add("latent", x);
     }
 
-    // Later for larger pictures and longer videos, by the square root of how much larger than 512 x 512.
+    /// <summary>By how much times are later for larger pictures and longer videos: the square root of how much larger than 512 x 512.</summary>
+    public static double Shift(PtDiTDiffusionConfig diffusion, double pixels, int frames) => diffusion.UseTimestepTransform ? Math.Sqrt(pixels / (512 * 512)) * Math.Sqrt(frames == 1 ? 1 : frames / 17 * 5) : 1;
+
     private float[] Times(int steps, int height, int width, int frames)
     {
-        var ratio = _diffusion.UseTimestepTransform ? Math.Sqrt(height * (double)width / (512 * 512)) * Math.Sqrt(frames == 1 ? 1 : frames / 17 * 5) : 1;
+        var ratio = Shift(_diffusion, height * (double)width, frames);
         return [.. Enumerable.Range(0, steps).Select(i => 1 - i / (double)steps).Select(t => (float)(1000 * ratio * t / (1 + (ratio - 1) * t)))];
     }
 
+    /// <summary>The velocity, and as many channels more: (B, 2C, F, H, W). latents (B, C, F, H, W), time (B), text (B, M, E), mask (B, M), sizes (B, ..) by name.</summary>
+    public async Task<Tensor<float>> PredictAsync(Tensor<float> latents, Tensor<float> time, Tensor<float> text, Tensor<float> mask, IReadOnlyDictionary<string, Tensor<float>> sizes, CancellationToken cancel) =>
+        (await RunAsync(latents, time, text, mask, sizes, cancel).ConfigureAwait(false))["velocity"];
+
     private Task<NetworkOutputs> RunAsync(CallArguments arguments, Tensor<float> latents, Tensor<float> time, Tensor<float> text, Tensor<float> mask, CancellationToken cancel)
     {
-        List<(string, Tensor)> inputs = [("latents", latents), ("timestep", time), ("encoder_hidden_states", text), ("encoder_attention_mask", mask)];
+        var sizes = new Dictionary<string, Tensor<float>>();
         foreach (var name in _config.SizeConditions ? (string[])[Resolution, AspectRatio] : [])
         {
             var given = ClassNetwork.Times(arguments.Tensor(name));
             given = given.Reshape(given.Shape[0], given.Length / given.Shape[0]);
-            inputs.Add((name, given.Shape[0] < latents.Shape[0] ? Batch.Doubled(given) : given));
+            sizes[name] = given.Shape[0] < latents.Shape[0] ? Batch.Doubled(given) : given;
         }
 
-        return _networks[(latents.Shape[2], latents.Shape[3], latents.Shape[4])].RunAsync(cancel, [.. inputs]);
+        return RunAsync(latents, time, text, mask, sizes, cancel);
+    }
+
+    private async Task<NetworkOutputs> RunAsync(Tensor<float> latents, Tensor<float> time, Tensor<float> text, Tensor<float> mask, IReadOnlyDictionary<string, Tensor<float>> sizes, CancellationToken cancel)
+    {
+        var network = await Task.Run(() => _networks[(latents.Shape[2], latents.Shape[3], latents.Shape[4])], cancel).ConfigureAwait(false);
+        return await network.RunAsync(cancel, [("latents", latents), ("timestep", time), ("encoder_hidden_states", text), ("encoder_attention_mask", mask), .. sizes.Select(size => (size.Key, (Tensor)size.Value))]).ConfigureAwait(false);
     }
 
     private static (Tensor<float> Text, Tensor<float> Mask) Text(CallArguments arguments, string prefix)

@@ -39,7 +39,7 @@ public static class SanaModel
         return Weights.Guarded(Weights.Open(source), checkpoint =>
         {
             var network = new TextNetwork(NetworkContext.Of(source, checkpoint), "sana", "velocity", SanaNetwork.Conditions(config), (scope, inputs) => SanaNetwork.Build(scope, inputs, config));
-            var generator = new MaskedText(config.InChannels, config.SampleSize, config.PatchSize, IsFlow: true) { TimeScale = (float)config.TimestepScale, Instruction = Instruction }.Open(pipeline, network);
+            var generator = new MaskedText(config.InChannels, config.SampleSize, config.PatchSize, IsFlow: true) { TimeScale = (float)config.TimestepScale, Instruction = Instruction }.Of(pipeline, network.PredictAsync)?.Open(pipeline);
             return PublishedModel.Generating([checkpoint], [network], (call, arguments, token) => call == "forward" ? network.ForwardAsync(arguments, token) : throw Calls.Unknown(call, "forward"), generator);
         });
     }

@@ -40,7 +40,7 @@ internal sealed class BindingLosses : IDisposable
     public async Task<(float Loss, Tensor<float> OfSample, Tensor<float> OfText)> EntropyAsync(
         Tensor<float> sample, float timestep, Tensor<float> text, IReadOnlyList<int> nouns, int length, int resolution, AddedConditions added, CancellationToken cancel)
     {
-        var places = Deepest(sample.Shape[2]) * Deepest(sample.Shape[3]);
+        var places = Places(sample.Shape[2], sample.Shape[3]);
         if (places != resolution * resolution || places > MostPlaces) throw new ModelZooException(ErrorCodes.VerbUnsupported, "No map of attention has this resolution.") { Where = "attention_res", Expected = $"{places} places, at most {MostPlaces}" };
         var inputs = UNetInputs.Of(_config, sample, Batch.Filled(1, timestep), text, added);
         var words = Tensor.Create<long>([.. Enumerable.Range(1, length).Select(position => (long)position)], length);
@@ -55,6 +55,9 @@ internal sealed class BindingLosses : IDisposable
         _semantic.Dispose();
         _entropy.Dispose();
     }
+
+    /// <summary>Places of the maps of a sample's size.</summary>
+    public long Places(long height, long width) => Deepest(height) * Deepest(width);
 
     // Each level but the last halves the picture, rounding up.
     private long Deepest(long extent)

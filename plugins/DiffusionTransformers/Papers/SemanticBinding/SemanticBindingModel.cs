@@ -1,11 +1,12 @@
 // Token Merging for Training-Free Semantic Binding in Text-to-Image Synthesis. Taihang Hu, Linxuan Li, Joost van de Weijer, Hongcheng Gao, Fahad Shahbaz Khan, Jian Yang, Ming-Ming Cheng, Kai Wang, Yaxing Wang. arXiv:2411.07132. github.com/hutaihang/ToMe
-// Published layout: diffusers UNet2DConditionModel of SDXL, and its scheduler. Deviations: prompts come encoded, as in the authors' loop; their loss of positions is left out.
+// Published layout: diffusers UNet2DConditionModel of SDXL, and its scheduler. Deviations: the user says which words belong to which thing, where the authors have a parser say it, too; their loss of positions is left out.
 using ModelZoo.Contracts;
 using ModelZoo.Inference;
 using ModelZoo.Networks;
 using ModelZoo.Networks.Diffusion;
 using ModelZoo.Networks.Sampling.Schedulers;
 using ModelZoo.Plugins.DiffusionTransformers.Shared;
+using ModelZoo.Plugins.DiffusionTransformers.Shared.Generation;
 
 namespace ModelZoo.Plugins.DiffusionTransformers.SemanticBinding;
 
@@ -34,6 +35,10 @@ internal sealed record BindingOptions
     public double[] ScaleRange { get; init; } = [1, 0];
     /// <summary>Height and width of the attention's maps.</summary>
     public int AttentionResolution { get; init; } = 32;
+    /// <summary>Scale of guidance.</summary>
+    public float Guidance { get; init; } = 5;
+    /// <summary>By how much guidance is brought back to the spread of what is asked for.</summary>
+    public float GuidanceRescale { get; init; }
 
     /// <summary>The options of a call.</summary>
     public static BindingOptions Of(CallArguments arguments)
@@ -51,6 +56,8 @@ internal sealed record BindingOptions
             ScaleFactor = arguments.Literal("scale_factor", published.ScaleFactor),
             ScaleRange = arguments.Literal("scale_range", published.ScaleRange),
             AttentionResolution = arguments.Literal("attention_res", published.AttentionResolution),
+            Guidance = arguments.Literal("guidance_scale", published.Guidance),
+            GuidanceRescale = arguments.Literal("guidance_rescale", published.GuidanceRescale),
         };
     }
 
@@ -107,19 +114,20 @@ public static class SemanticBindingModel
             CodeLicense = "not known",
             Inputs = [Modality.Text],
             Outputs = [Modality.Image],
-            Layouts = ["diffusers: UNet2DConditionModel + scheduler_config.json"],
+            Layouts = ["diffusers: UNet2DConditionModel of SDXL + scheduler_config.json, alone or in a pipeline's folder"],
         },
         OpenAsync);
 
-    private static ValueTask<IModel> OpenAsync(ModelSource source, CancellationToken cancel)
+    private static ValueTask<IModel> OpenAsync(ModelSource folder, CancellationToken cancel)
     {
-        var folder = source.RequireFolder();
-        var config = PublishedConfig.Read<UNetConfig>(folder).Value;
-        var scheduler = SchedulerConfigs.Parse(File.ReadAllText(Path.Combine(folder, "scheduler_config.json")));
+        var pipeline = new PipelineFolder(folder);
+        var source = pipeline.Denoiser("unet");
+        var config = PublishedConfig.Read<UNetConfig>(source.RequireFolder()).Value;
+        var scheduler = pipeline.Scheduler ?? throw new CheckpointException(ErrorCodes.CheckpointMissing, "There is no scheduler.") { Where = pipeline.Root, Expected = "scheduler_config.json" };
         return Weights.Guarded(Weights.Open(source), checkpoint =>
         {
-            var calls = new SemanticBindingCalls(NetworkContext.Of(source, checkpoint) with { Stages = false }, config, scheduler);
-            return new([checkpoint], [calls], calls.CallAsync);
+            var calls = new SemanticBindingCalls(NetworkContext.Of(source, checkpoint) with { Stages = false }, config, scheduler.Config);
+            return PublishedModel.Generating([checkpoint], [calls], calls.CallAsync, BoundPipeline.Open(pipeline, calls, config));
         });
     }
 }
@@ -129,6 +137,12 @@ internal sealed class SemanticBindingCalls(NetworkContext context, UNetConfig co
 {
     private readonly UNet.UNet _unet = new(context, config);
     private readonly BindingLosses _losses = new(context, config);
+
+    /// <summary>The U-Net.</summary>
+    public UNet.UNet UNet => _unet;
+
+    /// <summary>The losses of the first steps.</summary>
+    public BindingLosses Losses => _losses;
 
     /// <summary>Runs a call.</summary>
     public Task<CallResults> CallAsync(string call, CallArguments arguments, CancellationToken cancel) => call switch
@@ -148,9 +162,12 @@ internal sealed class SemanticBindingCalls(NetworkContext context, UNetConfig co
     private async Task<CallResults> SampleAsync(CallArguments arguments, CancellationToken cancel)
     {
         var scheduler = Scheduler(arguments.Literal("num_inference_steps", 50));
-        var run = new BindingRun(_unet, _losses, arguments, () => Scheduler(scheduler.Timesteps.Length), cancel);
+        var anchors = arguments.Tensor<float>("anchor_prompt_embeds");
+        var texts = new BindingTexts(arguments.Tensor<float>("prompt_embeds"), arguments.Tensor<float>("negative_prompt_embeds"), arguments.Tensor<float>("merged_prompt_embeds"),
+            [.. Enumerable.Range(0, (int)anchors.Shape[0]).Select(i => Batch.Range(anchors, i, i + 1))], arguments.Tensor<float>("pooled"), arguments.Tensor<float>("time_ids"));
+        var run = new BindingRun(_unet, _losses, BindingOptions.Of(arguments), texts, () => Scheduler(scheduler.Timesteps.Length), arguments.Tensor<float>("latents"));
         var (sample, states) = (Batch.Copy(arguments.Tensor<float>("latents")), new List<Tensor<float>>());
-        await foreach (var state in SchedulerLoop.RunAsync(scheduler, sample, NoNoise.Instance, run.PredictAsync, cancel: cancel).ConfigureAwait(false)) states.Add(Batch.Copy(state.Sample));
+        await foreach (var state in SchedulerLoop.RunAsync(scheduler, sample, NoNoise.Instance, (x, timestep) => run.PredictAsync(x, timestep, cancel), cancel: cancel).ConfigureAwait(false)) states.Add(Batch.Copy(state.Sample));
         var trajectory = Batch.Stack(states);
         var results = run.Results.Add("trajectory", trajectory).Add("sample", states[^1]);
         return run.Updates ? results : results.Add("trajectory_without_updates", trajectory);

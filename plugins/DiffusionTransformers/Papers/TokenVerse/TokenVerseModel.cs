@@ -74,7 +74,7 @@ public static class TokenVerseModel
             var context = NetworkContext.Of(source, checkpoint);
             var (stock, steered) = (new FluxTransformer(context with { Stages = false }, config), new FluxTransformer(context, config, Steer));
             var calls = new TokenVerseCalls(stock, steered, config, concepts);
-            var generator = FluxPipeline.Of<ConceptWordsOptions>(pipeline, config, _ => new(steered) { Further = conditions => [(Offsets, calls.Bound(conditions))] }, calls.BindAsync)?.Open(pipeline);
+            var generator = FluxPipeline.Of<ConceptWordsOptions>(pipeline, config, _ => FluxRun.Of(steered, conditions => [(Offsets, calls.Bound(conditions))]), calls.BindAsync)?.Open(pipeline);
             return PublishedModel.Generating([checkpoint, .. files], [stock, steered], calls.CallAsync, generator);
         });
 

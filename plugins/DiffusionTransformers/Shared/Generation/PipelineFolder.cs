@@ -11,7 +11,7 @@ namespace ModelZoo.Plugins.DiffusionTransformers.Shared.Generation;
 internal sealed class PipelineFolder
 {
     private const string IndexFile = "model_index.json";
-    private static readonly string[] Parts = ["transformer", "unet", "vae", "text_encoder", "text_encoder_2", "text_encoder_3", "tokenizer", "tokenizer_2", "tokenizer_3", "scheduler"];
+    private static readonly string[] Parts = ["transformer", "unet", "vae", "text_encoder", "text_encoder_2", "text_encoder_3", "tokenizer", "tokenizer_2", "tokenizer_3", "image_encoder", "scheduler"];
 
     private readonly ModelSource _source;
     private readonly JsonObject _index;
@@ -44,6 +44,13 @@ internal sealed class PipelineFolder
         if (Directory.Exists(folder)) return folder;
         var named = _elsewhere.ContainsKey(part) || _index[part] is JsonArray { Count: 2 } listed && listed[1] is not null;
         return named ? throw new CheckpointException(ErrorCodes.CheckpointMissing, "A part of the pipeline is not there.") { Where = folder, Expected = part, Remedy = "Download it, too, or name its folder in the manifest: \"settings\": { \"" + part + "\": \"DIR\" }." } : null;
+    }
+
+    /// <summary>The same, in which a part that is nowhere else is in a folder.</summary>
+    public PipelineFolder Otherwise(string part, string folder)
+    {
+        if (Find(part) is null) _elsewhere[part] = folder;
+        return this;
     }
 
     /// <summary>The source of the denoiser: of its part where there is one, else the folder itself.</summary>

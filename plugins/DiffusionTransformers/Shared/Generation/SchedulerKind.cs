@@ -58,6 +58,15 @@ internal static class SchedulerChoice
         _ => throw new OptionsException(ErrorCodes.OptionRange, "A flow does not go with this scheduler.") { Where = "scheduler", Expected = "auto, euler, heun, dpm-solver, uni-pc", Found = OptionDescription.Show(kind) },
     };
 
+    /// <summary>The levels of many papers' own loops along a flow: evenly from 1 down to 1/steps, for Euler's method; others have their own.</summary>
+    /// <param name="config">The method.</param>
+    /// <param name="steps">Steps.</param>
+    /// <param name="shift">Factor that keeps the run longer near the noise.</param>
+    /// <param name="mu">Shift of a flow that grows with the picture.</param>
+    public static ScheduleRequest Even(ISchedulerConfig config, int steps, double shift = 1, double? mu = null) => config is FlowMatchEulerConfig
+        ? new() { Sigmas = [.. Enumerable.Range(0, steps).Select(i => 1 - i / (double)steps).Select(t => shift * t / (1 + (shift - 1) * t))], Mu = mu }
+        : new(steps);
+
     private static string ClassName(SchedulerKind kind) => kind switch
     {
         SchedulerKind.Ddim => "DDIMScheduler",

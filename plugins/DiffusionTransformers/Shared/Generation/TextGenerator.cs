@@ -38,7 +38,11 @@ internal sealed class TextGenerator<TOptions>(TextPipeline<TOptions> pipeline, P
             return output.Shape[1] > pipeline.Channels ? Batch.Channels(output, 0, pipeline.Channels) : output;
         }
 
-        async Task<Image> ShowAsync(Tensor<float> latent) => PictureGrid.Of(await decoder.DecodeAsync(latent, cancel).ConfigureAwait(false));
+        async Task<Image> ShowAsync(Tensor<float> latent)
+        {
+            var pictures = await decoder.DecodeAsync(latent, cancel).ConfigureAwait(false);
+            return PictureGrid.Of(pipeline.Finish?.Invoke(run, pictures) ?? pictures);
+        }
     }
 
     /// <inheritdoc/>
@@ -51,10 +55,13 @@ internal sealed class TextGenerator<TOptions>(TextPipeline<TOptions> pipeline, P
     // Every picture has its own stream of noise: alone or in a batch it is the same.
     private TextRun<TOptions> Run(Prompt prompt, TOptions options, bool guided, ulong seed)
     {
-        var (height, width) = (Extent(options.Height, "height"), Extent(options.Width, "width"));
+        var asked = pipeline.Size?.Invoke(options, prompt);
+        var (height, width) = (Extent(options.Height ?? asked?.Height, "height"), Extent(options.Width ?? asked?.Width, "width"));
         var noise = Tensor.Zeros<float>(options.Count, pipeline.Channels, height, width);
         for (var i = 0; i < options.Count; i++) Philox.Of(seed, i, draw: 0).FillNormal(noise.Slice(i).Span);
-        return new(options, prompt, guided, Scheduler(options, height / pipeline.PatchSize * (width / pipeline.PatchSize)), noise, decoder);
+        return new(options, prompt, guided, NewScheduler(), noise, decoder) { Seed = seed, NewScheduler = NewScheduler };
+
+        IScheduler NewScheduler() => Scheduler(options, height / pipeline.PatchSize * (width / pipeline.PatchSize));
     }
 
     private IScheduler Scheduler(TOptions options, int tokens)

@@ -6,17 +6,14 @@ namespace ModelZoo.Plugins.DiffusionTransformers.Shared.Generation;
 /// <summary>What a denoiser is told of texts: tensors (B, ..) by name.</summary>
 internal sealed class Conditions : Dictionary<string, Tensor<float>>
 {
-    /// <summary>So many copies of what is asked for, and as many of what is avoided where there is guidance.</summary>
+    /// <summary>So many copies of what is asked for, and as many of what is avoided where there is guidance. What has a row for each picture is taken as it is, and what only the first has holds for both.</summary>
     public static Conditions Of(Conditions asked, Conditions? avoided, int count)
     {
         var all = new Conditions();
-        foreach (var (name, tensor) in asked)
-        {
-            Tensor<float>[] rows = [.. Enumerable.Repeat(tensor, count), .. avoided is null ? [] : Enumerable.Repeat(avoided[name], count)];
-            all[name] = Batch.Concat(rows);
-        }
-
+        foreach (var (name, tensor) in asked) all[name] = Batch.Concat([.. Rows(tensor), .. avoided is null ? [] : Rows(avoided.GetValueOrDefault(name, tensor))]);
         return all;
+
+        IEnumerable<Tensor<float>> Rows(Tensor<float> tensor) => tensor.Shape[0] == count ? [tensor] : Enumerable.Repeat(tensor, count);
     }
 }
 
@@ -30,6 +27,12 @@ internal sealed class Conditions : Dictionary<string, Tensor<float>>
 /// <typeparam name="TOptions">The model's options.</typeparam>
 internal sealed record TextRun<TOptions>(TOptions Options, Prompt Prompt, bool Guided, IScheduler Scheduler, Tensor<float> Noise, IPictureDecoder Decoder) where TOptions : TextOptions
 {
+    /// <summary>What the run's draws begin from; picture i draws from stream i.</summary>
+    public ulong Seed { get; init; }
+
+    /// <summary>Further schedulers like the run's, at the start of their own.</summary>
+    public required Func<IScheduler> NewScheduler { get; init; }
+
     /// <summary>Pictures.</summary>
     public int Count => (int)Noise.Shape[0];
 
@@ -80,9 +83,18 @@ internal sealed record TextPipeline<TOptions>(int Channels, int SampleSize, int 
     /// <summary>Noise levels where they are not the scheduler's own: from the number of steps and of tokens.</summary>
     public Func<ISchedulerConfig, int, int, ScheduleRequest>? Schedule { get; init; }
 
+    /// <summary>The paper's scheduler, for folders without one; null for the usual one of diffusion or flow.</summary>
+    public PublishedScheduler? Scheduler { get; init; }
+
+    /// <summary>Height and width in pixels where the options leave them out; null for those that the model was trained for.</summary>
+    public Func<TOptions, Prompt, (int Height, int Width)>? Size { get; init; }
+
+    /// <summary>What is done to decoded pictures (B, 3, H, W) before they are shown; null for nothing.</summary>
+    public Func<TextRun<TOptions>, Tensor<float>, Tensor<float>>? Finish { get; init; }
+
     /// <summary>What is disposed with the generator.</summary>
     public IReadOnlyList<IDisposable> Parts { get; init; } = [];
 
     /// <summary>The generator over a pipeline's scheduler and autoencoder.</summary>
-    public TextGenerator<TOptions> Open(PipelineFolder pipeline) => new(this, pipeline.Scheduler, VaeDecoder.For(pipeline, Channels));
+    public TextGenerator<TOptions> Open(PipelineFolder pipeline) => new(this, pipeline.Scheduler ?? Scheduler, VaeDecoder.For(pipeline, Channels));
 }

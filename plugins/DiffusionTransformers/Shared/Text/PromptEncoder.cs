@@ -9,7 +9,23 @@ namespace ModelZoo.Plugins.DiffusionTransformers.Shared.Text;
 /// <summary>A text as a denoiser sees it.</summary>
 /// <param name="Tokens">States of its tokens, (1, N, D).</param>
 /// <param name="Mask">1 for tokens, 0 for padding, (1, N).</param>
-internal sealed record EncodedPrompt(Tensor<float> Tokens, Tensor<float> Mask);
+internal sealed record EncodedPrompt(Tensor<float> Tokens, Tensor<float> Mask)
+{
+    /// <summary>The same with padding up to a length, so that texts of all lengths go side by side.</summary>
+    public EncodedPrompt Filled(int length)
+    {
+        var (batch, count, width) = (Tokens.Shape[0], (int)Tokens.Shape[1], Tokens.Shape[2]);
+        if (count >= length) return this;
+        var filled = new EncodedPrompt(Tensor.Zeros<float>(batch, length, width), Tensor.Zeros<float>(batch, length));
+        for (var b = 0; b < batch; b++)
+        {
+            Tokens.Slice(b).Span.CopyTo(filled.Tokens.Slice(b).Span);
+            Mask.Slice(b).Span.CopyTo(filled.Mask.Slice(b).Span);
+        }
+
+        return filled;
+    }
+}
 
 /// <summary>A T5 or Gemma text encoder of a published pipeline: <c>tokenizer</c> and <c>text_encoder</c>, or those of a number.</summary>
 internal sealed class PromptEncoder : IDisposable
