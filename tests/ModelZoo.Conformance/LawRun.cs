@@ -174,7 +174,8 @@ internal sealed class LawRun(IModelPlugin plugin)
         foreach (var option in scales)
         {
             var nearly = await LastAsync(generator, prompt, 3, [.. none.Where(other => other.Item1 != option.Name), (option.Name, Scale(option, "1.000000001"))]);
-            Expect(IsNear(alone, nearly), Law.Guidance, sample, $"{option.Name} of one is not what is predicted of the condition alone.");
+            var apart = Apart(alone, nearly);
+            Expect(apart <= 1e-3, Law.Guidance, sample, $"{option.Name} of one is not what is predicted of the condition alone: {apart:0.0e0} apart.");
         }
 
         if (generator.GenerateOptions.Options.Any(option => option.Name == "negative_prompt"))
@@ -183,12 +184,11 @@ internal sealed class LawRun(IModelPlugin plugin)
         static string Scale(OptionDescription option, string scale) => option.Default is Array { Length: var count } ? string.Join(',', Enumerable.Repeat(scale, count)) : scale;
     }
 
-    // Within a thousandth of the largest value; what is not made of numbers is the same.
-    private static bool IsNear(Media? one, Media? other)
+    // How far numbers are apart on average, over the largest; what is not made of numbers is the same or not.
+    private static double Apart(Media? one, Media? other)
     {
-        if (Numbers(one) is not { } a || Numbers(other) is not { } b) return Describe(one) == Describe(other);
-        var most = 1e-6f + a.Aggregate(0f, (largest, value) => Math.Max(largest, Math.Abs(value)));
-        return a.Length == b.Length && a.Zip(b).All(pair => Math.Abs(pair.First - pair.Second) <= 1e-3f * most);
+        if (Numbers(one) is not { } a || Numbers(other) is not { } b || a.Length != b.Length) return Describe(one) == Describe(other) ? 0 : 1;
+        return a.Zip(b).Average(pair => Math.Abs(pair.First - pair.Second)) / (1e-6 + a.Max(Math.Abs));
     }
 
     private static float[]? Numbers(Media? media) => media switch
@@ -197,6 +197,7 @@ internal sealed class LawRun(IModelPlugin plugin)
         Audio audio => audio.Samples.Span.ToArray(),
         Video video => video.Frames.Span.ToArray(),
         Motion motion => motion.Features.Span.ToArray(),
+        NamedTensors tensors when tensors.Values.Values.All(tensor => tensor.Type == ElementType.Float32) => [.. tensors.Values.OrderBy(pair => pair.Key, StringComparer.Ordinal).SelectMany(pair => pair.Value.As<float>().Span.ToArray())],
         _ => null,
     };
 
