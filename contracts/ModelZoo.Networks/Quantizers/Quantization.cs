@@ -37,6 +37,9 @@ public static class Codebook
     internal static Value IdsFromSequence(this Value ids, Shape layout, bool channelsFirst) =>
         ids.Reshape([layout[0], .. channelsFirst ? layout[2..] : layout[1..^1], .. ids.Shape[2..]]);
 
+    // How many levels ids (B, .., levels) have; coarse ones have fewer than the quantizer.
+    internal static int LevelsOr(this Value ids, int most) => ids.Shape[-1].IsKnown ? Math.Min(ids.Shape[-1].Int, most) : most;
+
     // (B, .., D) -> (B, D, ..).
     internal static Value ChannelsFirst(this Value x) => x.Transpose([0, x.Rank - 1, .. Enumerable.Range(1, x.Rank - 2)]);
 }

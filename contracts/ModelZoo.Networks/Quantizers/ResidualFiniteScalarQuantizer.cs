@@ -20,6 +20,8 @@ public sealed record ResidualFiniteScalarConfig
     public JsonElement? SoftClampInputValue { get; init; }
     /// <summary>Whether residuals are clamped rather than squashed.</summary>
     public bool BoundHardClamp { get; init; } = true;
+    /// <summary>Whether each level rotates channels before, and back after; ids still stand for values that are not rotated back, as published.</summary>
+    public bool OrthogonalRotation { get; init; }
 }
 
 /// <summary>Residual finite scalar quantization: each level quantizes what the levels before it left, on a grid finer by the number of values.</summary>
@@ -42,23 +44,25 @@ public static class ResidualFiniteScalarQuantizer
         for (var level = 0; level < config.NumQuantizers; level++)
         {
             var scale = Scale(g, config, level);
-            var digits = FiniteScalarQuantizer.Round(residual / scale, config.Levels, symmetric: true, config.BoundHardClamp);
+            var rotation = config.OrthogonalRotation ? rfsq["layers"][level].Weight("orthogonal_rot", width, width) : null;
+            var scaled = residual / scale;
+            var digits = FiniteScalarQuantizer.Round(rotation is null ? scaled : scaled.MatMul(rotation), config.Levels, symmetric: true, config.BoundHardClamp);
             ids.Add(FiniteScalarQuantizer.IdsOf(digits, config.Levels, symmetric: true));
-            var code = digits * scale;
+            codes.Add((digits * scale).PlacesFromSequence(x.Shape, config.IsChannelFirst));
+            var code = (rotation is null ? digits : digits.MatMul(rotation.Swap(0, 1))) * scale;
             residual -= code;
             sum = sum is null ? code : sum + code;
-            codes.Add(code.PlacesFromSequence(x.Shape, config.IsChannelFirst));
         }
 
         var all = ValueShape.Stack(-1, [.. ids]).IdsFromSequence(x.Shape, config.IsChannelFirst);
         return new(projected, config.IsChannelFirst ? all.ChannelsFirst() : all, ProjectOut(rfsq, sum!, config).FromSequence(x.Shape, config.IsChannelFirst)) { AllCodes = ValueShape.Stack(0, [.. codes]) };
     }
 
-    /// <summary>What ids stand for; -1 is a level left out. ids (B, .., levels) -> (B, .., D).</summary>
+    /// <summary>What ids stand for; -1 is a level left out, and so are levels that ids lack at the end. ids (B, .., levels) -> (B, .., D).</summary>
     public static Value Decode(Scope rfsq, Value ids, ResidualFiniteScalarConfig config)
     {
         Value? sum = null;
-        for (var level = 0; level < config.NumQuantizers; level++)
+        for (var level = 0; level < ids.LevelsOr(config.NumQuantizers); level++)
         {
             var id = ids.At(-1, level);
             var present = id.GreaterOrEqual(id.Graph.Constant([0L])).Cast(Contracts.ElementType.Float32).Unsqueeze(-1);

@@ -72,7 +72,7 @@ public static class ResidualVectorQuantizer
         { AllCodes = ValueShape.Stack(0, [.. codes]) };
     }
 
-    /// <summary>What ids stand for; -1 is a level left out. ids (B, .., levels) -> (B, .., D).</summary>
+    /// <summary>What ids stand for; -1 is a level left out, and so are levels that ids lack at the end. ids (B, .., levels) -> (B, .., D).</summary>
     public static Value Decode(Scope rvq, Value ids, ResidualVectorQuantizerConfig config) => ProjectOut(rvq, Lookup(rvq, ids, config).Aggregate((a, b) => a + b), config);
 
     /// <summary>What the ids of each level stand for, in the space of the codebook; -1 is a level left out, zeros. ids (B, .., levels) -> (B, .., D') for each level.</summary>
@@ -80,7 +80,7 @@ public static class ResidualVectorQuantizer
     {
         Value? sum = null;
         List<Value> codes = [];
-        foreach (var (level, size) in config.CodebookSizes.Index())
+        foreach (var (level, size) in config.CodebookSizes.Take(ids.LevelsOr(int.MaxValue)).Index())
         {
             var id = ids.At(-1, level);
             var present = id.GreaterOrEqual(id.Graph.Constant([0L])).Cast(Contracts.ElementType.Float32).Unsqueeze(-1);

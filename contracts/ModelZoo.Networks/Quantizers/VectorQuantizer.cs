@@ -27,6 +27,8 @@ public sealed record VectorQuantizerConfig
     public bool AcceptImageFmap { get; init; }
     /// <summary>Whether inputs are (B, D, T, H, W).</summary>
     public bool Accept3dFmap { get; init; }
+    /// <summary>Whether padding becomes zeros; it stays as it was otherwise.</summary>
+    public bool ReturnZerosForMaskedPadding { get; init; } = true;
     /// <summary>Statistics that move with every batch; not offered.</summary>
     [AllowedValues(false)] public bool AffineParam { get; init; }
 

@@ -16,8 +16,8 @@ internal static class Quantizers
 
     public static IReadOnlyList<ModelArchitecture> Architectures { get; } =
     [
-        Part<VectorQuantizerConfig>("vector-quantize", "Neural Discrete Representation Learning", VectorQuantizer.Quantize, VectorQuantizer.Decode),
-        Part<ResidualVectorQuantizerConfig>("residual-vq", "SoundStream: An End-to-End Neural Audio Codec", ResidualVectorQuantizer.Quantize, ResidualVectorQuantizer.Decode),
+        Part<VectorQuantizerConfig>("vector-quantize", "Neural Discrete Representation Learning", VectorQuantizer.Quantize, VectorQuantizer.Decode, config => config.ReturnZerosForMaskedPadding ? Padding.Zeros : Padding.Kept),
+        Part<ResidualVectorQuantizerConfig>("residual-vq", "SoundStream: An End-to-End Neural Audio Codec", ResidualVectorQuantizer.Quantize, ResidualVectorQuantizer.Decode, _ => Padding.Nothing),
         Part<FiniteScalarConfig>("fsq", "Finite Scalar Quantization: VQ-VAE Made Simple", FiniteScalarQuantizer.Quantize, FiniteScalarQuantizer.Decode),
         Part<ResidualFiniteScalarConfig>("residual-fsq", "Finite Scalar Quantization: VQ-VAE Made Simple", ResidualFiniteScalarQuantizer.Quantize, ResidualFiniteScalarQuantizer.Decode),
         Part<LookupFreeConfig>("lfq", "Language Model Beats Diffusion: Tokenizer is Key to Visual Generation", LookupFreeQuantizer.Quantize, (scope, ids, config) => LookupFreeQuantizer.Decode(scope, ids, config)),
@@ -27,7 +27,8 @@ internal static class Quantizers
             (scope, x, config) => new(x, RandomProjectionQuantizer.Quantize(scope, x, config), x), null),
     ];
 
-    private static ModelArchitecture Part<TConfig>(string name, string paper, Func<Scope, Value, TConfig, Quantization> quantize, Func<Scope, Value, TConfig, Value>? decode) =>
+    private static ModelArchitecture Part<TConfig>(string name, string paper, Func<Scope, Value, TConfig, Quantization> quantize, Func<Scope, Value, TConfig, Value>? decode,
+        Func<TConfig, Padding>? padding = null) =>
         NetworkPart.Architecture($"components/{name}", paper, Reference, Modality.Tensors, (source, checkpoint) =>
         {
             // config.json: the class, and what its constructor was given.
@@ -42,17 +43,30 @@ internal static class Quantizers
                 scope.Graph.Output("quantized", result.Quantized);
                 if (result.AllCodes is not null) scope.Graph.Output("all_codes", result.AllCodes);
             }));
+            var reverse = decode is null ? null : new NetworkCache<Layout>(layout => Network.Build(context, name, scope =>
+                scope.Graph.Output("decoded", decode(scope, scope.Graph.Input("indices", ElementType.Int64, layout.Symbols()), config))));
             var calls = new Dictionary<string, PartCall>
             {
                 ["forward"] = async (arguments, cancel) =>
                 {
                     foreach (var option in TrainingOptions) arguments.Has(option);
-                    return Masked(arguments, await RunAsync(forward, arguments, "x", cancel).ConfigureAwait(false));
+                    var results = await RunAsync(forward, arguments, "x", cancel).ConfigureAwait(false);
+                    var masked = arguments.Has("mask") | arguments.Has("lens");
+                    if (!masked || padding is null) return results;
+                    switch (padding(config))
+                    {
+                        case Padding.Kept: Mask(arguments, results, arguments.Tensor<float>("x").Span); break;
+                        case Padding.Zeros: Mask(arguments, results, [0]); break;
+                        case Padding.Nothing:
+                            var nothing = Tensor.Create([.. Enumerable.Repeat(-1L, (int)results.Tensor("codes").Shape[^1])], 1, 1, results.Tensor("codes").Shape[^1]);
+                            Mask(arguments, results, (await reverse![Layout.Of(nothing)].RunAsync(cancel, ("indices", nothing)).ConfigureAwait(false))["decoded"].Span);
+                            break;
+                    }
+
+                    return results;
                 },
             };
-            if (decode is null) return new NetworkPart(checkpoint, calls, forward);
-            var reverse = new NetworkCache<Layout>(layout => Network.Build(context, name, scope =>
-                scope.Graph.Output("decoded", decode(scope, scope.Graph.Input("indices", ElementType.Int64, layout.Symbols()), config))));
+            if (reverse is null) return new NetworkPart(checkpoint, calls, forward);
             calls["indices_to_codes"] = calls["get_output_from_indices"] = (arguments, cancel) => RunAsync(reverse, arguments, "indices", cancel);
             return new NetworkPart(checkpoint, calls, forward, reverse);
         });
@@ -63,10 +77,9 @@ internal static class Quantizers
         return (await networks[Layout.Of(tensor)].RunAsync(cancel, (input, tensor)).ConfigureAwait(false)).ToResults();
     }
 
-    // Padding becomes zeros with the id -1. mask (B, N), x (B, N, D); or the lengths of the sequences.
-    private static CallResults Masked(CallArguments arguments, CallResults results)
+    // Padding takes the id -1, and its values from those given, which are repeated. mask (B, N), x (B, N, D); or the lengths of the sequences.
+    private static void Mask(CallArguments arguments, CallResults results, ReadOnlySpan<float> values)
     {
-        if (!arguments.Has("mask") && !arguments.Has("lens")) return results;
         var codes = results.Tensor("codes").As<long>();
         var quantized = results.Tensor("quantized").As<float>();
         var (length, perCode, width) = ((int)codes.Shape[1], codes.Length / (int)(codes.Shape[0] * codes.Shape[1]), (int)quantized.Shape[^1]);
@@ -74,10 +87,19 @@ internal static class Quantizers
         {
             if (arguments.Has("mask") ? IsSet(arguments.Tensor("mask"), place) : place % length < arguments.Tensor<long>("lens").Span[place / length]) continue;
             codes.Span.Slice(place * perCode, perCode).Fill(-1);
-            quantized.Span.Slice(place * width, width).Clear();
+            for (var i = place * width; i < (place + 1) * width; i++) quantized.Span[i] = values[i % values.Length];
         }
+    }
 
-        return results;
+    /// <summary>What places that are masked out become.</summary>
+    private enum Padding
+    {
+        /// <summary>Zeros.</summary>
+        Zeros,
+        /// <summary>What they were.</summary>
+        Kept,
+        /// <summary>What stands for no code at all.</summary>
+        Nothing,
     }
 
     private static bool IsSet(Tensor mask, int place) => mask is Tensor<bool> flags ? flags.Span[place] : mask.As<long>().Span[place] != 0;

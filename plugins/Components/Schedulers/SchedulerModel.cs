@@ -36,17 +36,17 @@ internal sealed class SchedulerModel(ISchedulerConfig config, PointwiseModel? ne
     private IScheduler Begin(CallArguments arguments)
     {
         var scheduler = config.Create();
-        var request = new ScheduleRequest(arguments.Literal<int?>("num_inference_steps", null))
-        {
-            Timesteps = arguments.Literal<double[]?>("timesteps", null),
-            Sigmas = arguments.Literal<double[]?>("sigmas", null),
-            Mu = arguments.Literal<double?>("mu", null),
-            OriginalSteps = arguments.Literal<int?>("original_inference_steps", null),
-            Strength = arguments.Literal("strength", 1.0),
-        };
-        scheduler.SetTimesteps(request);
+        scheduler.SetTimesteps(Request(arguments) with { Timesteps = arguments.Literal<double[]?>("timesteps", null) });
         return scheduler;
     }
+
+    private static ScheduleRequest Request(CallArguments arguments) => new(arguments.Literal<int?>("num_inference_steps", null))
+    {
+        Sigmas = arguments.Literal<double[]?>("sigmas", null),
+        Mu = arguments.Literal<double?>("mu", null),
+        OriginalSteps = arguments.Literal<int?>("original_inference_steps", null),
+        Strength = arguments.Literal("strength", 1.0),
+    };
 
     private CallResults SetTimesteps(CallArguments arguments)
     {
@@ -104,13 +104,14 @@ internal sealed class SchedulerModel(ISchedulerConfig config, PointwiseModel? ne
     private CallResults AddNoise(CallArguments arguments, string clean, string at)
     {
         var (original, noise) = (arguments.Tensor<float>(clean), arguments.Tensor<float>("noise"));
-        var given = arguments.Tensor(at);
-        var timesteps = given is Tensor<long> whole ? Array.ConvertAll(whole.Span.ToArray(), t => (float)t) : given.As<float>().Span.ToArray();
-        var scheduler = config.Create();
-        scheduler.SetTimesteps(new(arguments.Literal<int?>("num_inference_steps", null))
+        var timesteps = arguments.Tensor(at) switch
         {
-            Sigmas = arguments.Literal<double[]?>("sigmas", null), Mu = arguments.Literal<double?>("mu", null),
-        });
+            Tensor<long> whole => Array.ConvertAll(whole.Span.ToArray(), t => (float)t),
+            Tensor<double> precise => Array.ConvertAll(precise.Span.ToArray(), t => (float)t),
+            var given => given.As<float>().Span.ToArray(),
+        };
+        var scheduler = config.Create();
+        scheduler.SetTimesteps(Request(arguments));
         var result = Tensor.Zeros<float>(original.Shape);
         scheduler.AddNoise(original.Span, noise.Span, timesteps, SampleShape.Of(original.Shape), result.Span);
         return new CallResults().Add("noisy", result);

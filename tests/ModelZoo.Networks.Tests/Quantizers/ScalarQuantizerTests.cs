@@ -40,6 +40,48 @@ public class ScalarQuantizerTests
     }
 
     [Fact]
+    public void ResidualFsq_FewerLevels_AreTheFirstOnes()
+    {
+        var config = new ResidualFiniteScalarConfig { Levels = [5, 3], NumQuantizers = 3 };
+        var ids = Tensor.Create([7L, 3, 14, 0, 9, 2], 1, 2, 3);
+        var coarse = Tensor.Create([7L, 3, 0, 9], 1, 2, 2);
+        var dropped = Tensor.Create([7L, 3, -1, 0, 9, -1], 1, 2, 3);
+        Tensor<float> Decode(Tensor<long> given) => Runtime.Run(g => ResidualFiniteScalarQuantizer.Decode(Scope.Root(g, new TestWeights(), new()), g.Input("ids", ElementType.Int64, [1, 2, given.Shape[2]]), config), ("ids", given));
+
+        Runtime.Near(Decode(dropped), Decode(coarse), 0);
+        Assert.NotEqual(Decode(ids).Span.ToArray(), Decode(coarse).Span.ToArray());
+    }
+
+    [Fact]
+    public void ResidualFsq_Rotation_TurnsEachLevelThereAndBack()
+    {
+        var config = new ResidualFiniteScalarConfig { Levels = [5, 5], NumQuantizers = 2, OrthogonalRotation = true };
+        Tensor<float> Turn(double by) => Tensor.Create([(float)Math.Cos(by), (float)-Math.Sin(by), (float)Math.Sin(by), (float)Math.Cos(by)], 2, 2);
+        Tensor<float>[] rotations = [Turn(0.3), Turn(1.1)];
+        var x = Runtime.Numbers(1, 1, 6, 2);
+        var expected = Runtime.Make([1, 6, 2], at =>
+        {
+            double[] residual = [.. Enumerable.Range(0, 2).Select(i => Math.Tanh(x[0, at[1], i] / 1.25) * 1.25)], sum = [0, 0];
+            for (var level = 0; level < 2; level++)
+            {
+                var (rotation, scale) = (rotations[level], Math.Pow(5, -level));
+                double[] turned = [.. Enumerable.Range(0, 2).Select(j => (residual[0] * rotation[0, j] + residual[1] * rotation[1, j]) / scale)];
+                double[] rounded = [.. turned.Select(v => 0.5 * Math.Floor(2 * (Math.Clamp(v, -1, 1) + 1) + 0.5) - 1)];
+                for (var i = 0; i < 2; i++)
+                {
+                    var code = (rounded[0] * rotation[i, 0] + rounded[1] * rotation[i, 1]) * scale;
+                    (residual[i], sum[i]) = (residual[i] - code, sum[i] + code);
+                }
+            }
+
+            return sum[at[2]];
+        });
+
+        var weights = new TestWeights(("layers.0.orthogonal_rot", rotations[0]), ("layers.1.orthogonal_rot", rotations[1]));
+        Runtime.Near(expected, Runtime.Run(scope => ResidualFiniteScalarQuantizer.Quantize(scope, scope.Graph.Input("x", [1, 6, 2]), config).Quantized, weights, ("x", x)));
+    }
+
+    [Fact]
     public void Fsq_CodebooksAndRotation_ActOnEachGroup()
     {
         int[] levels = [5, 5];

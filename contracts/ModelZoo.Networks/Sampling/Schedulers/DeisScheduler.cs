@@ -37,7 +37,7 @@ public sealed record DeisConfig : DiffusionConfig, ISolverConfig
 
 internal sealed class DeisScheduler(DeisConfig config) : Scheduler
 {
-    private readonly float[] _alphas = config.AlphasCumprod();
+    private readonly float[] _alphas = config.AlphasCumprod(rescales: false);
     private readonly OutputHistory _outputs = new(SolverSigmas.Order(config.SolverOrder));
 
     public override bool HasWholeTimesteps => true;

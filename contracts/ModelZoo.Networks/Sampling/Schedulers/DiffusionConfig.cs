@@ -33,11 +33,13 @@ public abstract record DiffusionConfig : ISchedulerConfig
     /// <inheritdoc/>
     public abstract IScheduler Create();
 
-    /// <summary>Alpha-bar of every training step. The solvers in sigma keep the last one above zero.</summary>
-    internal float[] AlphasCumprod(bool finite = false)
+    /// <summary>Alpha-bar of every training step.</summary>
+    /// <param name="finite">Whether the last one is kept above zero, as the solvers in sigma need it.</param>
+    /// <param name="rescales">Whether the published class has <see cref="RescaleBetasZeroSnr"/>; others pass over it.</param>
+    internal float[] AlphasCumprod(bool finite = false, bool rescales = true)
     {
         var betas = TrainedBetas ?? BetaSchedules.Betas(BetaSchedule, NumTrainTimesteps, BetaStart, BetaEnd);
-        if (RescaleBetasZeroSnr) betas = BetaSchedules.RescaleZeroTerminalSnr(betas);
+        if (rescales && RescaleBetasZeroSnr) betas = BetaSchedules.RescaleZeroTerminalSnr(betas);
         var alphas = BetaSchedules.CumulativeAlphas(betas);
         if (finite && RescaleBetasZeroSnr) alphas[^1] = 1f / (1 << 24);
         return alphas;

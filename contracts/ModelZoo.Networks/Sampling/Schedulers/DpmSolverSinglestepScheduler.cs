@@ -44,7 +44,7 @@ public sealed record DpmSolverSinglestepConfig : DiffusionConfig, ISolverConfig,
 
 internal sealed class DpmSolverSinglestepScheduler(DpmSolverSinglestepConfig config) : Scheduler
 {
-    private readonly float[] _alphas = config.AlphasCumprod();
+    private readonly float[] _alphas = config.AlphasCumprod(rescales: false);
     private readonly OutputHistory _outputs = new(SolverSigmas.Order(config.SolverOrder));
     private readonly DpmAlgorithm _algorithm = config.AlgorithmType == DpmAlgorithm.Deis ? DpmAlgorithm.DpmSolverPlusPlus : config.AlgorithmType;
     private int[] _orders = [];
@@ -76,12 +76,7 @@ internal sealed class DpmSolverSinglestepScheduler(DpmSolverSinglestepConfig con
     {
         var highest = config.SolverOrder;
         var orders = Enumerable.Range(0, steps).Select(i => i % highest + 1).ToArray();
-        if (config.LowerOrderFinal || steps % highest != 0 || config.FinalSigmasType == FinalSigma.Zero)
-        {
-            orders[^1] = 1;
-            if (highest == 3 && steps % 3 == 0 && steps > 1) orders[^2] = 2;
-        }
-
+        if (config.FinalSigmasType == FinalSigma.Zero || (config.LowerOrderFinal && steps % highest == 0)) orders[^1] = 1;
         return orders;
     }
 

@@ -16,7 +16,7 @@ public sealed record PndmConfig : DiffusionConfig
 internal sealed class PndmScheduler(PndmConfig config) : Scheduler
 {
     private const int Order = 4;
-    private readonly float[] _alphas = config.AlphasCumprod();
+    private readonly float[] _alphas = config.AlphasCumprod(rescales: false);
     private readonly OutputHistory _outputs = new(Order);
     private double[] _prkTimesteps = [];
     private int _stride = 1;

@@ -69,18 +69,19 @@ public abstract class Scheduler : IScheduler
     private protected bool IsLast(int before = 0) => StepIndex == _timesteps.Length - 1 - before;
 
     /// <summary>
-    /// Place of a timestep in the schedule: the second one where it occurs twice, so that a run that starts in the middle does not skip a noise level.
+    /// Place of a timestep in the schedule: the second one where it occurs twice, so that a run that starts in the middle does not skip a noise level. Timesteps between training steps may be rounded otherwise than here.
     /// </summary>
     private protected int IndexOf(float timestep, bool lastWhenMissing = false)
     {
         var first = Array.IndexOf(_timesteps, timestep);
+        if (first < 0) first = Array.FindIndex(_timesteps, t => Math.Abs(t - timestep) <= 1e-6f * Math.Max(1, Math.Abs(t)));
         if (first < 0)
         {
             return lastWhenMissing ? _timesteps.Length - 1 : throw new OptionsException(ErrorCodes.OptionRange, "The timestep is not in the schedule.")
             { Where = "timesteps", Expected = string.Join(", ", _timesteps), Found = timestep.ToString() };
         }
 
-        var second = Array.IndexOf(_timesteps, timestep, first + 1);
+        var second = Array.IndexOf(_timesteps, _timesteps[first], first + 1);
         return second < 0 ? first : second;
     }
 }

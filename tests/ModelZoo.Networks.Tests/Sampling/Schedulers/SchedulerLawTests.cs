@@ -51,6 +51,58 @@ public sealed class SchedulerLawTests
         Assert.Equal(batch[..8], Run(name, samples: 1));
     }
 
+    // Eight steps of three calls: 1 2 3, 1 2 3, 1 2. The last call starts where its step started, so the sample it is given does not matter; after a last step of first order it would.
+    [Theory]
+    [InlineData(8, true)]
+    [InlineData(7, false)]
+    [InlineData(9, false)]
+    public void Step_SinglestepOfThirdOrder_EndsWithTheCallsThatAreLeft(int steps, bool startsEarlier)
+    {
+        var scheduler = Parse("DPMSolverSinglestepScheduler", """, "solver_order": 3, "lower_order_final": true, "algorithm_type": "dpmsolver", "final_sigmas_type": "sigma_min" """);
+        float Last(float given)
+        {
+            scheduler.SetTimesteps(new(steps));
+            float[] sample = [0.5f];
+            for (var i = 0; i < steps; i++)
+            {
+                if (i == steps - 1) sample[0] = given;
+                scheduler.Step(new SchedulerStep([0.1f * i], sample, new(1, 1, 1), new PhiloxNoise(3, 1)));
+            }
+
+            return sample[0];
+        }
+
+        Assert.Equal(startsEarlier, Last(0.5f) == Last(-7));
+    }
+
+    [Theory]
+    [InlineData("EulerDiscreteScheduler", """, "use_karras_sigmas": true""")]
+    [InlineData("EDMEulerScheduler", """, "sigma_schedule": "exponential" """)]
+    public void AddNoise_TimestepRoundedOtherwise_IsTheSameStep(string name, string options)
+    {
+        var scheduler = Parse(name, options);
+        scheduler.SetTimesteps(new(7));
+        float Noisy(float timestep)
+        {
+            var noisy = new float[1];
+            scheduler.AddNoise([0], [1], [timestep], new(1, 1, 1), noisy);
+            return noisy[0];
+        }
+
+        var timestep = scheduler.Timesteps[3];
+
+        Assert.Equal(Noisy(timestep), Noisy(MathF.BitIncrement(timestep)));
+        Assert.Throws<OptionsException>(() => Noisy(timestep * 1.001f + 0.001f));
+    }
+
+    [Theory]
+    [InlineData("HeunDiscreteScheduler")]
+    [InlineData("PNDMScheduler")]
+    public void Create_KeyThatThePublishedClassLacks_IsPassedOver(string name)
+    {
+        Assert.Equal(Run(name, samples: 1), Run(Parse(name, """, "rescale_betas_zero_snr": true"""), 1));
+    }
+
     [Theory, MemberData(nameof(All))]
     public void SetTimesteps_AgainAfterARun_StartsOver(string name)
     {
