@@ -96,6 +96,20 @@ public static class TinyParts
         File.WriteAllBytes(Path.Combine(folder, "spiece.model"), [.. file]);
     }
 
+    /// <summary>A data set's statistics as NumPy writes them: <c>mean.npy</c> of zeros and <c>std.npy</c> of ones.</summary>
+    /// <param name="folder">Where.</param>
+    /// <param name="features">Numbers of a frame.</param>
+    public static void Statistics(string folder, int features)
+    {
+        foreach (var (file, value) in ((string, float)[])[("mean.npy", 0), ("std.npy", 1)])
+        {
+            var header = $"{{'descr': '<f4', 'fortran_order': False, 'shape': ({features},), }}";
+            header = header.PadRight((10 + header.Length + 64) / 64 * 64 - 11) + "\n";
+            byte[] content = [0x93, .. "NUMPY"u8, 1, 0, .. BitConverter.GetBytes((ushort)header.Length), .. System.Text.Encoding.ASCII.GetBytes(header), .. Enumerable.Repeat(value, features).SelectMany(BitConverter.GetBytes)];
+            File.WriteAllBytes(Path.Combine(folder, file), content);
+        }
+    }
+
     /// <summary>Copies the files of a folder of the repository.</summary>
     /// <param name="folder">Where to.</param>
     /// <param name="from">Path within the repository, with slashes.</param>

@@ -35,7 +35,7 @@ public static class FlowTokModel
             var calls = new FlowTokCalls(NetworkContext.Of(source, checkpoint), config);
             checkpoint.ThrowIfUnused();
             var texts = ClipPrompts.Open(new PipelineFolder(source));
-            return new([checkpoint], [calls, texts ?? (object)calls], calls.CallAsync, new FlowTokGenerator(calls, texts, config));
+            return new([checkpoint], texts is null ? [calls] : [calls, texts], calls.CallAsync, new FlowTokGenerator(calls, texts, config));
         });
     }
 }
