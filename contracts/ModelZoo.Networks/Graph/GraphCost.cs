@@ -6,7 +6,7 @@ namespace ModelZoo.Networks;
 internal static class GraphCost
 {
     /// <summary>Products that are added up, in matrix products, convolutions, attention and recurrences. Everything else is left out: it is little beside them.</summary>
-    /// <exception cref="GraphException">An extent that this depends on is symbolic.</exception>
+    /// <exception cref="InvalidOperationException">An extent that this depends on is symbolic.</exception>
     public static long MultiplyAdds(Graph graph) => graph.NodesSoFar.Sum(node => MultiplyAdds(graph, node));
 
     private static long MultiplyAdds(Graph graph, GraphNode node)

@@ -47,6 +47,15 @@ public sealed class Network : IDisposable
         return [.. requests.Inventory];
     }
 
+    /// <summary>Multiplications with an addition that a run of a network takes in its matrix products, convolutions, attention and recurrences; no checkpoint is read.</summary>
+    /// <exception cref="InvalidOperationException">An extent that this depends on is symbolic.</exception>
+    public static long MultiplyAdds(Action<Scope> build)
+    {
+        var graph = new Graph("cost");
+        build(Scope.Root(graph, NoTensors.Instance, new(inventory: true)));
+        return GraphCost.MultiplyAdds(graph);
+    }
+
     /// <summary>Runs on the calling thread. With stages (which parity asks for) the shape of every output is held against what the graph declares.</summary>
     public NetworkOutputs Run(CancellationToken cancel, params ReadOnlySpan<(string Name, Tensor Tensor)> inputs)
     {

@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using ModelZoo.Inference;
+using ModelZoo.Networks;
 
 namespace ModelZoo.Benchmarks.Peers;
 
@@ -11,14 +12,18 @@ internal static class Comparison
         var threads = Environment.GetEnvironmentVariable("THREADS") is { } text ? int.Parse(text) : 0;
         using var runtime = new InferenceRuntime(new() { Threads = threads });
         output.WriteLine($"ONNX Runtime {runtime.Version}, {(threads == 0 ? Environment.ProcessorCount : threads)} threads; milliseconds, best and median of the runs");
-        output.WriteLine($"{"network",-24} {"ours",8} {"",8} {"peer",8} {"",8}  {"faster by",9}  peak memory of a process that runs it: ours, peer");
+        var peak = MachineLimits.Gigaflops(threads == 0 ? Environment.ProcessorCount : threads);
+        output.WriteLine($"fused multiply-adds of this machine: {peak:0} GFLOP/s; 'at most' is how much faster than the peer a run at that speed would be; memory is the peak of a process that runs the network");
+        output.WriteLine($"{"network",-24} {"ours",8} {"",8} {"peer",8} {"",8}  {"faster by",9} {"at most",9}  {"GFLOP/s",7} {"of peak",8}  {"MB ours",8} {"MB peer",8}");
         var ratios = new List<double>();
         foreach (var network in PeerNetworks.All.Where(network => names.Count == 0 || names.Contains(network.Name)))
         {
             using var pair = new PeerPair(runtime, network);
             var (ours, peer) = Measure(pair);
             ratios.Add(Median(peer) / Median(ours));
-            output.WriteLine($"{network.Name,-24} {ours.Min(),8:0.0} {Median(ours),8:0.0} {peer.Min(),8:0.0} {Median(peer),8:0.0}  {ratios[^1],8:0.00}x  (best {peer.Min() / ours.Min():0.00}x)  {Peak(network, "ours"),6:0} MB {Peak(network, "peer"),6:0} MB");
+            var work = 2e-6 * Network.MultiplyAdds(network.Build);                                // operations a millisecond, in GFLOP/s
+            var (speed, limit) = (work / Median(ours), Median(peer) / (work / peak));
+            output.WriteLine($"{network.Name,-24} {ours.Min(),8:0.0} {Median(ours),8:0.0} {peer.Min(),8:0.0} {Median(peer),8:0.0}  {ratios[^1],8:0.00}x {limit,8:0.00}x  {speed,7:0} {speed / peak,8:0 %}  {Peak(network, "ours"),8:0} {Peak(network, "peer"),8:0}");
         }
 
         if (ratios.Count > 1) output.WriteLine($"median {Median(ratios):0.00}x");

@@ -75,7 +75,8 @@ internal static unsafe class MachineLimits
     {
         Vector512<float> a = default, b = default, c = default, d = default, e = default, f = default, g = default, h = default;
         var step = Vector512<float>.Count;
-        for (var (at, end) = (data, data + count / (8 * step) * 8 * step); at < end; at += 8 * step)
+        var end = data + count / (8 * step) * 8 * step;
+        for (var at = data; at < end; at += 8 * step)
         {
             a += Vector512.Load(at); b += Vector512.Load(at + step); c += Vector512.Load(at + 2 * step); d += Vector512.Load(at + 3 * step);
             e += Vector512.Load(at + 4 * step); f += Vector512.Load(at + 5 * step); g += Vector512.Load(at + 6 * step); h += Vector512.Load(at + 7 * step);

@@ -53,4 +53,19 @@ public class NetworkTests
         var x = scope.Graph.Input("x", [B, N * 2 + 1, 3]);
         scope.Graph.Output("sum", scope.Stage("stage", scope.Node("Concat", [x, x], declared(x.Shape), ("axis", 1L))).Sum(1));
     });
+
+    [Fact]
+    public void MultiplyAdds_LayersOfEachKind_AreCountedByHand()
+    {
+        long Count(Func<Scope, Value> build) => Network.MultiplyAdds(scope => scope.Graph.Output("y", build(scope)));
+
+        Assert.Equal(2 * 5 * 3 * 7, Count(s => s["map"].Linear(s.Graph.Input("x", [2, 5, 3]), 7)));
+        Assert.Equal(4 * 6 * 8 * 8 * (2 * 3 * 3), Count(s => s["conv"].Conv(s.Graph.Input("x", [4, 4, 8, 8]), 6, 3, padding: 1, groups: 2)));
+        Assert.Equal(2 * 5 * 9 * (8 + 8), Count(s => AttentionLayers.Attention(s.Graph.Input("q", [2, 5, 8]), s.Graph.Input("k", [2, 9, 8]), s.Graph.Input("v", [2, 9, 8]), new() { Heads = 2 })));
+        Assert.Equal(0, Count(s => s.Graph.Input("x", [2, 5, 3]).Softmax()));
+    }
+
+    [Fact]
+    public void MultiplyAdds_UnknownExtent_IsRefused() =>
+        Assert.Throws<InvalidOperationException>(() => Network.MultiplyAdds(scope => scope.Graph.Output("y", scope["map"].Linear(scope.Graph.Input("x", [Dim.Symbol("n"), 3]), 7))));
 }
