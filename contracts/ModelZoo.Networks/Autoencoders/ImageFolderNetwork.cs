@@ -18,6 +18,8 @@ public sealed record ImageFolderConfig
     [Range(1, 1 << 24)] public int CodebookSize { get; init; } = 4096;
     /// <summary>Whether codes are compared by cosine.</summary>
     public bool CodebookL2Norm { get; init; } = true;
+    /// <summary>Whether codes are signs in place of entries, when there are several scales.</summary>
+    public bool Lfq { get; init; }
     /// <summary>Branches, each with its codebook.</summary>
     [Range(1, 16)] public int ProductQuant { get; init; } = 1;
     /// <summary>Tokens of each branch.</summary>
@@ -127,7 +129,7 @@ public static class ImageFolderNetwork
 
     /// <summary>The quantizer of a branch with several scales.</summary>
     public static MultiScaleQuantizer MultiScale(Scope quantizer, ImageFolderConfig config) =>
-        new(quantizer, new(config.CodebookSize, config.CodebookEmbedDim, config.VPatchNums, Cosine: true) { SharedConvolutions = config.ShareQuantResi });
+        new(quantizer, new(config.CodebookSize, config.CodebookEmbedDim, config.VPatchNums, Cosine: !config.Lfq || config.CodebookL2Norm) { SharedConvolutions = config.ShareQuantResi, Binary = config.Lfq });
 
     private static Value Transformer(Scope vit, Value x, ImageFolderSizes sizes, string stage)
     {

@@ -12,15 +12,20 @@ public sealed record MultiScale(int Entries, int Width, int[] Scales, bool Cosin
 
     /// <summary>Convolutions that the scales share: 0 one a scale, 1 one for all.</summary>
     public int SharedConvolutions { get; init; } = 4;
+
+    /// <summary>Whether a code is the signs of its channels (least significant first), as long as the scale's published <c>scaler</c> says, in place of an entry; compared by cosine, the latent is normalised first.</summary>
+    public bool Binary { get; init; }
 }
 
 /// <summary>Multi-scale residual quantization (Tian et al., arXiv:2404.02905): each scale codes what the smaller ones left over.</summary>
 public sealed class MultiScaleQuantizer(Scope quantize, MultiScale sizes)
 {
+    /// <summary>Names of the convolutions: with few scales, checkpoints hold some that are nearest to none.</summary>
+    public const string Spare = @"quant_resi\.(qresi_ls\.)?\d+\.(weight|bias)$";
+
     private readonly int _full = sizes.Scales[^1];
 
-    /// <summary>The codebook (K, C).</summary>
-    public Value Table { get; } = quantize["embedding"].Weight("weight", sizes.Entries, sizes.Width);
+    private readonly Value _table = sizes.Binary ? quantize.Weight("scaler", sizes.Scales.Length) : quantize["embedding"].Weight("weight", sizes.Entries, sizes.Width);
 
     /// <summary>Codes (B, sum of squares) of a latent (B, C, h, w) and what they add up to; stages <c>fhat_scale_i</c>.</summary>
     public (Value Codes, Value Sum) Quantize(Value latent)
@@ -33,12 +38,12 @@ public sealed class MultiScaleQuantizer(Scope quantize, MultiScale sizes)
     /// <summary>Codes (B, sum of squares) of a latent (B, C, h, w) and what they add up to after each scale.</summary>
     public (Value Codes, IReadOnlyList<Value> Sums) QuantizeScales(Value latent)
     {
-        var (rest, codes, sums) = (latent, new List<Value>(), new List<Value>());
+        var (rest, codes, sums) = (sizes is { Binary: true, Cosine: true } ? latent.L2Normalize(1) : latent, new List<Value>(), new List<Value>());
         for (var scale = 0; scale < sizes.Scales.Length; scale++)
         {
             var side = sizes.Scales[scale];
             var z = (IsLast(scale) ? rest : rest.Interpolate(Interpolation.Area, [side, side])).ChannelsLast();   // (B, s, s, C)
-            var ids = sizes.Cosine ? VectorQuantization.MostAlike(z.L2Normalize(), Table.L2Normalize()) : VectorQuantization.Nearest(z, Table);
+            var ids = Choose(z);
             var part = Part(ids, scale);
             sums.Add(sums.Count == 0 ? part : sums[^1] + part);
             rest -= part;
@@ -62,7 +67,13 @@ public sealed class MultiScaleQuantizer(Scope quantize, MultiScale sizes)
 
     private bool IsLast(int scale) => scale == sizes.Scales.Length - 1;
 
-    private Value Part(Value ids, int scale) => Contribution(Table.Gather(ids).ChannelsFirst(), scale);
+    private Value Choose(Value z) =>
+        sizes.Binary ? LookupFree.Ids(LookupFree.Signs(z))
+        : sizes.Cosine ? VectorQuantization.MostAlike(z.L2Normalize(), _table.L2Normalize())
+        : VectorQuantization.Nearest(z, _table);
+
+    private Value Part(Value ids, int scale) =>
+        Contribution((sizes.Binary ? LookupFree.SignsOf(ids, sizes.Width) * _table.Slice(0, scale, scale + 1) : _table.Gather(ids)).ChannelsFirst(), scale);
 
     /// <summary>What the entries of a scale add: enlarged to the full size, then phi(h) = (1 - r) h + r conv(h). h (B, C, s, s) -> (B, C, h, w).</summary>
     public Value Contribution(Value h, int scale)

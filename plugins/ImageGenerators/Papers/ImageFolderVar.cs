@@ -41,7 +41,7 @@ public sealed class ImageFolderVarModel : ImageGenerator<ImageFolderVarOptions>
         (_var, _tokenizer, _decoder) = (var, tokenizer, decoder);
         _scales = new(NetworkContext.Of(source, checkpoint), var, tokenizer.ProductQuant * tokenizer.CodebookSize, tokenizer.ProductQuant * tokenizer.CodebookEmbedDim, Contribution);
         _tables = [.. Branches.Select(branch => WeightConversion.ToFloat32(checkpoint.Get($"{(tokenizer.ProductQuant > 1 ? $"quantizes.{branch}" : "quantize")}.embedding.weight")).Span<float>().ToArray())];
-        checkpoint.ThrowIfUnused(@"^(encoder|quant_conv|semantic_model|detail_model|sem_linear|empty_emb)\.", @"ema_vocab_hit_SV$", @"lvl1LC$", @"codebook_used$", @"^lvl_1L$", @"^attn_bias_for_masking$", @"zero_k_bias$");
+        checkpoint.ThrowIfUnused(@"^(encoder|quant_conv|semantic_model|detail_model|sem_linear|empty_emb)\.", @"ema_vocab_hit_SV$", @"lvl1LC$", @"codebook_used$", @"^lvl_1L$", @"^attn_bias_for_masking$", @"zero_k_bias$", MultiScaleQuantizer.Spare);
     }
 
     /// <summary>Card and opening.</summary>

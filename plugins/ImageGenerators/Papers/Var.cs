@@ -156,7 +156,7 @@ public sealed class VarModel : ImageGenerator<VarOptions>
         _scales = new(_context, var, vae.VocabSize, vae.ZChannels, (root, entries, scale) => new MultiScaleQuantizer(root["quantize"], vae.Quantizer).Contribution(entries, scale));
         _forward = new(() => Network.Build(_context, "var/forward", scope => VarNetwork.Forward(scope, var, vae.VocabSize, vae.ZChannels)));
         _table = WeightConversion.ToFloat32(checkpoint.Get("quantize.embedding.weight")).Span<float>().ToArray();
-        checkpoint.ThrowIfUnused(@"^(encoder|quant_conv)\.", @"ema_vocab_hit_SV$", @"^lvl_1L$", @"^attn_bias_for_masking$", @"zero_k_bias$");
+        checkpoint.ThrowIfUnused(@"^(encoder|quant_conv)\.", @"ema_vocab_hit_SV$", @"^lvl_1L$", @"^attn_bias_for_masking$", @"zero_k_bias$", MultiScaleQuantizer.Spare);
     }
 
     /// <summary>Card and opening.</summary>

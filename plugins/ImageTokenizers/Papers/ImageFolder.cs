@@ -1,6 +1,6 @@
 // ImageFolder: Autoregressive Image Generation with Folded Tokens. Li, Qiu, Chen, Kuen, Gu, Raj, Lin. arXiv:2410.01756. github.com/lxa9867/ImageFolder
 // Robust Latent Matters: Boosting Image Generation with Sampling Error Synthesis (RobustTok). Qiu, Li, Kuen, Chen, Xu, Gu, Luo, Raj, Lin, Savvides. arXiv:2503.08354. Same repository.
-// Published layout: *.pt (key model) + config (yaml as config.json). Deviations: none; the convolutional encoder, decoder and the lookup-free branch of the same code are not here.
+// Published layout: *.pt (key model) + config (yaml as config.json). Deviations: none; the convolutional encoder and decoder of the same code are not here.
 using ModelZoo.Contracts;
 using ModelZoo.Networks;
 using ModelZoo.Networks.Autoencoders;
@@ -49,8 +49,8 @@ public static class ImageFolderModel
             Preparation = ImagePreparation.SignedRange(config.Fixed.ImgSize, config.Fixed.PatchSize, isFixed: true),
             Layout = config.ProductQuant > 1 ? TokenLayout.Frames : TokenLayout.CoarseToFine,
             VocabularySizes = [.. Enumerable.Repeat(config.CodebookSize, config.ProductQuant)],
-            Codebooks = [.. Enumerable.Range(0, config.ProductQuant).Select(branch => config.ProductQuant > 1 ? $"quantizes.{branch}.embedding.weight" : "quantize.embedding.weight")],
-            TrainingOnly = [@"ema_vocab_hit_SV$", @"lvl1LC$", @"^(semantic|detail)_model\.", @"^sem_linear\.", @"codebook_used$"],
+            Codebooks = config is { Lfq: true, VPatchNums.Length: > 1 } ? [] : [.. Enumerable.Range(0, config.ProductQuant).Select(branch => config.ProductQuant > 1 ? $"quantizes.{branch}.embedding.weight" : "quantize.embedding.weight")],
+            TrainingOnly = [@"ema_vocab_hit_SV$", @"lvl1LC$", @"^(semantic|detail)_model\.", @"^sem_linear\.", @"codebook_used$", MultiScaleQuantizer.Spare],
             Encode = TokenizerPlan.EncodeWith("encode", "image", "code_rows"),
             Decode = TokenizerPlan.DecodeWith("decode_codes", "code_rows", "reconstruction"),
         };

@@ -42,7 +42,7 @@ public static class VarVqvaeModel
             Layout = TokenLayout.CoarseToFine,
             VocabularySizes = [config.VocabSize],
             Codebooks = ["quantize.embedding.weight"],
-            TrainingOnly = [@"^quantize\.ema_vocab_hit_SV$"],
+            TrainingOnly = [@"^quantize\.ema_vocab_hit_SV$", MultiScaleQuantizer.Spare],
             Encode = TokenizerPlan.EncodeWith("img_to_idxBl", "x", "codes"),
             Decode = TokenizerPlan.DecodeWith("idxBl_to_img", "codes", "reconstruction"),
         };
