@@ -55,10 +55,10 @@ public sealed class InventoryTests
         ["fqgan-far.b"] = (FqGanFarModel.Architecture, "showlab/FQGAN: FAR-B",
         [
             scope => FqGanFarNetwork.Start(scope, new()),
-            scope => FqGanFarNetwork.Next(scope, new()),
+            scope => FqGanFarNetwork.Next(scope, new(), 2),
             scope => FqGanFarNetwork.Step(scope, new()),
-            scope => FqGanFarNetwork.Head(scope, new(), semantic: false),
-            scope => FqGanFarNetwork.Head(scope, new(), semantic: true),
+            scope => FqGanFarNetwork.Head(scope, new(), 0),
+            scope => FqGanFarNetwork.Head(scope, new(), 1),
         ]),
         ["d-ar.l"] = (DArModel.Architecture, "showlab/D-AR: D-AR-L", [scope => DArNetwork.Forward(scope, new())]),
         ["instella-ar"] = (InstellaArModel.Architecture, "amd/Instella-T2I: ar", [scope => InstellaArNetwork.Forward(scope, new())]),

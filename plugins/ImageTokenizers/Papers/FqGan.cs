@@ -32,7 +32,7 @@ public sealed record FqGanConfig
     public int ImageSize { get; init; } = 256;
     /// <summary>Transformers between the encoder's trunk and each codebook.</summary>
     public FqGanAdapter Adapter { get; init; } = new();
-    /// <summary>Branches in the order in which the encoder gives them.</summary>
+    /// <summary>Branches in the order in which the authors' encode gives them: <c>sem, vis</c> of the dual model, <c>vis, sem_mid, sem_high</c> of the triple one.</summary>
     public string[] Heads { get; init; } = ["sem", "vis"];
 
     /// <summary>Encoder or decoder as a <c>ddconfig</c>: attention stands at the deepest level.</summary>
@@ -57,7 +57,7 @@ public sealed record FqGanAdapter
 /// <summary>FQGAN: two small codebooks, one of meaning and one of looks, in place of a large one.</summary>
 public static class FqGanModel
 {
-    private static readonly Dictionary<string, string> Adapters = new() { ["sem"] = "semantic_head", ["vis"] = "visual_head" };
+    private static readonly Dictionary<string, string> Adapters = new() { ["vis"] = "visual_head", ["sem"] = "semantic_head", ["sem_mid"] = "semantic_head_mid", ["sem_high"] = "semantic_head_high" };
 
     /// <summary>Card and opening.</summary>
     public static ModelArchitecture Architecture { get; } = new(
@@ -92,7 +92,7 @@ public static class FqGanModel
         Preparation = ImagePreparation.SignedRange(config.ImageSize, config.ImageSize, isFixed: true),
         VocabularySizes = [.. config.Heads.Select(_ => config.CodebookSize)],
         Codebooks = [.. config.Heads.Select(head => $"quantize_{head}.embedding.weight")],
-        TrainingOnly = [@"codebook_used$", @"^feat_pred_head"],
+        TrainingOnly = [@"codebook_used$", @"^(feat_pred_head|(mid|high)_sem_feat_pred)\."],
         Encode = TokenizerPlan.EncodeWith("encode", "x", "code_map"),
         Decode = TokenizerPlan.DecodeWith("decode_codes", "code_map", "reconstruction"),
     };
@@ -131,10 +131,11 @@ public static class FqGanModel
         Decode(model, config, [.. config.Heads.Select((_, branch) => codes.At(1, branch))]);
     }
 
-    // The decoder reads the branches in reverse: looks first.
+    // The decoder reads looks first, whatever order the branches are given in.
     private static void Decode(Scope model, FqGanConfig config, Value[] codes)
     {
-        var entries = config.Heads.Select((head, branch) => Table(model, head, config).Gather(codes[branch]).ChannelsFirst()).Reverse();
+        var order = Adapters.Keys.ToList();
+        var entries = config.Heads.Select((head, branch) => (Place: order.IndexOf(head), Map: Table(model, head, config).Gather(codes[branch]).ChannelsFirst())).OrderBy(entry => entry.Place).Select(entry => entry.Map);
         var h = model.Stage("post_quant", model["post_quant_conv"].Conv(ValueShape.Concat(1, [.. entries]), config.ZChannels, 1));
         model.Graph.Output("reconstruction", LdmAutoencoder.Decoder(model["decoder"], h, config.Ddconfig(config.DecoderChMult)));
     }
@@ -148,6 +149,8 @@ public static class FqGanModel
     private static ValueTask<IModel> OpenAsync(ModelSource source, CancellationToken cancel)
     {
         var config = source.ReadConfig<FqGanConfig>();
+        if (config.Heads.FirstOrDefault(head => !Adapters.ContainsKey(head)) is { } unknown)
+            throw new CheckpointException(ErrorCodes.ConfigInvalid, "The model has no such branch.") { Where = "heads", Expected = string.Join(", ", Adapters.Keys), Found = unknown };
         return ValueTask.FromResult(ImageTokenizer.Open(source, _ => Plan(config), LlamaGenVq.Keys(config.DecoderChMult.Length).Apply));
     }
 }
