@@ -12,13 +12,15 @@ public sealed record UniTokConfig
     /// <summary>Size of the pictures.</summary>
     [Range(8, 4096)] public int ImgSize { get; init; } = 256;
     /// <summary>Kind of the maps around the quantizer.</summary>
-    [AllowedValues("attn")] public string QuantProj { get; init; } = "attn";
+    [AllowedValues("attn", "linear")] public string QuantProj { get; init; } = "attn";
     /// <summary>Entries of all codebooks together.</summary>
     public int VocabSize { get; init; } = 32768;
     /// <summary>Width of all codes together.</summary>
     public int VocabWidth { get; init; } = 64;
     /// <summary>Codebooks.</summary>
     [Range(1, 1024)] public int NumCodebooks { get; init; } = 8;
+    /// <summary>Learned tokens that stand before the places of the picture and get codes of their own.</summary>
+    [Range(0, 4096)] public int NumQuery { get; init; }
     /// <summary>Width of the features shared with words.</summary>
     public int EmbedDim { get; init; } = 768;
     /// <summary>Width of the text tower.</summary>
@@ -41,12 +43,14 @@ public sealed record UniTokConfig
     {
         "vitamin_small" => new() { EmbedDim = [64, 128, 384], StemWidth = 64, NumHeads = 6 },
         "vitamin_base" => new() { EmbedDim = [128, 256, 768], StemWidth = 128, NumHeads = 12 },
-        "vitamin_large" => new(),
+        "vitamin_large" => new() { EmbedDim = [160, 320, 1024], StemWidth = 160, NumHeads = 16, VitDepth = 31 },
         _ => throw new CheckpointException(ErrorCodes.ConfigInvalid, "The backbone is not known.") { Found = Model },
     };
 
     /// <summary>Tokens along each side.</summary>
     public int Side => ImgSize / 16;
+    /// <summary>Tokens a picture.</summary>
+    public int Tokens => NumQuery + Side * Side;
 }
 
 /// <summary>Sizes of ViTamin (Chen et al., arXiv:2404.02132).</summary>
@@ -68,8 +72,8 @@ public sealed record VitaminSizes
 
 internal static class UniTokNetwork
 {
-    /// <summary>Features of a picture: stem, two convolutional stages, transformer. (B, 3, S, S) -> (B, N, D).</summary>
-    public static Value Encode(Scope encoder, Value image, VitaminSizes sizes)
+    /// <summary>Features of a picture: stem, two convolutional stages, transformer. (B, 3, S, S) -> (B, queries + N, D).</summary>
+    public static Value Encode(Scope encoder, Value image, VitaminSizes sizes, int queries)
     {
         var backbone = encoder["patch_embed.backbone"];
         var stem = backbone["stem"];
@@ -83,17 +87,19 @@ internal static class UniTokNetwork
 
         var (width, pool) = (sizes.EmbedDim[^1], backbone["pool"]);
         x = pool["proj"].Conv(ChannelNorm(pool["norm"], x), width, 3, stride: 2, padding: 1).Flatten(2).Swap(1, 2);
-        x = encoder.Stage("patch_embed", x) + encoder.Weight("pos_embed", 1, 1, width);
+        x = encoder.Stage("patch_embed", x);
+        if (queries > 0) x = ValueShape.Concat(1, encoder.Weight("reg_token", 1, queries, width).Expand(x.Shape[0], queries, width), x);
+        x += encoder.Weight("pos_embed", 1, 1, width);
         for (var i = 0; i < sizes.VitDepth; i++) x = encoder.Stage($"encoder_block_{i}", Block(encoder["blocks"][i], x, sizes));
         return encoder.Stage("encoder_out", encoder["norm"].LayerNorm(x, 1e-6));
     }
 
-    /// <summary>Picture of features. x (B, N, D) -> (B, 3, S, S), within -1..1.</summary>
-    public static Value Decode(Scope decoder, Value x, int side, VitaminSizes sizes)
+    /// <summary>Picture of features. x (B, queries + N, D) -> (B, 3, S, S), within -1..1.</summary>
+    public static Value Decode(Scope decoder, Value x, int side, VitaminSizes sizes, int queries)
     {
         var width = sizes.EmbedDim[^1];
         for (var i = 0; i < sizes.VitDepth; i++) x = decoder.Stage($"decoder_block_{i}", Block(decoder["blocks"][i], x, sizes));
-        x = decoder["norm"].LayerNorm(x, 1e-6).Swap(1, 2).Reshape(x.Shape[0], width, side, side);
+        x = decoder["norm"].LayerNorm(x.From(1, queries), 1e-6).Swap(1, 2).Reshape(x.Shape[0], width, side, side);
         x = decoder.Stage("up_conv1", Enlarge(decoder["up_conv1"], x, sizes.EmbedDim[1]));
         for (var i = 0; i < sizes.DecoderDepths[0]; i++) x = MbConv(decoder["up_conv2"][i], x, sizes.EmbedDim[1], i == 0 ? Resampling.Double : Resampling.Keep);
         x = decoder.Stage("up_conv2", x);
@@ -171,7 +177,7 @@ public static class UniTokModel
             Inputs = [Modality.Image],
             Outputs = [Modality.Tokens, Modality.Image],
             Layouts = ["authors: unitok_tokenizer.pth + config.json with its args"],
-            Sizes = [new("FoundationVision/unitok_tokenizer", 463_260_611, [])],
+            Sizes = [new("FoundationVision/unitok_tokenizer", 820_298_691, [])],
         },
         OpenAsync);
 
@@ -210,8 +216,8 @@ public static class UniTokModel
 
     private static (Value Codes, Value Rows) Quantize(Scope model, Value image, UniTokConfig config)
     {
-        var features = UniTokNetwork.Encode(model["encoder"], image, config.Sizes);
-        var latent = model.Stage("latent", model["quant_proj"].AttnProjection(features, config.VocabWidth, config.Sizes.EmbedDim[^1] / config.VocabWidth));
+        var features = UniTokNetwork.Encode(model["encoder"], image, config.Sizes, config.NumQuery);
+        var latent = model.Stage("latent", Project(model["quant_proj"], features, config.VocabWidth, config));
         var (codes, rows) = (new List<Value>(), new List<Value>());
         foreach (var (chunk, i) in latent.Chunk(config.NumCodebooks, -1).Select((chunk, i) => (chunk, i)))
         {
@@ -224,9 +230,9 @@ public static class UniTokModel
 
     private static void Decode(Scope model, UniTokConfig config)
     {
-        var ids = model.Graph.Input("indices", ElementType.Int64, [TokenizerInputs.Batch, config.NumCodebooks, config.Side * config.Side]);
+        var ids = model.Graph.Input("indices", ElementType.Int64, [TokenizerInputs.Batch, config.NumCodebooks, config.Tokens]);
         var rows = Enumerable.Range(0, config.NumCodebooks).Select(i => Table(model, i, config).Gather(ids.At(1, i)));
-        model.Graph.Output("reconstruction", UniTokNetwork.Decode(model["decoder"], model.Stage("post_quant", Widen(model, ValueShape.Concat(-1, [.. rows]), config)), config.Side, config.Sizes));
+        model.Graph.Output("reconstruction", UniTokNetwork.Decode(model["decoder"], model.Stage("post_quant", Widen(model, ValueShape.Concat(-1, [.. rows]), config)), config.Side, config.Sizes, config.NumQuery));
     }
 
     private static void ImageFeatures(Scope model, Value image, UniTokConfig config)
@@ -235,7 +241,10 @@ public static class UniTokModel
         model.Graph.Output("image_features", model["projection"].Linear(model["fc_norm"].LayerNorm(pooled, 1e-6), config.EmbedDim));
     }
 
-    private static Value Widen(Scope model, Value rows, UniTokConfig config) => model["post_quant_proj"].AttnProjection(rows, config.Sizes.EmbedDim[^1], config.Sizes.EmbedDim[^1] / config.VocabWidth);
+    private static Value Widen(Scope model, Value rows, UniTokConfig config) => Project(model["post_quant_proj"], rows, config.Sizes.EmbedDim[^1], config);
+
+    private static Value Project(Scope map, Value x, int width, UniTokConfig config) =>
+        config.QuantProj == "linear" ? map.Linear(x, width) : map.AttnProjection(x, width, config.Sizes.EmbedDim[^1] / config.VocabWidth);
 
     private static Value Table(Scope model, int codebook, UniTokConfig config) =>
         model["quantizer.codebooks"][codebook]["codebook"].Weight("weight", config.VocabSize / config.NumCodebooks, config.VocabWidth / config.NumCodebooks).L2Normalize();
