@@ -3,11 +3,11 @@ namespace ModelZoo.Networks;
 /// <summary>The transformer block of open_clip, with PyTorch's own attention module: <c>in_proj_weight</c> holds queries, keys and values.</summary>
 public static class OpenClipBlock
 {
-    /// <summary>x + attention(ln_1 x), then + mlp(ln_2 ..) with exact GELU and four times the width. x (B, N, D) -> (B, N, D).</summary>
-    public static Value ResidualAttentionBlock(this Scope block, Value x, long heads)
+    /// <summary>x + attention(ln_1 x), then + mlp(ln_2 ..) with exact GELU (or another activation) and four times the width. x (B, N, D) -> (B, N, D).</summary>
+    public static Value ResidualAttentionBlock(this Scope block, Value x, long heads, Func<Value, Value>? activation = null)
     {
         x += block["attn"].MultiheadSelfAttention(block["ln_1"].LayerNorm(x), heads);
-        return x + block["mlp"].Mlp(block["ln_2"].LayerNorm(x), 4 * x.Shape[-1].Size, value => value.Gelu(), "c_fc", "c_proj");
+        return x + block["mlp"].Mlp(block["ln_2"].LayerNorm(x), 4 * x.Shape[-1].Size, activation ?? (value => value.Gelu()), "c_fc", "c_proj");
     }
 
     /// <summary><c>nn.MultiheadAttention</c> of a sequence with itself. x (B, N, D) -> (B, N, D).</summary>

@@ -1,9 +1,10 @@
 // TokenFlow: Unified Image Tokenizer for Multimodal Understanding and Generation. Qu, Zhang, Liu, Wang, Jiang, Gao, Ye, Du, Yuan, Wu. arXiv:2412.03069. github.com/ByteFlow-AI/TokenFlow
-// Published layout: tokenflow*.pt (key model), SigLIP inside; the authors' ModelArgs as config.json. Deviations: none; the CLIP-B and ViTamin teachers are not here.
+// Published layout: tokenflow*.pt (key model), SigLIP or CLIP inside; the authors' ModelArgs as config.json. Deviations: none; the ViTamin teacher, of which nothing is published, is not here.
 using System.ComponentModel.DataAnnotations;
 using ModelZoo.Contracts;
 using ModelZoo.Networks;
 using ModelZoo.Networks.Autoencoders;
+using ModelZoo.Networks.Encoders;
 
 namespace ModelZoo.Plugins.ImageTokenizers;
 
@@ -24,8 +25,14 @@ public sealed record TokenFlowConfig
     public int ZChannels { get; init; } = 256;
     /// <summary>Whether both halves live on the unit sphere.</summary>
     public bool CodebookL2Norm { get; init; } = true;
-    /// <summary>Places along each side, scale by scale.</summary>
-    public int[] Scales { get; init; } = [1, 2, 3, 4, 5, 6, 7, 9, 11, 13, 16, 19, 23, 27];
+    /// <summary>The vision tower that gives the meaning.</summary>
+    [AllowedValues("siglip_384", "clipb_224")] public string Teacher { get; init; } = "siglip_384";
+    /// <summary>Whether the convolutional decoder is twice as wide and deep.</summary>
+    public bool EnhancedDecoder { get; init; }
+    /// <summary>Whether CLIP sees larger pictures than it was made for.</summary>
+    [AllowedValues(false)] public bool InferInterpolate { get; init; }
+    /// <summary>Places along each side, scale by scale; those of the teacher when left out.</summary>
+    public int[]? Scales { get; init; }
     /// <summary>Width of the first level.</summary>
     public int Ch { get; init; } = 128;
     /// <summary>Residual blocks a level.</summary>
@@ -36,24 +43,36 @@ public sealed record TokenFlowConfig
     public int VqkdHeads { get; init; } = 12;
     /// <summary>Blocks of the semantic decoder.</summary>
     public int VqkdDepth { get; init; } = 3;
-    /// <summary>Width of the teacher's features.</summary>
-    public int TeacherDim { get; init; } = 1152;
-    /// <summary>Size of the pictures.</summary>
-    public int ImageSize { get; init; } = 384;
-    /// <summary>The vision tower.</summary>
+    /// <summary>Width of the features that the teacher is reconstructed by; as published when left out.</summary>
+    public int? TeacherDim { get; init; }
+    /// <summary>Size of the pictures; that of the teacher when left out.</summary>
+    public int? ImageSize { get; init; }
+    /// <summary>SigLIP.</summary>
     public SiglipVisionConfig SiglipVisionConfig { get; init; } = new();
+    /// <summary>CLIP.</summary>
+    public ClipVisionConfig ClipVisionConfig { get; init; } = new() { PatchSize = 16 };
 
+    /// <summary>Whether the meaning comes from CLIP.</summary>
+    public bool FromClip => Teacher == "clipb_224";
+    /// <summary>Width of the vision tower and of the semantic decoder.</summary>
+    public int Features => FromClip ? (int)ClipVisionConfig.HiddenSize : SiglipVisionConfig.HiddenSize;
+    /// <summary>Width of the reconstructed features.</summary>
+    public int Reconstructed => TeacherDim ?? (FromClip ? 512 : 1152);
+    /// <summary>Height and width of the pictures.</summary>
+    public int Pixels => ImageSize ?? (FromClip ? 224 : 384);
+    /// <summary>Places along each side, scale by scale.</summary>
+    public int[] Sides => Scales ?? (FromClip ? [1, 2, 4, 6, 8, 10, 12, 14] : [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 12, 14, 17, 22, 27]);
     /// <summary>Places along each side.</summary>
-    public int Side => Scales[^1];
+    public int Side => Sides[^1];
     /// <summary>Tokens a picture.</summary>
-    public int Tokens => Scales.Sum(side => side * side);
+    public int Tokens => Sides.Sum(side => side * side);
     /// <summary>Width of both halves.</summary>
     public int Width => SemanticCodeDim + CodebookEmbedDim;
 
-    /// <summary>Encoder or decoder as a <c>ddconfig</c>: attention stands at the deepest level.</summary>
-    public LdmAutoencoderConfig Ddconfig(int[] chMult) => new()
+    /// <summary>Encoder or decoder as a <c>ddconfig</c>, so many times as wide and deep: attention stands at the deepest level.</summary>
+    public LdmAutoencoderConfig Ddconfig(int[] chMult, int times = 1) => new()
     {
-        Ch = Ch, ChMult = chMult, NumResBlocks = NumResBlocks, NormGroups = NormGroups, ZChannels = ZChannels, Resolution = 1 << (chMult.Length - 1), AttnResolutions = [1],
+        Ch = times * Ch, ChMult = chMult, NumResBlocks = times * NumResBlocks, NormGroups = NormGroups, ZChannels = ZChannels, Resolution = 1 << (chMult.Length - 1), AttnResolutions = [1],
     };
 }
 
@@ -87,7 +106,7 @@ public static class TokenFlowModel
             ["decode_code"] = model => DecodeCode(model, config),
         },
         Calls = new Dictionary<string, ReferenceCall> { ["decode_code"] = (networks, arguments, cancel) => DecodeCodeAsync(networks, arguments.Tensor<long>("code_b"), config, cancel) },
-        Preparation = ImagePreparation.SignedRange(config.ImageSize, config.ImageSize, isFixed: true),
+        Preparation = ImagePreparation.SignedRange(config.Pixels, config.Pixels, isFixed: true),
         Layout = TokenLayout.CoarseToFine,
         VocabularySizes = [config.CodebookSize],
         Codebooks = ["quantize.embedding_vqkd.weight", "quantize.embedding_vqgan.weight"],
@@ -99,20 +118,35 @@ public static class TokenFlowModel
 
     private static void Encode(Scope model, TokenFlowConfig config)
     {
-        var (x, vision) = (model.Graph.Input("x", [TokenizerInputs.Batch, 3, config.ImageSize, config.ImageSize]), config.SiglipVisionConfig);
-        var scaling = model["scaling_layer"];
-        var pixels = (((x + 1) * 127.5).Clip(0, 255) / 255 - scaling.Weight("shift", 1, 3, 1, 1)) / scaling.Weight("scale", 1, 3, 1, 1);
-        var tower = model["encoder_vqkd.vision_model"];
-        var features = SiglipVision.Embed(tower, pixels, vision);
-        // The last block is not used.
-        for (var i = 0; i < vision.NumHiddenLayers - 1; i++) features = SiglipVision.Layer(tower, i, features, vision);
-        features = model.Stage("semantic_feature", TaskLayer(model["encode_task_layer"], features, vision.HiddenSize, config.SemanticCodeDim));
+        var (x, small) = (model.Graph.Input("x", [TokenizerInputs.Batch, 3, config.Pixels, config.Pixels]), config.Side << (config.EncoderChMult.Length - 1));
+        var features = model.Stage("semantic_feature", TaskLayer(model["encode_task_layer"], config.FromClip ? Clip(model["encoder_vqkd"], x, config.ClipVisionConfig) : Siglip(model, x, config.SiglipVisionConfig), config.Features, config.SemanticCodeDim));
         var semantic = features.Swap(1, 2).Reshape(x.Shape[0], config.SemanticCodeDim, config.Side, config.Side);
 
-        var small = config.Side << (config.EncoderChMult.Length - 1);
-        var map = LdmAutoencoder.Encoder(model["encoder"], x.Interpolate(Interpolation.Cubic, [small, small]), config.Ddconfig(config.EncoderChMult));
+        // Beside CLIP the convolutions see the picture as it is.
+        var map = LdmAutoencoder.Encoder(model["encoder"], config.FromClip ? x : x.Interpolate(Interpolation.Cubic, [small, small]), config.Ddconfig(config.EncoderChMult));
         var look = model.Stage("latent_pixel", model["quant_conv"].Conv(map, config.CodebookEmbedDim, 1));
         Quantize(model, ValueShape.Concat(1, semantic, look), config);
+    }
+
+    // The last block is not used.
+    private static Value Siglip(Scope model, Value x, SiglipVisionConfig vision)
+    {
+        var (scaling, tower) = (model["scaling_layer"], model["encoder_vqkd.vision_model"]);
+        var pixels = (((x + 1) * 127.5).Clip(0, 255) / 255 - scaling.Weight("shift", 1, 3, 1, 1)) / scaling.Weight("scale", 1, 3, 1, 1);
+        var features = SiglipVision.Embed(tower, pixels, vision);
+        for (var i = 0; i < vision.NumHiddenLayers - 1; i++) features = SiglipVision.Layer(tower, i, features, vision);
+        return features;
+    }
+
+    // OpenAI's names; the patches after the last norm, without the class token.
+    private static Value Clip(Scope clip, Value x, ClipVisionConfig vision)
+    {
+        var (width, side) = (vision.HiddenSize, vision.ImageSize / vision.PatchSize);
+        var patches = clip["conv1"].PatchEmbed(x, width, vision.PatchSize, bias: false);
+        var h = ValueShape.Concat(1, clip.Weight("class_embedding", width).Expand(x.Shape[0], 1, width), patches) + clip.Weight("positional_embedding", side * side + 1, width);
+        h = clip["ln_pre"].LayerNorm(h);
+        for (var i = 0; i < vision.NumHiddenLayers; i++) h = clip["transformer.resblocks"][i].ResidualAttentionBlock(h, vision.NumAttentionHeads, value => value.QuickGelu());
+        return clip["ln_post"].LayerNorm(h).From(1, 1);
     }
 
     // At each scale: the entry whose halves are nearest to those of what is left, both distances added.
@@ -121,9 +155,9 @@ public static class TokenFlowModel
         var (rest, codes) = (latent, new List<Value>());
         var (meanings, looks) = Tables(model, config);
         Value? sum = null;
-        for (var scale = 0; scale < config.Scales.Length; scale++)
+        for (var scale = 0; scale < config.Sides.Length; scale++)
         {
-            var side = config.Scales[scale];
+            var side = config.Sides[scale];
             var z = model.Stage($"residual_scale_{scale}", rest.Interpolate(Interpolation.Area, [side, side])).ChannelsLast();
             var ids = (Distances(z.Take(-1, config.SemanticCodeDim), meanings, config) + Distances(z.From(-1, config.SemanticCodeDim), looks, config)).ArgMin(-1).Reshape(z.Shape[0], side, side);
             var part = Part(ids, meanings, looks, config);
@@ -155,12 +189,12 @@ public static class TokenFlowModel
     private static void DecodeCode(Scope model, TokenFlowConfig config)
     {
         var (g, start) = (model.Graph, 0);
-        var (codes, scales) = (g.Input("code_b", ElementType.Int64, [TokenizerInputs.Batch, config.Tokens]), g.Input("scales", [config.Scales.Length]));
+        var (codes, scales) = (g.Input("code_b", ElementType.Int64, [TokenizerInputs.Batch, config.Tokens]), g.Input("scales", [config.Sides.Length]));
         var (meanings, looks) = Tables(model, config);
         var parts = new List<Value>();
-        for (var scale = 0; scale < config.Scales.Length; scale++)
+        for (var scale = 0; scale < config.Sides.Length; scale++)
         {
-            var side = config.Scales[scale];
+            var side = config.Sides[scale];
             parts.Add(Part(codes.Slice(1, start, start + side * side).Reshape(codes.Shape[0], side, side), meanings, looks, config) * scales.Slice(0, scale, scale + 1));
             start += side * side;
         }
@@ -170,18 +204,18 @@ public static class TokenFlowModel
 
     private static void Decode(Scope model, Value quantized, TokenFlowConfig config)
     {
-        var (g, width) = (model.Graph, config.SiglipVisionConfig.HiddenSize);
+        var (g, width) = (model.Graph, config.Features);
         var decoder = model["decoder_vqkd"];
         var (batch, places) = (quantized.Shape[0], config.Side * config.Side);
         var x = decoder["patch_embed.proj"].Conv(quantized.Take(1, config.SemanticCodeDim), width, 1).Flatten(2).Swap(1, 2);
         x = ValueShape.Concat(1, decoder.Weight("cls_token", 1, 1, width).Expand(batch, 1, width), x) + decoder.Weight("pos_embed", 1, places + 1, width);
         for (var i = 0; i < config.VqkdDepth; i++) x = BeitBlock(decoder["blocks"][i], x, config.VqkdHeads);
         x = model.Stage("semantic_decoder", decoder["fc_norm"].LayerNorm(x.From(1, 1), 1e-6));
-        g.Output("semantic_reconstruction", TaskLayer(model["decode_task_layer"], x, width, config.TeacherDim));
+        g.Output("semantic_reconstruction", TaskLayer(model["decode_task_layer"], x, width, config.Reconstructed));
 
         var h = model.Stage("post_quant", model["post_quant_conv"].Conv(quantized.From(1, config.SemanticCodeDim), config.ZChannels, 1));
-        var picture = model.Stage("pixel_decoder", LdmAutoencoder.Decoder(model["decoder"], h, config.Ddconfig(config.DecoderChMult)));
-        g.Output("reconstruction", picture.Interpolate(Interpolation.Cubic, [config.ImageSize, config.ImageSize]));
+        var picture = model.Stage("pixel_decoder", LdmAutoencoder.Decoder(model["decoder"], h, config.Ddconfig(config.DecoderChMult, config.EnhancedDecoder ? 2 : 1)));
+        g.Output("reconstruction", config.FromClip ? picture : picture.Interpolate(Interpolation.Cubic, [config.Pixels, config.Pixels]));
     }
 
     // BEiT's block: queries and values have biases, keys none.
@@ -201,8 +235,8 @@ public static class TokenFlowModel
         var (batch, given) = ((int)codes.Shape[0], (int)codes.Shape[1]);
         var all = Tensor.Zeros<long>(batch, config.Tokens);
         for (var sample = 0; sample < batch; sample++) codes.Slice(sample).Span.CopyTo(all.Slice(sample).Span);
-        var (scales, start) = (Tensor.Zeros<float>(config.Scales.Length), 0);
-        for (var scale = 0; scale < config.Scales.Length; scale++) scales.Span[scale] = (start += config.Scales[scale] * config.Scales[scale]) <= given ? 1 : 0;
+        var (scales, start) = (Tensor.Zeros<float>(config.Sides.Length), 0);
+        for (var scale = 0; scale < config.Sides.Length; scale++) scales.Span[scale] = (start += config.Sides[scale] * config.Sides[scale]) <= given ? 1 : 0;
         var results = (await networks.RunAsync("decode_code", cancel, ("code_b", all), ("scales", scales)).ConfigureAwait(false)).ToResults();
         return results.Add("reconstruction_partial", results.Tensor("reconstruction"));
     }
