@@ -14,7 +14,7 @@ public sealed record IbqConfig
     [Range(1, 1 << 24)] public int NEmbed { get; init; } = 16384;
     /// <summary>Width of a code.</summary>
     [Range(1, 4096)] public int EmbedDim { get; init; } = 256;
-    /// <summary>Whether codes are compared by cosine.</summary>
+    /// <summary>Accepted and without effect, as in the authors' code: codes are always compared by their dot product.</summary>
     public bool L2Normalize { get; init; }
     /// <summary>Whether the file holds moving averages.</summary>
     public bool UseEma { get; init; }
@@ -70,7 +70,7 @@ public static class IbqModel
         var h = LdmAutoencoder.Encoder(ibq["encoder"], ibq.Pictures("x", config.Ddconfig.InChannels), config.Ddconfig);
         var latent = ibq.Stage("latent", ibq["quant_conv"].Conv(h, config.EmbedDim, 1));
         var (z, table) = (latent.ChannelsLast(), Table(ibq, config));
-        var logits = (config.L2Normalize ? z.L2Normalize() : z).MatMul((config.L2Normalize ? table.L2Normalize() : table).Swap(0, 1));   // (B, h, w, K)
+        var logits = z.MatMul(table.Swap(0, 1));                                           // (B, h, w, K)
         ibq.Stage("code_logits", logits.ChannelsFirst());
         var codes = logits.ArgMax(-1);
         ibq.Graph.Output("quantized", table.Gather(codes).ChannelsFirst());

@@ -4,6 +4,7 @@
 using System.ComponentModel.DataAnnotations;
 using ModelZoo.Contracts;
 using ModelZoo.Networks;
+using ModelZoo.Networks.Sampling;
 
 namespace ModelZoo.Plugins.ImageTokenizers;
 
@@ -22,6 +23,8 @@ public sealed record LfqTokenizerConfig
     public bool TokenFactorization { get; init; }
     /// <summary>Bits of each token, when factorized.</summary>
     public int[] FactorizedBits { get; init; } = [9, 9];
+    /// <summary>Whether the decoder takes noise beside the code (WeTok's generative decoder).</summary>
+    public bool GanDecoder { get; init; }
     /// <summary>Encoder and decoder.</summary>
     public LfqAutoencoderConfig Ddconfig { get; init; } = new();
 
@@ -102,7 +105,11 @@ internal static class LfqTokenizer
         VocabularySizes = [.. config.Bits.Select(bits => 1 << bits)],
         TrainingOnly = [@"^loss\.", "^global_step$", @"^quantize\.", EmaWeights.Counters],
         Encode = TokenizerPlan.EncodeWith("encode", "x", "code_map"),
-        Decode = TokenizerPlan.DecodeWith("decode_codes", "code_map", "reconstruction"),
+        Decode = async (networks, codes, options, cancel) =>
+        {
+            (string, Tensor)[] inputs = config.GanDecoder ? [("code_map", codes), ("noise", Normals(options.Seed, codes.Shape, config))] : [("code_map", codes)];
+            return (await networks.RunAsync("decode_codes", cancel, inputs).ConfigureAwait(false))["reconstruction"];
+        },
     };
 
     private static void Encode(Scope model, LfqTokenizerConfig config)
@@ -121,5 +128,8 @@ internal static class LfqTokenizer
         Decode(model, config, ValueShape.Concat(-1, [.. config.Bits.Select((bits, group) => LookupFree.SignsOf(codes.At(1, group), bits))]).ChannelsFirst());
     }
 
-    private static void Decode(Scope model, LfqTokenizerConfig config, Value quantized) => model.Graph.Output("reconstruction", LfqAutoencoder.Decoder(model["decoder"], quantized, config.Ddconfig));
+    private static void Decode(Scope model, LfqTokenizerConfig config, Value quantized) =>
+        model.Graph.Output("reconstruction", LfqAutoencoder.Decoder(model["decoder"], quantized, config.Ddconfig, config.GanDecoder ? model.Graph.Input("noise", quantized.Shape) : null));
+
+    private static Tensor<float> Normals(ulong seed, ReadOnlySpan<long> codes, LfqTokenizerConfig config) => Noise.Normal(seed, codes[0], config.Ddconfig.ZChannels, codes[2], codes[3]);
 }

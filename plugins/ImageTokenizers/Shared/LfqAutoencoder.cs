@@ -49,7 +49,8 @@ internal static class LfqAutoencoder
     }
 
     /// <summary>Code to picture. z (B, z, h, w) -> (B, 3, h f, w f). Stages: <c>decoder_mid</c>, <c>adaptive_norm</c>.</summary>
-    public static Value Decoder(Scope decoder, Value z, LfqAutoencoderConfig config) => DecodeFrom(decoder, decoder["conv_in"].Conv(z, config.Ch * config.ChMult[^1], 3, padding: 1), z, config);
+    public static Value Decoder(Scope decoder, Value z, LfqAutoencoderConfig config, Value? noise = null) =>
+        DecodeFrom(decoder, decoder["conv_in"].Conv(noise is null ? z : ValueShape.Concat(1, z, noise), config.Ch * config.ChMult[^1], 3, padding: 1), z, config);
 
     /// <summary>The decoder after its first convolution. h (B, width, h, w), code z (B, z, h, w) -> (B, 3, h f, w f).</summary>
     public static Value DecodeFrom(Scope decoder, Value h, Value z, LfqAutoencoderConfig config)
