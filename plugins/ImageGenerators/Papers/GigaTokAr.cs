@@ -3,6 +3,7 @@
 using System.ComponentModel;
 using System.ComponentModel.DataAnnotations;
 using System.Runtime.CompilerServices;
+using System.Text.Json.Serialization;
 using ModelZoo.Contracts;
 using ModelZoo.Inference;
 using ModelZoo.Networks;
@@ -31,7 +32,9 @@ public sealed record GigaTokArConfig : LlamaArguments
     /// <summary>Whether queries and keys are normalised.</summary>
     public bool UseQkNorm { get; init; }
     /// <summary>Whether the class modulates every block.</summary>
-    [System.Text.Json.Serialization.JsonPropertyName("use_adaLN")] public bool UseAdaLn { get; init; }
+    [JsonPropertyName("use_adaLN")] public bool UseAdaLn { get; init; }
+    /// <summary>Whether the class modulates the blocks through one map that they share, each with its own offset.</summary>
+    [JsonPropertyName("use_simple_adaLN")] public bool UseSimpleAdaLn { get; init; }
 
     internal override LlamaSizes Sizes => base.Sizes with { QkNorm = UseQkNorm };
 }
@@ -42,9 +45,13 @@ public sealed record GigaTokArOptions : PictureOptions
     /// <summary>Scale of guidance.</summary>
     [Description("Scale of classifier-free guidance; 1 for none."), Range(0.0, 100.0)] public double Guidance { get; init; } = 4;
     /// <summary>Course of guidance.</summary>
-    [Description("How guidance changes over the tokens."), AllowedValues("constant", "linear", "step")] public string GuidanceSchedule { get; init; } = "constant";
-    /// <summary>Where guidance begins.</summary>
-    [Description("Share of the tokens after which the step schedule guides."), Range(0.0, 1.0)] public double WindowStart { get; init; }
+    [Description("How guidance changes over the tokens."), AllowedValues("constant", "linear", "linear_re", "triangular", "rectangular", "step")] public string GuidanceSchedule { get; init; } = "constant";
+    /// <summary>Where guidance sets in.</summary>
+    [Description("Share of the tokens after which the step and the rectangular schedule guide; as in the authors' code when left out."), Range(0.0, 1.0)] public double? WindowStart { get; init; }
+    /// <summary>Where guidance ends.</summary>
+    [Description("Share of the tokens up to which the rectangular schedule guides."), Range(0.0, 1.0)] public double WindowEnd { get; init; } = 1;
+    /// <summary>Where guidance is dropped.</summary>
+    [Description("Number of the last token after the first that is guided; -1 guides all."), Range(-1, 1 << 20)] public int GuidanceInterval { get; init; } = -1;
     /// <summary>Temperature.</summary>
     [Description("Temperature; 0 takes the most probable id."), Range(0.0, 100.0)] public double Temperature { get; init; } = 1;
     /// <summary>Ids that a place may take.</summary>
@@ -57,6 +64,9 @@ internal static class GigaTokArNetwork
 {
     /// <summary>The id that stands for the class, at the start of a sequence.</summary>
     public const long Class = -1;
+
+    // As published: the table of rotary positions is made with the number of conditions (1) in place of its base, and with the default number of positions without an angle, whose queries and keys are zero.
+    private const int BlindPositions = 120;
 
     /// <summary>New positions after those in the cache: labels (B), ids (B, n), the first of a sequence being <see cref="Class"/> -> logits (B, n, K).</summary>
     public static void Step(Scope gpt, GigaTokArConfig config)
@@ -72,8 +82,8 @@ internal static class GigaTokArNetwork
         (Value, Value)? rotary = null;
         if (config.Rope)
         {
-            var (cos, sin) = PositionLayers.RotaryAngles(g, config.BlockSize, width / config.NHead, config.RopeBase);
-            rotary = (cos.Pad(0, 1, 0), sin.Pad(0, 1, 0)).At(cache.Positions);
+            var (cos, sin) = PositionLayers.RotaryAngles(g, config.BlockSize, width / config.NHead, config.ClsTokenNum);
+            rotary = (cos.Pad(0, BlindPositions, 0), sin.Pad(0, BlindPositions, 0)).At(cache.Positions);
         }
         else
         {
@@ -85,11 +95,11 @@ internal static class GigaTokArNetwork
         for (var i = 0; i < config.NLayer; i++)
         {
             var (layer, block) = (i, gpt["layers"][i]);
-            x = gpt.Stage($"block_{i}", block.LlamaBlock(x, config.Sizes, rotary, (q, k, v, options) => cache.Attention(layer, q, k, v, options), config.UseAdaLn ? block["adaLN"].Linear(condition.Silu(), 6 * width) : null));
+            x = gpt.Stage($"block_{i}", block.LlamaBlock(x, config.Sizes, rotary, (q, k, v, options) => cache.Attention(layer, q, k, v, options), Modulation(gpt, block, condition, config)));
         }
 
         x = gpt["norm"].RmsNorm(x, config.NormEps);
-        if (config.UseAdaLn)
+        if (config.UseAdaLn || config.UseSimpleAdaLn)
         {
             var (shift, scale) = gpt["final_adaLN"].Linear(condition.Silu(), 2 * width).Chunk2();
             x = x * (scale + 1) + shift;
@@ -97,6 +107,12 @@ internal static class GigaTokArNetwork
 
         g.Output("logits", gpt["output"].Linear(x, config.VocabSize, bias: false));
     }
+
+    // Shift, scale and gate of both halves of a block: (B, 1, 6 D); null when the class does not modulate.
+    private static Value? Modulation(Scope gpt, Scope block, Value condition, GigaTokArConfig config) =>
+        config.UseSimpleAdaLn ? gpt["adaLN.1"].Linear(condition.Silu(), 6 * config.Dim) + block.Weight("ada_gss", 1, 1, 6, config.Dim).Reshape(1, 1, 6 * config.Dim)
+        : config.UseAdaLn ? block["adaLN"].Linear(condition.Silu(), 6 * config.Dim)
+        : null;
 
     /// <summary>The published names of modulations are those of a sequence of SiLU and linear map.</summary>
     public static KeyMap Keys { get; } = new((@"^(layers\.\d+)\.[^.]*ada[^.]*(?:\.\d+)?\.(weight|bias)$", "$1.adaLN.$2"), (@"^final_ada[^.]*(?:\.\d+)?\.(weight|bias)$", "final_adaLN.$1"));
@@ -161,7 +177,9 @@ public sealed class GigaTokArModel : ImageGenerator<GigaTokArOptions>
                 {
                     Guidance = arguments.Literal("cfg_scale", 1.0),
                     GuidanceSchedule = arguments.Literal("cfg_schedule", "constant"),
-                    WindowStart = arguments.Literal("window_start", 0.0),
+                    WindowStart = arguments.Has("window_start") ? arguments.Literal<double>("window_start") : null,
+                    WindowEnd = arguments.Literal("window_end", 1.0),
+                    GuidanceInterval = arguments.Literal("cfg_interval", -1),
                     Temperature = draws ? Math.Max(arguments.Literal("temperature", 1.0), 1e-5) : 0,
                     TopK = arguments.Literal("top_k", 0),
                     TopP = arguments.Literal("top_p", 1.0),
@@ -201,7 +219,7 @@ public sealed class GigaTokArModel : ImageGenerator<GigaTokArOptions>
         for (var step = 0; step < count; step++)
         {
             var logits = (await state.StepAsync(cancel, ("labels", Tensor.Create(classes, batch)), ("ids", next)).ConfigureAwait(false))["logits"];
-            if (guided) logits = Guidance.FromUnconditional(logits, Scale(step, count, options));
+            if (guided) logits = options.GuidanceInterval > -1 && step - 1 > options.GuidanceInterval ? logits.Part(0, 0, rows) : Guidance.FromUnconditional(logits, Scale(step, count, options));
             exponentials(step, draw);
             next = Tensor.Zeros<long>(batch, 1);
             for (var i = 0; i < rows; i++)
@@ -219,13 +237,17 @@ public sealed class GigaTokArModel : ImageGenerator<GigaTokArOptions>
     // The first token has the whole scale; the others are counted from one among those after it.
     private static float Scale(int step, int count, GigaTokArOptions options)
     {
-        var ratio = count > 1 ? (double)step / (count - 1) : 1;
-        return step == 0 ? (float)options.Guidance : options.GuidanceSchedule switch
+        var (most, ratio) = (options.Guidance, count > 1 ? (double)step / (count - 1) : 1);
+        double Growing(double share) => 1 + (most - 1) * share + 1e-4;
+        return (float)(step == 0 ? most : options.GuidanceSchedule switch
         {
-            "constant" => (float)options.Guidance,
-            "linear" => (float)(1 + (options.Guidance - 1) * ratio + 1e-4),
-            "step" => (float)(ratio >= options.WindowStart ? options.Guidance : 1.0001),
-            var other => throw new OptionsException(ErrorCodes.OptionRange, "There is no such course of guidance.") { Where = "cfg_schedule", Expected = "constant, linear or step", Found = other },
-        };
+            "constant" => most,
+            "linear" => Growing(ratio),
+            "linear_re" => Growing(1 - ratio),
+            "triangular" => Growing(ratio < 0.5 ? ratio / 0.5 : (1 - ratio) / 0.5),
+            "rectangular" => ratio >= (options.WindowStart ?? 0.05) && ratio <= options.WindowEnd ? most : 1.0001,
+            "step" => ratio >= (options.WindowStart ?? 0) ? most : 1.0001,
+            var other => throw new OptionsException(ErrorCodes.OptionRange, "There is no such course of guidance.") { Where = "cfg_schedule", Expected = "constant, linear, linear_re, triangular, rectangular or step", Found = other },
+        });
     }
 }
