@@ -1,6 +1,7 @@
 // Latent Denoising Makes Good Visual Tokenizers. Yang, Li, Fan, Tian, Wang. arXiv:2507.15856. github.com/Jiawei-Yang/DeTok
 // Published layout: detok-*.pth (key model_ema); sizes are arguments of the authors' class. Deviations: none.
 using System.ComponentModel.DataAnnotations;
+using System.Text.Json;
 using ModelZoo.Contracts;
 using ModelZoo.Networks;
 using ModelZoo.Networks.Autoencoders;
@@ -26,8 +27,19 @@ public sealed record LDeTokConfig
     public double Gamma { get; init; } = 3;
     /// <summary>Factor of normalised tokens.</summary>
     public double ScaleFactor { get; init; } = 1;
+    /// <summary>Mean of the latents, taken off for generators: one number.</summary>
+    public double Mean { get; init; }
+    /// <summary>Deviation of the latents, divided out for generators: one number.</summary>
+    public double Std { get; init; } = 1;
+    /// <summary>What a generator's statistics say in place of <see cref="Mean"/> and <see cref="Std"/>.</summary>
+    public LDeTokStats? Stats { get; init; }
     /// <summary>Sizes by name; null for the published ones.</summary>
     public Dictionary<string, LDeTokSize>? SizeDict { get; init; }
+
+    /// <summary>Mean and deviation of each channel.</summary>
+    public (float[] Means, float[] Deviations) Statistics() => Stats is { } stats
+        ? (LDeTokStats.PerChannel(stats.Mean, TokenChannels), LDeTokStats.PerChannel(stats.Std, TokenChannels))
+        : ([.. Enumerable.Repeat((float)Mean, TokenChannels)], [.. Enumerable.Repeat((float)Std, TokenChannels)]);
 
     /// <summary>Patches along each side.</summary>
     public int Grid => ImgSize / PatchSize;
@@ -36,7 +48,21 @@ public sealed record LDeTokConfig
     public LDeTokSize SizeOf(string name) => (SizeDict ?? Published).GetValueOrDefault(name)
         ?? throw new CheckpointException(ErrorCodes.ConfigInvalid, "The size of a transformer is not known.") { Expected = string.Join(", ", (SizeDict ?? Published).Keys), Found = name };
 
-    private static readonly Dictionary<string, LDeTokSize> Published = new() { ["small"] = new(512, 8, 8), ["base"] = new(768, 12, 12), ["large"] = new(1024, 24, 16) };
+    private static readonly Dictionary<string, LDeTokSize> Published = new() { ["small"] = new(512, 8, 8), ["base"] = new(768, 12, 12), ["large"] = new(1024, 24, 16), ["xl"] = new(1152, 28, 16), ["huge"] = new(1280, 32, 16) };
+}
+
+/// <summary>Statistics of the latents, one number or one a channel.</summary>
+/// <param name="Mean">Means.</param>
+/// <param name="Std">Deviations.</param>
+public sealed record LDeTokStats(JsonElement Mean, JsonElement Std)
+{
+    /// <summary>The numbers, channel by channel.</summary>
+    public static float[] PerChannel(JsonElement numbers, int channels)
+    {
+        if (numbers.ValueKind == JsonValueKind.Number) return [.. Enumerable.Repeat(numbers.GetSingle(), channels)];
+        float[] list = numbers.ValueKind == JsonValueKind.Array ? [.. numbers.EnumerateArray().Select(number => number.GetSingle())] : [];
+        return list.Length == channels ? list : throw new CheckpointException(ErrorCodes.ConfigInvalid, "The statistics do not fit the latents.") { Where = "stats", Expected = $"a number, or {channels}", Found = numbers.ToString() };
+    }
 }
 
 /// <summary>Size of a transformer.</summary>
@@ -168,7 +194,8 @@ public static class LDeTokModel
         var (mean, logVariance) = moments.Chunk2();
         model.Graph.Output("mean", mean);
         model.Graph.Output("logvar", logVariance.Clip(-30, 20));
-        model.Graph.Output("tokens", mean.Swap(1, 2).Reshape(mean.Shape[0], config.TokenChannels, config.Grid, config.Grid) * config.ScaleFactor);
+        var (center, deviation) = Statistics(model.Graph, config);
+        model.Graph.Output("tokens", (mean.Swap(1, 2).Reshape(mean.Shape[0], config.TokenChannels, config.Grid, config.Grid) - center) * config.ScaleFactor / deviation);
     }
 
     private static void EncodeMasked(Scope model, LDeTokConfig config)
@@ -179,7 +206,8 @@ public static class LDeTokModel
 
     private static void Detokenize(Scope model, LDeTokConfig config)
     {
-        var tokens = model.Graph.Input("tokens", [TokenizerInputs.Batch, config.TokenChannels, config.Grid, config.Grid]) / config.ScaleFactor;
+        var (center, deviation) = Statistics(model.Graph, config);
+        var tokens = model.Graph.Input("tokens", [TokenizerInputs.Batch, config.TokenChannels, config.Grid, config.Grid]) * deviation / config.ScaleFactor + center;
         var decoded = LDeTokNetwork.Decode(model["decoder"], tokens.Flatten(2).Swap(1, 2), null, config);
         model.Graph.Output("decoded", decoded);
         model.Graph.Output("reconstruction", (decoded * 0.5 + 0.5).Clip(0, 1));
@@ -192,21 +220,28 @@ public static class LDeTokModel
         model.Graph.Output("masked_reconstruction", LDeTokNetwork.Decode(model["decoder"], latent, restore, config));
     }
 
+    // (1, C, 1, 1) each.
+    private static (Value Mean, Value Deviation) Statistics(Graph graph, LDeTokConfig config)
+    {
+        var (means, deviations) = config.Statistics();
+        return (graph.Constant<float>(means, 1, means.Length, 1, 1), graph.Constant<float>(deviations, 1, deviations.Length, 1, 1));
+    }
+
     private static Value ImageInput(Scope model, LDeTokConfig config) => model.Graph.Input("image", [TokenizerInputs.Batch, 3, config.ImgSize, config.ImgSize]);
 
-    // Sampled tokens: (mean + deviation noise) scale, channels first.
+    // Sampled tokens: the mean plus the deviation times the noise, normalised, channels first.
     private static async ValueTask<CallResults> TokenizeAsync(NetworkSet networks, CallArguments arguments, LDeTokConfig config, CancellationToken cancel)
     {
         var outputs = await networks.RunAsync("encode_into_posteriors", cancel, ("image", arguments.Tensor("image"))).ConfigureAwait(false);
         var tokens = outputs["tokens"];
         if (!arguments.Literal("sampling", false)) return new CallResults().Add("tokens", tokens);
         var (noise, logVariance) = (arguments.Tensor<float>("noise"), outputs["logvar"]);
-        var places = config.Grid * config.Grid;
+        var (places, deviations) = (config.Grid * config.Grid, config.Statistics().Deviations);
         for (var i = 0; i < tokens.Length; i++)
         {
             var (sample, channel, place) = (i / (config.TokenChannels * places), i / places % config.TokenChannels, i % places);
             var row = (sample * places + place) * config.TokenChannels + channel;
-            tokens.Span[i] += (float)(MathF.Exp(0.5f * logVariance.Span[row]) * noise.Span[row] * config.ScaleFactor);
+            tokens.Span[i] += (float)(MathF.Exp(0.5f * logVariance.Span[row]) * noise.Span[row] * config.ScaleFactor / deviations[channel]);
         }
 
         return new CallResults().Add("tokens_sampled", tokens);
