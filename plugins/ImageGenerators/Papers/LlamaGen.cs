@@ -93,7 +93,13 @@ public sealed class LlamaGenModel : ImageGenerator<LlamaGenOptions>
     {
         _config = config;
         _network = Network.Build(NetworkContext.Of(source, checkpoint), "llamagen", scope => LlamaGenNetwork.Step(scope, config));
-        if (!FromClasses) _noCaption = Tensor.Create(WeightConversion.ToFloat32(checkpoint.Get("cls_embedding.uncond_embedding")).Span<float>().ToArray(), 1, config.ClsTokenNum, config.CaptionDim);
+        if (!FromClasses)
+        {
+            // As many rows as the authors' constructor gives it, whatever the number of positions.
+            var nothing = WeightConversion.ToFloat32(checkpoint.Get("cls_embedding.uncond_embedding")).Span<float>().ToArray();
+            _noCaption = Tensor.Create(nothing, 1, nothing.Length / config.CaptionDim, config.CaptionDim);
+        }
+
         checkpoint.ThrowIfUnused("^freqs_cis$");
     }
 

@@ -252,7 +252,8 @@ internal sealed class HitaNetwork(HitaConfig config)
         var mask = g.Constant<float>(bias, 1, 1, total, total);
         var x = decoder["norm_vfm"].LayerNorm(ValueShape.Concat(1, holistic, masks));
         for (var i = 0; i < _decoder.Depth; i++) x = CausalLayer(decoder["transformer.layers"][i], x, _decoder, mask);
-        return decoder["proj"].Linear(x.From(1, slots), _encoder.InChannels);
+        // In the authors' code as wide as DINOv2-L, whatever the encoder takes.
+        return decoder["proj"].Linear(x.From(1, slots), 1024);
     }
 
     private Value Table(Scope model, string quantizer, int width)
