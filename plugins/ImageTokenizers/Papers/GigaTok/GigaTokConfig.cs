@@ -1,4 +1,5 @@
 using System.ComponentModel.DataAnnotations;
+using System.Text.Json.Serialization;
 using ModelZoo.Contracts;
 
 namespace ModelZoo.Plugins.ImageTokenizers;
@@ -31,15 +32,15 @@ public sealed record GigaTokConfig
     /// <summary>Whether the encoder's queries are means over ever smaller regions.</summary>
     public bool MultiLevelQueryInit { get; init; }
     /// <summary>Whether the encoder's queries are learned.</summary>
-    public bool Learnable1dQueryInit { get; init; }
+    [JsonPropertyName("learnable_1d_query_init")] public bool Learnable1dQueryInit { get; init; }
     /// <summary>Whether the decoder's queries are the last level's tokens.</summary>
-    public bool LastLevel2dQueryInit { get; init; }
+    [JsonPropertyName("last_level_2d_query_init")] public bool LastLevel2dQueryInit { get; init; }
     /// <summary>Whether the decoder's queries are means over the levels.</summary>
-    public bool MultiLevel2dQueryInit { get; init; }
+    [JsonPropertyName("multi_level_2d_query_init")] public bool MultiLevel2dQueryInit { get; init; }
     /// <summary>Whether the decoder's queries are learned.</summary>
-    public bool Learnable2dQueryInit { get; init; }
+    [JsonPropertyName("learnable_2d_query_init")] public bool Learnable2dQueryInit { get; init; }
     /// <summary>Layer of the two-dimensional variant.</summary>
-    [AllowedValues("TransformerLayer", "QformerLayerVar")] public string TransformerLayerType { get; init; } = "TransformerLayer";
+    [AllowedValues("TransformerDecoderLayer", "TransformerLayer", "QformerLayerVar")] public string TransformerLayerType { get; init; } = "TransformerDecoderLayer";
     /// <summary>Whether the decoder's levels are modulated by the features' statistics.</summary>
     public bool AdaptiveGn { get; init; }
     /// <summary>Whether the decoder's levels grow from channels.</summary>

@@ -81,7 +81,7 @@ internal sealed class GigaTokNetwork(GigaTokConfig config, GigaTokFixed sizes)
         for (var i = 0; i < layers; i++)
         {
             var layer = scope["transformer"][i];
-            x = scope.Stage($"{stage}_{i}", plain ? PlainLayer(layer, x, heads) : QFormerLayer(layer, x, null, places, places, heads));
+            x = scope.Stage($"{stage}_{i}", plain ? PlainLayer(layer, x, heads) : QFormerLayer(layer, x, config.TransformerLayerType == "TransformerDecoderLayer" ? x : null, places, places, heads));
         }
 
         x = scope["ln_post"].LayerNorm(x);
