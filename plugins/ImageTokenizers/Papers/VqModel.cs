@@ -51,8 +51,14 @@ public static class VqModelModel
         Networks = new Dictionary<string, Action<Scope>>
         {
             ["encode"] = model => Encode(model, config),
-            ["decode"] = model => Decode(model, config, Codes(model, model.Latents("h", config.CodeWidth), config)),
-            ["decode_code"] = model => Decode(model, config, model.CodeMap("codes")),
+            ["decode"] = model => Decode(model, config, Entries(model, Codes(model, model.Latents("h", config.CodeWidth), config), config)),
+            ["decode_as_given"] = model => Decode(model, config, model.Latents("h", config.CodeWidth)),
+            ["decode_code"] = model => Decode(model, config, Entries(model, model.CodeMap("codes"), config)),
+        },
+        Calls = new Dictionary<string, ReferenceCall>
+        {
+            ["decode"] = async (networks, arguments, cancel) =>
+                (await networks.RunAsync(arguments.Literal("force_not_quantize", false) ? "decode_as_given" : "decode", cancel, ("h", arguments.Tensor("h"))).ConfigureAwait(false)).ToResults(),
         },
         Preparation = ImagePreparation.SignedRange(0, config.Downsampling),
         VocabularySizes = [config.NumVqEmbeddings],
@@ -67,18 +73,19 @@ public static class VqModelModel
         var latent = model["quant_conv"].Conv(h, config.CodeWidth, 1);
         var codes = Codes(model, latent, config);
         model.Graph.Output("latent", latent);
-        model.Graph.Output("quantized", Table(model, config).Gather(codes).ChannelsFirst());
+        model.Graph.Output("quantized", Entries(model, codes, config));
         model.Graph.Output("codes", codes);
     }
 
-    private static void Decode(Scope model, VqModelConfig config, Value codes)
+    private static void Decode(Scope model, VqModelConfig config, Value quantized)
     {
-        var quantized = Table(model, config).Gather(codes).ChannelsFirst();
         var h = model["post_quant_conv"].Conv(quantized, config.LatentChannels, 1);
         model.Graph.Output("reconstruction", DiffusersAutoencoder.Decoder(model["decoder"], h, config, config.NormType == "spatial" ? quantized : null));
     }
 
     private static Value Codes(Scope model, Value latent, VqModelConfig config) => VectorQuantization.Nearest(latent.ChannelsLast(), Table(model, config));
+
+    private static Value Entries(Scope model, Value codes, VqModelConfig config) => Table(model, config).Gather(codes).ChannelsFirst();
 
     private static Value Table(Scope model, VqModelConfig config) => model["quantize.embedding"].Weight("weight", config.NumVqEmbeddings, config.CodeWidth);
 
