@@ -22,6 +22,9 @@ internal readonly struct PieceKey(ulong low, ulong high)
     /// <summary><see cref="Whole"/> or <see cref="Part"/>.</summary>
     public int Kind => (int)(High >> 56) & (Whole | Part);
 
+    /// <summary>Whether it is no key.</summary>
+    public bool IsNone => High == 0;
+
     private static ReadOnlySpan<ulong> LowMasks =>
     [
         0, 0xFF, 0xFFFF, 0xFFFFFF, 0xFFFFFFFF, 0xFFFFFFFFFF, 0xFFFFFFFFFFFF, 0xFFFFFFFFFFFFFF,

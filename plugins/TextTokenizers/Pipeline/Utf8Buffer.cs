@@ -5,9 +5,9 @@ using ModelZoo.Plugins.TextTokenizers.Models;
 namespace ModelZoo.Plugins.TextTokenizers.Pipeline;
 
 /// <summary>A text as UTF-8 in a rented array, with room behind it for loading vectors. Surrogates without a partner become U+FFFD.</summary>
-internal sealed class Utf8Buffer : IDisposable
+internal readonly struct Utf8Buffer : IDisposable
 {
-    private byte[] _bytes;
+    private readonly byte[] _bytes;
 
     public Utf8Buffer(ReadOnlySpan<char> text)
     {
@@ -34,9 +34,5 @@ internal sealed class Utf8Buffer : IDisposable
     /// <summary>The bytes from a place on, with what is readable behind them.</summary>
     public ReadOnlySpan<byte> From(int start) => _bytes.AsSpan(start);
 
-    public void Dispose()
-    {
-        ArrayPool<byte>.Shared.Return(_bytes);
-        _bytes = [];
-    }
+    public void Dispose() => ArrayPool<byte>.Shared.Return(_bytes);
 }

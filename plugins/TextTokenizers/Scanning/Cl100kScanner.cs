@@ -1,16 +1,10 @@
 using System.Numerics;
-using System.Runtime.CompilerServices;
 
 namespace ModelZoo.Plugins.TextTokenizers.Scanning;
 
 /// <summary><c>(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+</c>: cl100k, Llama 3, Qwen.</summary>
 internal readonly struct Cl100kScanner<TOptions> : IPieceScanner where TOptions : IPatternOptions
 {
-    private static readonly byte[] WordStarts = ScannerParts.WordStarts(static c => !char.IsAsciiDigit(c) && c is not ('\r' or '\n' or '\''));
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static int Next(ReadOnlySpan<byte> text, int start) => ScannerParts.AsciiWord(text, start, WordStarts) is > 0 and var end ? end : Other(text, start);
-
     public static ulong Starts(ref CharacterBlock block)
     {
         var (letters, numbers, spaces, newlines) = (block.Letters, block.Numbers, block.Spaces, block.Newlines);
@@ -29,7 +23,7 @@ internal readonly struct Cl100kScanner<TOptions> : IPieceScanner where TOptions 
         return PieceStarts.Certain(block, starts);
     }
 
-    private static int Other(ReadOnlySpan<byte> text, int start)
+    public static int Next(ReadOnlySpan<byte> text, int start)
     {
         var first = text[start];
         if (first == '\'' && ScannerParts.Contraction(text, start, ignoreCase: true) is > 0 and var contraction) return start + contraction;

@@ -1,16 +1,10 @@
 using System.Numerics;
-using System.Runtime.CompilerServices;
 
 namespace ModelZoo.Plugins.TextTokenizers.Scanning;
 
 /// <summary><c>'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+</c></summary>
 internal readonly struct Gpt2Scanner : IPieceScanner
 {
-    private static readonly byte[] WordStarts = ScannerParts.WordStarts(static c => c == ' ');
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static int Next(ReadOnlySpan<byte> text, int start) => ScannerParts.AsciiWord(text, start, WordStarts) is > 0 and var end ? end : Other(text, start);
-
     public static ulong Starts(ref CharacterBlock block)
     {
         var (letters, numbers, spaces, white) = (block.Letters, block.Numbers, block.Spaces, block.Blanks | block.Newlines);
@@ -27,7 +21,7 @@ internal readonly struct Gpt2Scanner : IPieceScanner
         return PieceStarts.Certain(block, starts);
     }
 
-    private static int Other(ReadOnlySpan<byte> text, int start)
+    public static int Next(ReadOnlySpan<byte> text, int start)
     {
         var first = text[start];
         if (first == '\'' && ScannerParts.Contraction(text, start, ignoreCase: false) is > 0 and var contraction) return start + contraction;

@@ -10,11 +10,6 @@ internal readonly struct O200kScanner<TOptions> : IPieceScanner where TOptions :
 {
     private const byte Cased = CodePointClasses.Upper | CodePointClasses.Lower;
 
-    private static readonly byte[] WordStarts = ScannerParts.WordStarts(static c => !char.IsAsciiDigit(c) && c is not ('\r' or '\n'));
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static int Next(ReadOnlySpan<byte> text, int start) => ScannerParts.AsciiCasedWord(text, start, WordStarts) is > 0 and var end ? end : Other(text, start);
-
     public static ulong Starts(ref CharacterBlock block)
     {
         var (words, numbers, spaces, newlines) = (block.Words, block.Numbers, block.Spaces, block.Newlines);
@@ -48,7 +43,7 @@ internal readonly struct O200kScanner<TOptions> : IPieceScanner where TOptions :
         return starts;
     }
 
-    private static int Other(ReadOnlySpan<byte> text, int start)
+    public static int Next(ReadOnlySpan<byte> text, int start)
     {
         var classes = CodePointClasses.At(text, start, out var length);
         var position = start + length;

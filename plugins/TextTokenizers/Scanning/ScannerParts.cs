@@ -8,46 +8,6 @@ namespace ModelZoo.Plugins.TextTokenizers.Scanning;
 /// <summary>What the patterns share.</summary>
 internal static class ScannerParts
 {
-    /// <summary>The end of a word of ASCII letters, with the byte that may stand before it, if 32 bytes tell; 0 if they do not.</summary>
-    /// <param name="text">The text.</param>
-    /// <param name="start">Where it starts.</param>
-    /// <param name="starts">By byte: how many bytes a word has at least that starts with it; above 32 for bytes that start none.</param>
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static int AsciiWord(ReadOnlySpan<byte> text, int start, byte[] starts)
-    {
-        if (start + Vector256<byte>.Count >= text.Length) return 0;
-        ref var first = ref Unsafe.Add(ref MemoryMarshal.GetReference(text), start);
-        var letters = AsciiRange(Vector256.LoadUnsafe(ref first) | Vector256.Create((byte)0x20), (byte)'a');
-        var count = BitOperations.TrailingZeroCount(~(letters | 1));
-        return count >= starts[first] && count < Vector256<byte>.Count && Unsafe.Add(ref first, count) < 0x80 ? start + count : 0;
-    }
-
-    /// <summary>As <see cref="AsciiWord"/>, for words of capitals and then small letters, which an apostrophe may prolong.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static int AsciiCasedWord(ReadOnlySpan<byte> text, int start, byte[] starts)
-    {
-        if (start + Vector256<byte>.Count >= text.Length) return 0;
-        ref var first = ref Unsafe.Add(ref MemoryMarshal.GetReference(text), start);
-        var least = starts[first];
-        var block = Vector256.LoadUnsafe(ref first);
-        var capitals = AsciiRange(block, (byte)'A') | (ulong)least >> 1;    // a byte before the word, if any, goes with the capitals
-        var small = AsciiRange(block, (byte)'a');
-        var skipped = BitOperations.TrailingZeroCount(~capitals);
-        var count = skipped + BitOperations.TrailingZeroCount(~((ulong)small >> skipped));
-        return count >= least && count < Vector256<byte>.Count && Unsafe.Add(ref first, count) is < 0x80 and not (byte)'\'' ? start + count : 0;
-    }
-
-    /// <summary>The table for <see cref="AsciiWord"/>: letters, and ASCII bytes that may stand before a word.</summary>
-    public static byte[] WordStarts(Func<char, bool> mayStandBefore)
-    {
-        var result = new byte[256];
-        for (var b = 0; b < result.Length; b++) result[b] = (byte)(char.IsAsciiLetter((char)b) ? 1 : b < 0x80 && mayStandBefore((char)b) ? 2 : byte.MaxValue);
-        return result;
-    }
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static uint AsciiRange(Vector256<byte> block, byte first) => Vector256.LessThan(block - Vector256.Create(first), Vector256.Create((byte)26)).ExtractMostSignificantBits();
-
     /// <summary>The end of a run of letters.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static int LetterRun(ReadOnlySpan<byte> text, int position)

@@ -91,15 +91,18 @@ internal static class CorpusReader
     {
         using var padded = new RentedArray<byte>(block.Length + BytePairEncoder.Padding);
         block.CopyTo(padded.Span);
+        Span<int> ends = stackalloc int[2 * CharacterBlock.Size];
         for (var start = 0; start < block.Length;)
         {
             var newline = block.AsSpan(start).IndexOf((byte)'\n');
             var line = padded.Span.Slice(start, newline < 0 ? block.Length - start : newline + 1);
-            for (var at = 0; at < line.Length;)
+            for (var (at, first) = (0, 0); at < line.Length;)
             {
-                var end = TScanner.Next(line, at);
-                counter.Add(line[at..end]);
-                at = end;
+                foreach (var end in ends[..PieceCutter.Cut<TScanner>(line, ref at, ends)])
+                {
+                    counter.Add(line[first..end]);
+                    first = end;
+                }
             }
 
             start += line.Length;

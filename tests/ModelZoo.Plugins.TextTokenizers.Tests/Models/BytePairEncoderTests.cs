@@ -1,4 +1,5 @@
 using System.Text;
+using ModelZoo.Plugins.TextTokenizers.Formats;
 using ModelZoo.Plugins.TextTokenizers.Models;
 
 namespace ModelZoo.Plugins.TextTokenizers.Tests.Models;
@@ -54,5 +55,22 @@ public class BytePairEncoderTests
             encoder.Merge(piece, heap);
             Assert.Equal(heap.ToArray(), fast.ToArray());
         }
+    }
+
+    [Fact]
+    public void EncodeOrdinary_MetBefore_AllocatesTheResultOnly()
+    {
+        var encoding = new TiktokenEncoding("test", new NaiveRanks(1, 700).Table(), TiktokenEncodings.Cl100kPattern, new Dictionary<string, int>());
+        var text = string.Concat(Enumerable.Range(0, 50).Select(i => $"the words and 1234 numbers, {i} हिन्दी 中文 'll \n\n" + new string('=', 300)));
+        var ids = encoding.EncodeOrdinary(text);
+        encoding.CountTokens(text);
+        var before = GC.GetAllocatedBytesForCurrentThread();
+        var count = encoding.CountTokens(text);
+        var counted = GC.GetAllocatedBytesForCurrentThread();
+        ids = encoding.EncodeOrdinary(text);
+        var encoded = GC.GetAllocatedBytesForCurrentThread();
+        Assert.Equal(ids.Length, count);
+        Assert.Equal(0, counted - before);
+        Assert.InRange(encoded - counted, ids.Length * sizeof(int), ids.Length * sizeof(int) + 24);
     }
 }
