@@ -29,7 +29,7 @@ internal sealed class LongPieceCache
     private int _usedBytes;
     private int _usedIds;
 
-    /// <summary>The hash of a part of a piece, which has not the tokens of a piece of the same bytes; that of a piece is <see cref="TokenTable.HashLong"/>.</summary>
+    /// <summary>The hash of a piece, <see cref="TokenTable.HashLong"/>, or of a part, which has not the tokens of a piece of the same bytes.</summary>
     public static ulong Hash(ReadOnlySpan<byte> piece, int kind) => TokenTable.HashLong(piece) + (uint)(kind & PieceKey.Part) * 0x9E3779B97F4A7C15UL;
 
     /// <summary>Appends the tokens of a piece if they are kept.</summary>
