@@ -27,6 +27,7 @@ public static class CatPruningModel
             Inputs = [Modality.Text],
             Outputs = [Modality.Image],
             Layouts = ["diffusers: SD3Transformer2DModel, alone or in a pipeline's folder"],
+            Deviations = "Clusters are this project's own k-means, and equals go by place.",
         },
         OpenAsync);
 

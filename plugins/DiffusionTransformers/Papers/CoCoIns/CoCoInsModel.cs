@@ -46,6 +46,7 @@ public static class CoCoInsModel
             Inputs = [Modality.Text],
             Outputs = [Modality.Image],
             Layouts = ["by specification: mapping.safetensors beside a CLIP text encoder, alone or in a pipeline's folder"],
+            Deviations = "One text encoder, not Stable Diffusion XL's two.",
         },
         OpenAsync);
 

@@ -93,6 +93,7 @@ public static class DatEncoderModel
             Inputs = [Modality.Image, Modality.Text],
             Outputs = [Modality.Image],
             Layouts = ["by specification: unet.safetensors, encoder.safetensors, token_embedding.safetensors + config.json, alone or with text_encoder, tokenizer, image_encoder and vae beside them"],
+            Deviations = "The tuning on the one picture before sampling is left out.",
         },
         OpenAsync);
 

@@ -75,6 +75,7 @@ public static class DiT4SRModel
             Inputs = [Modality.Image, Modality.Text],
             Outputs = [Modality.Image],
             Layouts = ["diffusers: SD3Transformer2DModel with control layers, alone or as the transformer of a Stable Diffusion 3.5 folder"],
+            Deviations = "The low-resolution latent is the autoencoder's mean, not a draw; pictures are described by the user's words, not by LLaVA.",
         },
         OpenAsync);
 

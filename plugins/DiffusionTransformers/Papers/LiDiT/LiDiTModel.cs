@@ -87,6 +87,7 @@ public static class LiDiTModel
             Inputs = [Modality.Text],
             Outputs = [Modality.Image],
             Layouts = ["by specification: model.safetensors + config.json, alone or with text encoders and vae beside it"],
+            Deviations = "Text encoders beside the model are T5 or Gemma 2; LLaMA's and Qwen's features can only be given.",
         },
         OpenAsync);
 

@@ -22,6 +22,7 @@ public static class PtDiTModel
             Inputs = [Modality.Text],
             Outputs = [Modality.Image],
             Layouts = ["MindSpeed-MM: *.pt + inference_model_*.json, alone or with text_encoder, tokenizer and vae beside it"],
+            Deviations = "Pictures alone, not videos; the autoencoder beside the model is one of diffusers' layouts, Open-Sora-Plan's own causal one is not read.",
         },
         OpenAsync);
 

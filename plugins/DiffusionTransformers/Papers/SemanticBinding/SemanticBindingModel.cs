@@ -115,6 +115,7 @@ public static class SemanticBindingModel
             Inputs = [Modality.Text],
             Outputs = [Modality.Image],
             Layouts = ["diffusers: UNet2DConditionModel of SDXL + scheduler_config.json, alone or in a pipeline's folder"],
+            Deviations = "The user says which words belong to which thing; the loss of positions is left out.",
         },
         OpenAsync);
 
