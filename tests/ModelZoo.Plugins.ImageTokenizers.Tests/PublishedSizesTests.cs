@@ -61,6 +61,7 @@ public sealed class PublishedSizesTests
         ["autoencoder-kl.sd-vae-ft-mse"] = (AutoencoderKlModel.Architecture, "stabilityai/sd-vae-ft-mse", () => AutoencoderKlModel.Plan(StableDiffusionVae)),
         ["autoencoder-kl.sdxl"] = (AutoencoderKlModel.Architecture, "stabilityai/sdxl-vae", () => AutoencoderKlModel.Plan(StableDiffusionVae with { ScalingFactor = 0.13025 })),
         ["autoencoder-kl.sd3"] = (AutoencoderKlModel.Architecture, "stabilityai/stable-diffusion-3-medium-diffusers: vae", () => AutoencoderKlModel.Plan(StableDiffusionVae with { LatentChannels = 16, UseQuantConv = false, UsePostQuantConv = false })),
+        ["autoencoder-kl.flux"] = (AutoencoderKlModel.Architecture, "black-forest-labs/FLUX.1-dev: vae", () => AutoencoderKlModel.Plan(StableDiffusionVae with { LatentChannels = 16, UseQuantConv = false, UsePostQuantConv = false, ScalingFactor = 0.3611 })),
         ["autoencoder-tiny.taesd"] = (AutoencoderTinyModel.Architecture, "madebyollin/taesd", () => AutoencoderTinyModel.Plan(new())),
         ["autoencoder-tiny.taesd3"] = (AutoencoderTinyModel.Architecture, "madebyollin/taesd3", () => AutoencoderTinyModel.Plan(new() { LatentChannels = 16 })),
         ["vq-model.ldm-celebahq"] = (VqModelModel.Architecture, "CompVis/ldm-celebahq-256: vqvae", () => VqModelModel.Plan(new()

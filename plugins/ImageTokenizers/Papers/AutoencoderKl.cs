@@ -23,7 +23,13 @@ public static class AutoencoderKlModel
             Inputs = [Modality.Image],
             Outputs = [Modality.Tokens, Modality.Image],
             Layouts = ["diffusers: config.json + diffusion_pytorch_model.safetensors"],
-            Sizes = [new("stabilityai/sd-vae-ft-mse", 83_653_863, []), new("stabilityai/sdxl-vae", 83_653_863, []), new("stabilityai/stable-diffusion-3-medium-diffusers: vae", 83_819_683, [])],
+            Sizes =
+            [
+                new("stabilityai/sd-vae-ft-mse", 83_653_863, []),
+                new("stabilityai/sdxl-vae", 83_653_863, []),
+                new("stabilityai/stable-diffusion-3-medium-diffusers: vae", 83_819_683, []),
+                new("black-forest-labs/FLUX.1-dev: vae", 83_819_683, []),
+            ],
         },
         OpenAsync);
 
