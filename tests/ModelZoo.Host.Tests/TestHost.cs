@@ -17,12 +17,13 @@ internal sealed class TestHost : IAsyncDisposable
 {
     private readonly ServiceProvider _services;
 
-    public TestHost(Func<HostManifest, HostManifest>? manifest = null, TimeSpan? patience = null, string? tables = null)
+    public TestHost(Func<HostManifest, HostManifest>? manifest = null, TimeSpan? patience = null, string? tables = null, TimeProvider? clock = null)
     {
         var services = new ServiceCollection().AddLogging();
         Zoo.AddZoo(services, new() { ShadowCopy = true });
         services.AddSingleton((manifest ?? (static m => m))(new HostManifest { Watch = [In("watch")], Queue = new() { Concurrency = 8, Limit = 1000 } }));
         services.AddSingleton(new PluginLoadSettings(In("cache"), ShadowCopy: true) { UnloadPatience = patience ?? TimeSpan.FromSeconds(30), Tables = tables });
+        if (clock is not null) services.AddSingleton(clock);
         _services = services.BuildServiceProvider();
         Get<BackgroundFaults>();
     }

@@ -25,6 +25,7 @@ internal sealed class OpenAiRequest
 
     private readonly JsonObject _fields;
     private readonly ModelNames _names;
+    private string? _model;
 
     private OpenAiRequest(JsonObject fields, RequestTerms terms, ModelNames names)
     {
@@ -41,10 +42,10 @@ internal sealed class OpenAiRequest
     public static async Task<OpenAiRequest> ReadAsync(HttpContext context) => new(await RequestJson.ReadObjectAsync(context.Request, context.RequestAborted).ConfigureAwait(false), RequestTermsReader.Of(context), context.RequestServices.GetRequiredService<ModelNames>());
 
     /// <summary>The model's name as the client has it, which its answers repeat.</summary>
-    public string ModelName { get; private set; } = "";
+    public string ModelName => _model ??= Take<string>("model") ?? throw Missing("model");
 
     /// <summary>The model.</summary>
-    public ModelRequest Model => _names.Find(ModelName = Take<string>("model") ?? throw Missing("model"));
+    public ModelRequest Model => _names.Find(ModelName);
 
     /// <summary>The seed; 0 when none is given.</summary>
     public ulong Seed => Take<ulong?>("seed") ?? 0;
