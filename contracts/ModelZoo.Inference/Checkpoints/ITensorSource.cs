@@ -27,13 +27,16 @@ public interface ITensorSource
 /// <summary>Checks on a source of tensors.</summary>
 public static class TensorSources
 {
+    // PyTorch's batch norms count the batches of training; no network computes with that.
+    private const string BatchCounter = "num_batches_tracked";
+
     /// <summary>Throws one error that lists every tensor that no network has asked for: a sign that the architecture is another one.</summary>
     /// <param name="source">The source, after all networks were built from it.</param>
-    /// <param name="ignored">Regular expressions of published names that need not be used.</param>
+    /// <param name="ignored">Regular expressions of published names that need not be used; counters of batch norms never need be.</param>
     /// <exception cref="CheckpointException"><see cref="ErrorCodes.CheckpointTensorUnused"/>.</exception>
     public static void ThrowIfUnused(this ITensorSource source, params string[] ignored)
     {
-        var unused = source.Unused.Where(name => !ignored.Any(pattern => Regex.IsMatch(name, pattern, RegexOptions.CultureInvariant))).Order(StringComparer.Ordinal).ToArray();
+        var unused = source.Unused.Where(name => !name.EndsWith(BatchCounter, StringComparison.Ordinal) && !ignored.Any(pattern => Regex.IsMatch(name, pattern, RegexOptions.CultureInvariant))).Order(StringComparer.Ordinal).ToArray();
         if (unused.Length == 0) return;
         var shapes = source.Tensors.GroupBy(t => t.Name).ToDictionary(t => t.Key, t => t.First());
         string Describe(string name) => shapes.TryGetValue(name, out var info) ? $"{name} [{string.Join(", ", info.Shape)}]" : name;
