@@ -16,6 +16,9 @@ internal class BatchCall(IReadOnlyDictionary<string, Tensor> inputs, Cancellatio
     /// <summary>Whose step it is: requests are known by their cancellation tokens where they have one.</summary>
     public virtual object Request => cancel;
 
+    /// <summary>True when its request is known to come back with a next step.</summary>
+    public bool Loops { get; set; }
+
     /// <summary>First extent of its inputs.</summary>
     public long Rows { get; } = inputs.Values.First().Shape[0];
 

@@ -15,7 +15,8 @@ internal sealed class CallLine<TCall> where TCall : BatchCall
     private readonly Func<IReadOnlyList<TCall>, CancellationToken, IReadOnlyList<IReadOnlyDictionary<string, Tensor>>> _run;
     private readonly Lock _gate = new();
     private readonly List<TCall> _waiting = [];
-    private readonly List<object> _away = []; // requests that got a result and may be back with their next step in a moment
+    private readonly List<object> _away = []; // requests that loop, got a result, and will be back with their next step in a moment
+    private readonly List<object> _seen = []; // requests that got their first result: nobody waits for them, since they may not loop
     private TimeSpan _lastRun;
     private long _ended;
     private int _runs;
@@ -36,7 +37,8 @@ internal sealed class CallLine<TCall> where TCall : BatchCall
         lock (_gate)
         {
             _waiting.Add(call);
-            isLast = _away.Remove(call.Request) && _waiting.Count > 1;
+            call.Loops |= _away.Remove(call.Request) || _seen.Remove(call.Request);
+            isLast = call.Loops && _waiting.Count > 1;
             runs = MayRun();
         }
 
@@ -116,7 +118,8 @@ internal sealed class CallLine<TCall> where TCall : BatchCall
             (_isRunning, _isPatient) = (false, false);
             _runs++;
             _ended = Stopwatch.GetTimestamp();
-            _away.AddRange(finished.Select(pair => pair.Call.Request)); // before the results are out, since the next step may come at once
+            foreach (var (call, _) in finished) (call.Loops ? _away : _seen).Add(call.Request); // before the results are out, since the next step may come at once
+            if (_seen.Count > 2 * _settings.Limit) _seen.RemoveRange(0, _seen.Count - 2 * _settings.Limit);
             runs = MayRun();
         }
 

@@ -71,7 +71,7 @@ internal sealed class KeyValueStore
         if (!_inputs.Keys.ToHashSet().SetEquals(named.Keys)) throw new ModelZooException(ErrorCodes.TensorType, "The inputs of a step are not those of the network.") { Where = _session.Name, Expected = string.Join(", ", _inputs.Keys), Found = string.Join(", ", named.Keys) };
         if (inputs.FirstOrDefault(input => input.Tensor.Rank == 0 || input.Tensor.Shape[0] != state.Rows) is (var name, { } odd))
             throw new ModelZooException(ErrorCodes.TensorType, "An input has another number of rows than the sequences.") { Where = $"{_session.Name}: {name}", Expected = $"[{state.Rows}, ..]", Found = odd.ToString() };
-        var call = new StepCall(state, named, _count.Evaluate(symbol => Extent(symbol, named)), cancel);
+        var call = new StepCall(state, named, _count.Evaluate(symbol => Extent(symbol, named)), cancel) { Loops = true };
         return new(_outputs, await state.Shelf.StepAsync(call).ConfigureAwait(false));
     }
 

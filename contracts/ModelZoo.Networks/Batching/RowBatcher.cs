@@ -10,12 +10,7 @@ internal sealed class RowBatcher
     private readonly CallLine<BatchCall> _line;
 
     /// <summary>A batcher over a session whose inputs and outputs all have the same symbolic extent in front.</summary>
-    /// <exception cref="GraphException">One has not.</exception>
-    public RowBatcher(Session session, BatchSettings settings)
-    {
-        (_session, _line) = (session, new(settings, (a, b) => a.Fits(b), Run));
-        Require(session.Name, session.Inputs.Concat(session.Outputs));
-    }
+    public RowBatcher(Session session, BatchSettings settings) => (_session, _line) = (session, new(settings, (a, b) => a.Fits(b), Run));
 
     /// <summary>Refuses inputs and outputs that do not begin with one symbolic extent.</summary>
     /// <exception cref="GraphException">One does not.</exception>

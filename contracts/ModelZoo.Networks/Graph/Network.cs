@@ -34,6 +34,8 @@ public sealed class Network : IDisposable
         requests.LeaveSources(definition);
         var session = context.Runtime.CreateSession(definition, context.Session);
         var batching = context.Batching.Limit > 1 && !context.Stages ? context.Batching : null;
+        // Stages need not have rows.
+        if (independentRows) RowBatcher.Require(name, context.Stages ? session.Inputs : session.Inputs.Concat(session.Outputs));
         return graph.Cache is { } cache
             ? new(session, null, new(session, cache.Count, batching), null)
             : new(session, independentRows && batching is not null ? new(session, batching) : null, null, context.Stages ? graph.Laws : null);
