@@ -111,8 +111,8 @@ public sealed class DArModel : ImageGenerator<DArOptions>
         _config = config;
         var context = NetworkContext.Of(source, checkpoint);
         _forward = Network.Build(context, "d-ar/forward", model => DArNetwork.Forward(model, config));
-        _start = Network.Build(context, "d-ar/start", model => DArNetwork.Start(model, config));
-        _next = Network.Build(context, "d-ar/next", model => DArNetwork.Next(model, config));
+        _start = Network.Build(context, "d-ar/start", model => DArNetwork.Start(model, config), independentRows: true);
+        _next = Network.Build(context, "d-ar/next", model => DArNetwork.Next(model, config), independentRows: true);
         _step = Network.Build(context with { Stages = false }, "d-ar/step", model => DArNetwork.Step(model, config));
         checkpoint.ThrowIfUnused("^freqs_cis$");
     }

@@ -131,7 +131,7 @@ public sealed class EnatModel : ImageGenerator<EnatOptions>
     {
         _config = config;
         var context = NetworkContext.Of(source, checkpoint);
-        _networks = new(pass => Network.Build(context, $"enat/{pass}", nat => EnatNetwork.Build(nat, config, pass)));
+        _networks = new(pass => Network.Build(context, $"enat/{pass}", nat => EnatNetwork.Build(nat, config, pass), independentRows: true));
         // The pass with all kinds of tokens asks for every tensor.
         _ = _networks[new(true, true, true)];
         checkpoint.ThrowIfUnused(@"^prev_embedder\.");

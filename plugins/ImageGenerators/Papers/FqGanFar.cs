@@ -111,10 +111,10 @@ public sealed class FqGanFarModel : ImageGenerator<FqGanFarOptions>
     {
         _config = config;
         var context = NetworkContext.Of(source, checkpoint);
-        _start = Network.Build(context, "far/start", far => FqGanFarNetwork.Start(far, config));
-        _next = Network.Build(context, "far/next", far => FqGanFarNetwork.Next(far, config, codebooks));
+        _start = Network.Build(context, "far/start", far => FqGanFarNetwork.Start(far, config), independentRows: true);
+        _next = Network.Build(context, "far/next", far => FqGanFarNetwork.Next(far, config, codebooks), independentRows: true);
         _step = Network.Build(context, "far/step", far => FqGanFarNetwork.Step(far, config));
-        _heads = [.. Enumerable.Range(0, codebooks).Select(known => Network.Build(context, $"far/head_{known + 1}", far => FqGanFarNetwork.Head(far, config, known)))];
+        _heads = [.. Enumerable.Range(0, codebooks).Select(known => Network.Build(context, $"far/head_{known + 1}", far => FqGanFarNetwork.Head(far, config, known), independentRows: true))];
         checkpoint.ThrowIfUnused(@"^freqs_cis$");
     }
 

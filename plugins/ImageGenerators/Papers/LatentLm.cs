@@ -190,8 +190,8 @@ public sealed class LatentLmModel : ImageGenerator<LatentLmOptions>
         _config = config;
         var context = NetworkContext.Of(source, checkpoint);
         _parallel = Network.Build(context, "latentlm/parallel", model => LatentLmNetwork.Parallel(model, config));
-        _start = Network.Build(context, "latentlm/start", model => LatentLmNetwork.Start(model, config));
-        _next = Network.Build(context, "latentlm/next", model => LatentLmNetwork.Next(model, config));
+        _start = Network.Build(context, "latentlm/start", model => LatentLmNetwork.Start(model, config), independentRows: true);
+        _next = Network.Build(context, "latentlm/next", model => LatentLmNetwork.Next(model, config), independentRows: true);
         _step = Network.Build(context with { Stages = false }, "latentlm/step", model => LatentLmNetwork.Step(model, config));
         _head = Network.Build(context, "latentlm/head", model => LatentLmNetwork.Head(model, config));
         _factors = (Factor("scaling_factor", 1), Factor("bias_factor", 0));

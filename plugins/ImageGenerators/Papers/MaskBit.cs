@@ -138,7 +138,7 @@ public sealed class MaskBitModel : ImageGenerator<MaskBitOptions>
         : base(source, checkpoint, new(TokenLayout.Grid, [tokenizer.CodebookSize]), pictures)
     {
         (_config, _bits, _pictures) = (config, (int)Math.Log2(tokenizer.CodebookSize), pictures);
-        _network = Network.Build(NetworkContext.Of(source, checkpoint), "maskbit", scope => MaskBitNetwork.Logits(scope[GeneratorPart], config, _bits));
+        _network = Network.Build(NetworkContext.Of(source, checkpoint), "maskbit", scope => MaskBitNetwork.Logits(scope[GeneratorPart], config, _bits), independentRows: true);
         checkpoint.ThrowIfUnused(@"\.bits_to_indices$", $@"^{TokenizerPart}\.(encoder\.|quantize\.codebook$)");
     }
 

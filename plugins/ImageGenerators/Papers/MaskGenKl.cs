@@ -85,7 +85,7 @@ public sealed class MaskGenKlModel : ImageGenerator<MaskGenKlOptions>
     {
         (_config, _tokenizer, _diffusion) = (config, tokenizer, RespacedDiffusion.Cosine(head.NumSamplingSteps));
         var context = NetworkContext.Of(source, checkpoint);
-        _network = Network.Build(context, "maskgen", scope => MaskGenKlNetwork.Conditions(scope, config, tokenizer));
+        _network = Network.Build(context, "maskgen", scope => MaskGenKlNetwork.Conditions(scope, config, tokenizer), independentRows: true);
         _head = new(context, new(tokenizer.TokenSize, config.DecoderEmbedDim, head.DifflossW, head.DifflossD));
         _captions = new(() => CaptionEncoder.Open(source));
         checkpoint.ThrowIfUnused();

@@ -106,7 +106,7 @@ public sealed class MaskGenVqModel : ImageGenerator<MaskGenVqOptions>
         : base(source, checkpoint, new(TokenLayout.Flat, [tokenizer.CodebookSize]), TiTokPictures.Find(source, readsWords: true))
     {
         (_config, _tokenizer) = (config, tokenizer);
-        _network = Network.Build(NetworkContext.Of(source, checkpoint), "maskgen", scope => MaskGenVqNetwork.Logits(scope, config, tokenizer));
+        _network = Network.Build(NetworkContext.Of(source, checkpoint), "maskgen", scope => MaskGenVqNetwork.Logits(scope, config, tokenizer), independentRows: true);
         _captions = new(() => CaptionEncoder.Open(source));
         // With tied weights the embeddings are stored twice.
         checkpoint.ThrowIfUnused(config.WeightTying ? [@"^lm_head\.weight$"] : []);

@@ -100,8 +100,8 @@ public sealed class OpenMagvit2Model : ImageGenerator<OpenMagvit2Options>
         _config = config;
         var context = NetworkContext.Of(source, checkpoint);
         _step = Network.Build(context, "open-magvit2/places", scope => OpenMagvit2Network.Step(scope["transformer"], config));
-        _first = Network.Build(context with { Stages = false }, "open-magvit2/first part", scope => OpenMagvit2Network.Parts(scope["transformer"], config, both: false));
-        _second = Network.Build(context, "open-magvit2/second part", scope => OpenMagvit2Network.Parts(scope["transformer"], config, both: true));
+        _first = Network.Build(context with { Stages = false }, "open-magvit2/first part", scope => OpenMagvit2Network.Parts(scope["transformer"], config, both: false), independentRows: true);
+        _second = Network.Build(context, "open-magvit2/second part", scope => OpenMagvit2Network.Parts(scope["transformer"], config, both: true), independentRows: true);
         checkpoint.ThrowIfUnused("^(first_stage_model|loss|model_ema)", @"freqs_cis$", "^global_step$");
     }
 

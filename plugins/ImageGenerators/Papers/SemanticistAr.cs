@@ -126,8 +126,8 @@ public sealed class SemanticistArModel : ImageGenerator<SemanticistArOptions>
     {
         _config = config;
         var context = NetworkContext.Of(source, checkpoint);
-        _start = Network.Build(context, "semanticist/start", model => SemanticistArNetwork.Start(model, config));
-        _next = Network.Build(context, "semanticist/next", model => SemanticistArNetwork.Next(model, config));
+        _start = Network.Build(context, "semanticist/start", model => SemanticistArNetwork.Start(model, config), independentRows: true);
+        _next = Network.Build(context, "semanticist/next", model => SemanticistArNetwork.Next(model, config), independentRows: true);
         _step = Network.Build(context, "semanticist/step", model => SemanticistArNetwork.Step(model, config));
         _head = Network.Build(context, "semanticist/head", model => SemanticistArNetwork.Head(model["diffloss.net"], config));
         _sampler = new(_head, config);

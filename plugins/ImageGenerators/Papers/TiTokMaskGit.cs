@@ -132,7 +132,7 @@ public sealed class TiTokMaskGitModel : ImageGenerator<TiTokMaskGitOptions>
     private TiTokMaskGitModel(ModelSource source, Checkpoint checkpoint, TiTokMaskGitConfig config, int codes) : base(source, checkpoint, new(TokenLayout.Flat, [codes]), TiTokPictures.Find(source))
     {
         (_config, _codes) = (config, codes);
-        _network = Network.Build(NetworkContext.Of(source, checkpoint), "titok generator", scope => TiTokMaskGitNetwork.Logits(scope, config, codes));
+        _network = Network.Build(NetworkContext.Of(source, checkpoint), "titok generator", scope => TiTokMaskGitNetwork.Logits(scope, config, codes), independentRows: true);
         checkpoint.ThrowIfUnused();
     }
 

@@ -143,8 +143,8 @@ public sealed class TokenShuffleModel : ImageGenerator<TokenShuffleOptions>
     {
         _config = config;
         var context = NetworkContext.Of(source, checkpoint);
-        _fuse = Network.Build(context, "token-shuffle/fuse", model => TokenShuffleNetwork.Fuse(model, config));
-        _text = Network.Build(context, "token-shuffle/text", model => TokenShuffleNetwork.Text(model, config));
+        _fuse = Network.Build(context, "token-shuffle/fuse", model => TokenShuffleNetwork.Fuse(model, config), independentRows: true);
+        _text = Network.Build(context, "token-shuffle/text", model => TokenShuffleNetwork.Text(model, config), independentRows: true);
         _forward = Network.Build(context, "token-shuffle/forward", model => TokenShuffleNetwork.Forward(model, config));
         _step = Network.Build(context, "token-shuffle/step", model => TokenShuffleNetwork.Step(model, config));
         checkpoint.ThrowIfUnused();

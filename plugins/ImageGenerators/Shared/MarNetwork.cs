@@ -67,7 +67,7 @@ internal sealed class MarTransformer : IDisposable
     public MarTransformer(NetworkContext context, MarSizes sizes, long headWidth, int headDepth)
     {
         _sizes = sizes;
-        _network = Network.Build(context, "mar", scope => MarNetwork.Conditions(scope, sizes));
+        _network = Network.Build(context, "mar", scope => MarNetwork.Conditions(scope, sizes), independentRows: true);
         Head = new(context, new(sizes.Channels, sizes.Decoder.Width, headWidth, headDepth));
     }
 

@@ -36,7 +36,7 @@ internal sealed class TextTower : IDisposable
             var text = ClipText.Encode(clip, ids, config);
             clip.Graph.Output("words", text.LastHiddenState);
             clip.Graph.Output("sentence", ClipText.Project(clip, text.Pooled, config.ProjectionDim));
-        });
+        }, independentRows: true);
         return new(config, words, checkpoint, network);
     }
 

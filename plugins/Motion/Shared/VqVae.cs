@@ -7,10 +7,10 @@ namespace ModelZoo.Plugins.Motion;
 internal sealed class VqVae(NetworkContext context, string name, TokenizerArgs args)
 {
     /// <summary>Frames to codes.</summary>
-    public Network Encoder { get; } = Network.Build(context, $"{name} encoder", scope => Encode(scope, args));
+    public Network Encoder { get; } = Network.Build(context, $"{name} encoder", scope => Encode(scope, args), independentRows: true);
 
     /// <summary>Codes to frames.</summary>
-    public Network Decoder { get; } = Network.Build(context, $"{name} decoder", scope => Decode(scope, args));
+    public Network Decoder { get; } = Network.Build(context, $"{name} decoder", scope => Decode(scope, args), independentRows: true);
 
     /// <summary>Both, for the approved inventory.</summary>
     public static void Build(Scope scope, TokenizerArgs args)

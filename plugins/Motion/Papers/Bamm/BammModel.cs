@@ -43,7 +43,7 @@ public sealed class BammModel : ResidualMotionModel, IGenerate<Contracts.Motion,
 
     private BammModel(ModelSource source, ResidualMotionConfig config, Checkpoint checkpoint, NetworkContext context) : base(source, config, checkpoint, context)
     {
-        _transformer = Network.Build(context, "bamm transformer", scope => Transformer(scope, config));
+        _transformer = Network.Build(context, "bamm transformer", scope => Transformer(scope, config), independentRows: true);
         checkpoint.ThrowIfUnused(@"clip_model\.");
     }
 

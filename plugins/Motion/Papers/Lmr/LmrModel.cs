@@ -45,7 +45,7 @@ public sealed class LmrModel : MotionModel, IGenerate<Contracts.Motion, LmrOptio
     {
         _config = config;
         _tokenizer = new(context, "lmr", tokenizer);
-        _transformer = Network.Build(context, "lmr transformer", scope => Transformer(scope, config));
+        _transformer = Network.Build(context, "lmr transformer", scope => Transformer(scope, config), independentRows: true);
         checkpoint.ThrowIfUnused(@"\.attn\.mask$", @"\.pos_embedding\.weight$", @"\.uncond_embedding$");
     }
 

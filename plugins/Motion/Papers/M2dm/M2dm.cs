@@ -131,9 +131,9 @@ public sealed class M2dmModel : MotionModel, IGenerate<Contracts.Motion, M2dmOpt
         : base(source, checkpoint, new(config.Features, config.Stride, [config.Codes], TokenLayout.Flat))
     {
         _config = config;
-        _encoder = Network.Build(context, "m2dm encoder", scope => M2dmNetwork.Encode(scope["vqvae"], config));
-        _decoder = Network.Build(context, "m2dm decoder", scope => M2dmNetwork.Decode(scope["vqvae"], config));
-        _denoiser = Network.Build(context, "m2dm denoiser", scope => M2dmNetwork.Denoise(scope["denoiser"], config));
+        _encoder = Network.Build(context, "m2dm encoder", scope => M2dmNetwork.Encode(scope["vqvae"], config), independentRows: true);
+        _decoder = Network.Build(context, "m2dm decoder", scope => M2dmNetwork.Decode(scope["vqvae"], config), independentRows: true);
+        _denoiser = Network.Build(context, "m2dm denoiser", scope => M2dmNetwork.Denoise(scope["denoiser"], config), independentRows: true);
         checkpoint.ThrowIfUnused();
     }
 

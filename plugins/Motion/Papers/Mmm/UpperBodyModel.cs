@@ -31,7 +31,7 @@ public sealed class UpperBodyModel : MotionModel, IGenerate<Contracts.Motion, Up
         _config = config;
         _encoder = Network.Build(context, "mmm upper body encoder", scope => Encoder(scope, config));
         _decoder = Network.Build(context, "mmm upper body decoder", scope => Decoder(scope, config));
-        _transformer = Network.Build(context, "mmm upper body transformer", scope => Transformer(scope, config));
+        _transformer = Network.Build(context, "mmm upper body transformer", scope => Transformer(scope, config), independentRows: true);
         checkpoint.ThrowIfUnused(@"^trans\.trans_base\.vqvae\.", @"\.attn\.mask$", @"\.pos_embedding\.weight$", @"^vq\.(mean|std)_upper$");
     }
 

@@ -13,8 +13,8 @@ public abstract class ResidualMotionModel : MotionModel
         : base(source, checkpoint, new(config.Tokenizer.DimPose, config.Tokenizer.Unit, [.. Enumerable.Repeat(config.Tokenizer.NbCode, config.Tokenizer.NumQuantizers)], TokenLayout.Frames))
     {
         Config = config;
-        _encoder = Network.Build(context, "residual encoder", scope => Encoder(scope, config));
-        _decoder = Network.Build(context, "residual decoder", scope => Decoder(scope, config));
+        _encoder = Network.Build(context, "residual encoder", scope => Encoder(scope, config), independentRows: true);
+        _decoder = Network.Build(context, "residual decoder", scope => Decoder(scope, config), independentRows: true);
         _residual = Network.Build(context, "residual transformer", scope => Residual(scope, config));
         _embedding = Network.Build(context, "residual embedding", scope => Embedding(scope, config));
     }
