@@ -18,7 +18,7 @@ public sealed class KeyValueStoreTests : IDisposable
     {
         var weights = new TestWeights([("wte", Runtime.Numbers(1, Vocabulary, width)), ("wpe", Runtime.Numbers(2, Longest, width)),
             .. Enumerable.Range(0, Layers).SelectMany(i => new[] { ($"{i}.qkv", Runtime.Numbers(3 + 2 * i, width, 3 * width)), ($"{i}.out", Runtime.Numbers(4 + 2 * i, width, width)) })]);
-        var network = Network.Build(new(Runtime.Engine, weights) { Batching = new() { Limit = limit, Patience = TimeSpan.FromMilliseconds(100), Observe = _sizes.Enqueue } }, "decoder", scope =>
+        var network = Network.Build(new(Runtime.Engine, weights) { Batching = new() { Limit = limit, Patience = TimeSpan.FromSeconds(5), Observe = _sizes.Enqueue } }, "decoder", scope =>
         {
             var (g, rows, count) = (scope.Graph, Dim.Symbol("rows"), Dim.Symbol("count"));
             var cache = new KeyValueCache(g, rows, count, Heads, width / Heads);
