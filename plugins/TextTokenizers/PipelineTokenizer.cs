@@ -17,6 +17,8 @@ public sealed class PipelineTokenizer : Tokenizer
     private readonly IReadOnlyList<AddedToken> _addedTokens;
     private readonly AddedVocabulary _added;
     private readonly Lazy<ByteLevelShortcut?> _shortcut;
+    private readonly Lazy<WordwiseEncoder?> _wordwise;
+    private readonly Lazy<(int[] Before, int[] After)?> _frame;
     private readonly Pool<IdBuffer> _buffers = new();
 
     /// <summary>A pipeline of components.</summary>
@@ -25,6 +27,8 @@ public sealed class PipelineTokenizer : Tokenizer
         (Model, Normalizer, _addedTokens) = (model, normalizer, addedTokens ?? []);
         _added = new(_addedTokens, model.Vocabulary, normalizer);
         _shortcut = new(() => ByteLevelShortcut.TryMake(Model, Normalizer, PreTokenizer));
+        _wordwise = new(() => WordwiseEncoder.TryMake(Model, _added, Normalizer, PreTokenizer));
+        _frame = new(FindFrame);
     }
 
     /// <summary>The model.</summary>
@@ -109,10 +113,13 @@ public sealed class PipelineTokenizer : Tokenizer
     /// <inheritdoc/>
     public override int[] EncodeToIds(ReadOnlySpan<char> text, bool addSpecialTokens = false)
     {
-        if (!addSpecialTokens || PostProcessor is null)
+        (int[] Before, int[] After)? frame = addSpecialTokens ? _frame.Value : ([], []);
+        if (frame is { } around)
         {
             var output = _buffers.Rent();
+            foreach (var id in around.Before) output.Add(id);
             var taken = TryEncodeShort(text, output);
+            if (taken) foreach (var id in around.After) output.Add(id);
             int[] ids = taken ? output.ToArray() : [];
             output.Clear();
             _buffers.Return(output);
@@ -125,13 +132,14 @@ public sealed class PipelineTokenizer : Tokenizer
     /// <inheritdoc/>
     public override int CountTokens(ReadOnlySpan<char> text, bool addSpecialTokens = false)
     {
+        (int[] Before, int[] After)? frame = addSpecialTokens ? _frame.Value : ([], []);
+        if (frame is not { } around) return EncodeToIds(text, addSpecialTokens).Length;
         var output = _buffers.Rent();
         var taken = TryEncodeShort(text, output);
-        var count = output.Count;
+        var count = output.Count + around.Before.Length + around.After.Length;
         output.Clear();
         _buffers.Return(output);
-        if (!taken) return EncodeToIds(text, addSpecialTokens).Length;
-        return count + (addSpecialTokens ? PostProcessor?.AddedTokens(false) ?? 0 : 0);
+        return taken ? count : EncodeToIds(text, addSpecialTokens).Length;
     }
 
     /// <inheritdoc/>
@@ -234,11 +242,39 @@ public sealed class PipelineTokenizer : Tokenizer
         _buffers.Return(ids);
     }
 
+    // What post-processing puts in front of one text and behind it, told by what it makes of a text of one token; null where it does more to the text.
+    private (int[] Before, int[] After)? FindFrame()
+    {
+        if (PostProcessor is null) return ([], []);
+        const int Text = -1;
+        var text = new TokenEncoding();
+        text.Add(Text, "", (0, 0), 0, 0);
+        int[] ids;
+        try
+        {
+            ids = [.. PostProcessor.Process(text, null, addSpecialTokens: true).Ids];
+        }
+        catch (ArgumentException)
+        {
+            return null; // encoding says why
+        }
+
+        var at = Array.IndexOf(ids, Text);
+        return at >= 0 && at == Array.LastIndexOf(ids, Text) ? (ids[..at], ids[(at + 1)..]) : null;
+    }
+
     private static int NextWord(TokenEncoding encoding) => encoding.Count == 0 ? 0 : encoding.WordIds[^1]!.Value + 1;
 
     private bool TryEncodeShort(ReadOnlySpan<char> text, IdBuffer output)
     {
-        if (_shortcut.Value is not { } shortcut) return false;
+        if (_shortcut.Value is not { } shortcut)
+        {
+            if (_wordwise.Value is not { } wordwise) return false;
+            using var words = new Utf8Buffer(text);
+            wordwise.Encode(words.Span, output);
+            return true;
+        }
+
         using var utf8 = new Utf8Buffer(text);
         if (shortcut.TakesRaw(utf8.Span) && _added.CannotMatch(utf8.Span))
         {

@@ -4,7 +4,7 @@ using ModelZoo.Benchmarks.Peers;
 using ModelZoo.Benchmarks.Serving;
 using ModelZoo.Benchmarks.Tokenizers;
 
-// `dotnet run -c Release -- compare [graph..]` times each network beside its peer, run by run; `sessions`, `decode`, `tokenizers`, `host artifacts/plugins artifacts/bin/ModelZoo.Host/release/modelzoo.dll` and
+// `dotnet run -c Release -- compare [graph..]` times each network beside its peer, run by run; `sessions`, `decode`, `tokenizers`, `unigram`, `host artifacts/plugins artifacts/bin/ModelZoo.Host/release/modelzoo.dll` and
 // `serve MODEL CHECKPOINT [requests]`, `steps gpt2 [requests at once..]` and `steps FAMILY MODEL CHECKPOINT [options]` time what their classes say; `exact` compares ids; anything else goes to BenchmarkDotNet.
 if (args is ["compare", .. var names]) Comparison.Run(names, Console.Out);
 else if (args is ["peak", var network, var side]) Comparison.RunOnce(network, side, Console.Out);
@@ -17,6 +17,7 @@ else if (args is ["bare", var kind, var bytes]) await BareServer.RunAsync(kind, 
 else if (args is ["steps", var family, var loop, var weights, .. var more]) await StepBatching.RunAsync(family, loop, weights, more is [var options] ? options : "", Console.Out);
 else if (args is ["tokenizers", "--npm", var npm, "--quicktok", var quicktok, .. var texts]) TokenizerSpeed.Run(npm, quicktok, texts, Console.Out);
 else if (args is ["tokenizers", "--npm", var packages, .. var corpora]) TokenizerSpeed.Run(packages, null, corpora, Console.Out);
+else if (args is ["unigram", "--npm", var reference, .. var items]) PipelineSpeed.Run(reference, [.. items.Where(item => item.EndsWith(".json", StringComparison.Ordinal))], [.. items.Where(item => !item.EndsWith(".json", StringComparison.Ordinal))], Console.Out);
 else if (args is ["exact", "--npm", var encoders, .. var rest])
 {
     var tokenizers = rest.Zip(rest.Skip(1)).Where(pair => pair.First == "--tokenizer").Select(pair => pair.Second).ToList();

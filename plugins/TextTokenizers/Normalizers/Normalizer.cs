@@ -8,6 +8,12 @@ public abstract class Normalizer
 {
     internal abstract AlignedText Apply(AlignedText text);
 
+    /// <summary>Whether spaces between letters part a text into stretches that are normalized one by one, each by what <see cref="At"/> gives for its place.</summary>
+    internal virtual bool IsWordwise => false;
+
+    /// <summary>What this normalizer is for a stretch of a longer text; null for nothing.</summary>
+    internal virtual Normalizer? At(bool start, bool end) => this;
+
     /// <summary>Writes the component as tokenizer.json has it.</summary>
     internal abstract void Write(Utf8JsonWriter writer);
 
@@ -20,6 +26,14 @@ public sealed class SequenceNormalizer(IReadOnlyList<Normalizer> items) : Normal
 {
     /// <summary>The normalizers in order.</summary>
     public IReadOnlyList<Normalizer> Items => items;
+
+    internal override bool IsWordwise => items.All(item => item.IsWordwise);
+
+    internal override Normalizer? At(bool start, bool end)
+    {
+        Normalizer[] there = [.. items.Select(item => item.At(start, end)).OfType<Normalizer>()];
+        return there.SequenceEqual(items) ? this : new SequenceNormalizer(there);
+    }
 
     internal override AlignedText Apply(AlignedText text)
     {

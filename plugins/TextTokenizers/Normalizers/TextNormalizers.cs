@@ -9,6 +9,10 @@ namespace ModelZoo.Plugins.TextTokenizers.Normalizers;
 /// <summary>Removes white space at the ends.</summary>
 public sealed class StripNormalizer(bool left, bool right) : Normalizer
 {
+    internal override bool IsWordwise => true;
+
+    internal override Normalizer? At(bool start, bool end) => new StripNormalizer(left && start, right && end);
+
     internal override AlignedText Apply(AlignedText text)
     {
         var bytes = text.Bytes;
@@ -32,6 +36,10 @@ public sealed class PrependNormalizer(string prepend) : Normalizer
     private readonly byte[] _bytes = Encoding.UTF8.GetBytes(prepend);
 
     internal string Text => prepend;
+
+    internal override bool IsWordwise => true;
+
+    internal override Normalizer? At(bool start, bool end) => start ? this : null;
 
     internal override AlignedText Apply(AlignedText text) => _bytes.Length == 0 ? text : text.Prepend(_bytes);
 
@@ -66,6 +74,9 @@ public sealed class ReplaceNormalizer : Normalizer
     /// <summary>What takes its place.</summary>
     public string Content { get; }
 
+    // A literal without spaces is found within a word; a run of spaces stands in front of one.
+    internal override bool IsWordwise => IsRegex ? Pattern == " {2,}" && Content is " " or "\u2581" : Pattern.Length > 0 && !Pattern.Any(char.IsWhiteSpace) && !Content.Any(char.IsWhiteSpace);
+
     internal override AlignedText Apply(AlignedText text) => text.Replace(_find.Find(text), _bytes);
 
     internal override void Write(Utf8JsonWriter writer)
@@ -99,6 +110,8 @@ public sealed class PrecompiledNormalizer : Normalizer
         _blob = blob;
         _map = new CharacterMap(blob);
     }
+
+    internal override bool IsWordwise => true;
 
     internal override AlignedText Apply(AlignedText text)
     {

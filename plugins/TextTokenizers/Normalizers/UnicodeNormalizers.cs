@@ -13,6 +13,8 @@ public sealed class UnicodeFormNormalizer : Normalizer
 
     internal NormalizationForm Form => _form;
 
+    internal override bool IsWordwise => true;
+
     internal override AlignedText Apply(AlignedText text) => text.IsAscii || (_form == NormalizationForm.Nfc && UnicodeNormalization.Legacy.IsSurelyNfc(text.Bytes)) ? text : text.Transform(UnicodeNormalization.Legacy.Normalize(text.ToCodePoints(), _form));
 
     internal override void Write(Utf8JsonWriter writer) => writer.WriteString("type", _form.ToString().ToUpperInvariant());
@@ -21,6 +23,8 @@ public sealed class UnicodeFormNormalizer : Normalizer
 /// <summary>Lower case, code point by code point.</summary>
 public sealed class LowercaseNormalizer : Normalizer
 {
+    internal override bool IsWordwise => true;
+
     internal override AlignedText Apply(AlignedText text) => Lower(text);
 
     internal override void Write(Utf8JsonWriter writer) => writer.WriteString("type", "Lowercase");
@@ -43,6 +47,8 @@ public sealed class LowercaseNormalizer : Normalizer
 /// <summary>Removes marks.</summary>
 public sealed class StripAccentsNormalizer : Normalizer
 {
+    internal override bool IsWordwise => true;
+
     internal override AlignedText Apply(AlignedText text) => text.Filter(c => !CodePoints.IsLegacyMark(c));
 
     internal override void Write(Utf8JsonWriter writer) => writer.WriteString("type", "StripAccents");
@@ -51,6 +57,8 @@ public sealed class StripAccentsNormalizer : Normalizer
 /// <summary>Drops control characters and makes unusual white space usual, as Moses and SentencePiece's <c>nmt</c> rules do.</summary>
 public sealed class NmtNormalizer : Normalizer
 {
+    internal override bool IsWordwise => true;
+
     internal override AlignedText Apply(AlignedText text) => text.Filter(
         c => c is not ((>= 0x01 and <= 0x08) or 0x0B or (>= 0x0E and <= 0x1F) or 0x7F or 0x8F or 0x9F),
         c => c is 0x09 or 0x0A or 0x0C or 0x0D or 0x1680 or (>= 0x200B and <= 0x200F) or 0x2028 or 0x2029 or 0x2581 or 0xFEFF or 0xFFFD ? ' ' : c);
@@ -61,6 +69,8 @@ public sealed class NmtNormalizer : Normalizer
 /// <summary>BERT's cleaning: control characters, white space, spaces around Chinese characters, accents, case.</summary>
 public sealed class BertNormalizer(bool cleanText, bool handleChineseChars, bool? stripAccents, bool lowercase) : Normalizer
 {
+    internal override bool IsWordwise => true;
+
     internal override AlignedText Apply(AlignedText text)
     {
         if (cleanText)

@@ -53,12 +53,26 @@ internal sealed class AddedVocabulary
     /// <summary>True when all tokens are looked for in the raw text.</summary>
     public bool IsRawOnly => _afterNormalizing.IsEmpty;
 
+    /// <summary>True when none of the tokens of the raw text can be found in it.</summary>
+    public bool CannotMatchRaw(ReadOnlySpan<byte> text) => !_raw.CanMatch(text);
+
+    /// <summary>True when tokens of the normalized text are found word by word: none holds a space or takes those behind it.</summary>
+    public bool IsWordwise => _tokens.Where(pair => pair.Value.Normalized).All(pair => !pair.Value.RightStrip && !TextOf(pair.Key)!.Any(c => char.IsWhiteSpace(c) || c == '\u2581'));
+
     /// <summary>Cuts out the tokens of the raw text, normalizes what is left, and cuts out the others.</summary>
     public PieceList Extract(byte[] utf8, Normalizer? normalizer, bool encodeSpecialTokens)
     {
         var pieces = new PieceList(utf8);
         pieces.SplitPieces((_, text) => Cut(text, _raw, encodeSpecialTokens));
         pieces.SplitPieces((_, text) => Cut(normalizer?.Apply(text) ?? text, _afterNormalizing, encodeSpecialTokens));
+        return pieces;
+    }
+
+    /// <summary>Normalizes a stretch of text without tokens of the raw text, and cuts out the others.</summary>
+    public PieceList ExtractNormalized(AlignedText text, Normalizer? normalizer)
+    {
+        var pieces = new PieceList(text);
+        pieces.SplitPieces((_, piece) => Cut(normalizer?.Apply(piece) ?? piece, _afterNormalizing, encodeSpecialTokens: false));
         return pieces;
     }
 

@@ -9,7 +9,13 @@ internal sealed class PieceList
         Pieces = [new(AlignedText.Of(utf8), null)];
     }
 
-    /// <summary>The original text.</summary>
+    public PieceList(AlignedText text)
+    {
+        Original = [];
+        Pieces = [new(text, null)];
+    }
+
+    /// <summary>The original text; nothing where nobody asks for places in it.</summary>
     public byte[] Original { get; }
 
     /// <summary>The pieces, in order.</summary>

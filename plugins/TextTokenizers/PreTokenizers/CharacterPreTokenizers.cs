@@ -10,6 +10,8 @@ public sealed class WhitespacePreTokenizer : PreTokenizer
 {
     private static readonly TextPattern Gaps = TextPattern.Regex(@"\w+|[^\w\s]+", RegexFlavor.Rust).Invert();
 
+    internal override bool CutsAt(string space) => !string.IsNullOrEmpty(space) && string.IsNullOrWhiteSpace(space);
+
     internal override void Apply(PieceList pieces) => pieces.Split((_, text) => text.Split(Gaps, SplitBehavior.Removed));
 
     internal override void Write(Utf8JsonWriter writer) => writer.WriteString("type", "Whitespace");
@@ -19,6 +21,8 @@ public sealed class WhitespacePreTokenizer : PreTokenizer
 public sealed class WhitespaceSplitPreTokenizer : PreTokenizer
 {
     private static readonly TextPattern Spaces = TextPattern.Characters(CodePoints.IsWhiteSpace);
+
+    internal override bool CutsAt(string space) => !string.IsNullOrEmpty(space) && string.IsNullOrWhiteSpace(space);
 
     internal override void Apply(PieceList pieces) => pieces.Split((_, text) => text.Split(Spaces, SplitBehavior.Removed));
 
@@ -30,6 +34,8 @@ public sealed class BertPreTokenizer : PreTokenizer
 {
     private static readonly TextPattern Spaces = TextPattern.Characters(CodePoints.IsWhiteSpace);
     private static readonly TextPattern Marks = TextPattern.Characters(CodePoints.IsLegacyPunctuation);
+
+    internal override bool CutsAt(string space) => !string.IsNullOrEmpty(space) && string.IsNullOrWhiteSpace(space);
 
     internal override void Apply(PieceList pieces)
     {

@@ -41,6 +41,8 @@ public sealed class MetaspacePreTokenizer : PreTokenizer
     /// <summary>Whether the text is cut in front of each.</summary>
     public bool SplitAtMark { get; }
 
+    internal override bool CutsAt(string space) => SplitAtMark && space == " ";
+
     internal override void Apply(PieceList pieces) => pieces.Split((_, text) =>
     {
         text = text.Replace(_space.Find(text), _mark);

@@ -8,6 +8,9 @@ public abstract class PreTokenizer
 {
     internal abstract void Apply(PieceList pieces);
 
+    /// <summary>Whether a normalized text is cut at that space wherever it stands, so that what is before it and what is after it do not touch.</summary>
+    internal virtual bool CutsAt(string space) => false;
+
     /// <summary>Writes the component as tokenizer.json has it.</summary>
     internal abstract void Write(Utf8JsonWriter writer);
 
@@ -31,6 +34,8 @@ public sealed class SequencePreTokenizer(IReadOnlyList<PreTokenizer> items) : Pr
 {
     /// <summary>The pre-tokenizers in order.</summary>
     public IReadOnlyList<PreTokenizer> Items => items;
+
+    internal override bool CutsAt(string space) => items.Count > 0 && items[0].CutsAt(space);
 
     internal override void Apply(PieceList pieces)
     {

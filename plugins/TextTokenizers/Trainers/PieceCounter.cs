@@ -45,6 +45,10 @@ internal sealed class PieceCounter
         }
     }
 
+    /// <summary>The strings and their counts, in no order that one may rely on.</summary>
+    public IEnumerable<(ReadOnlyMemory<byte> Piece, long Count)> Pieces =>
+        _slots.Where(slot => slot.Hash != 0).Select(slot => ((ReadOnlyMemory<byte>)_bytes.AsMemory(slot.Offset, slot.Length), slot.Count));
+
     /// <summary>The strings in <see cref="ByteAlphabet"/>, in order.</summary>
     public IReadOnlyList<KeyValuePair<string, long>> ToWords()
     {

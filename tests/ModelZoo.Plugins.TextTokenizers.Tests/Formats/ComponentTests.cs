@@ -36,6 +36,12 @@ public class ComponentTests
         var pair = row["pair"] is { } second ? EncodeInput.Text(second.GetValue<string>()) : null;
         var encoding = tokenizer.Encode(text, pair, new() { AddSpecialTokens = row["add"]?.GetValue<bool>() ?? true, Offsets = OffsetUnit.CodePoint });
         Assert.Equal(row["result"]!.ToJsonString(), Describe(encoding).ToJsonString());
+        if (pair is null && tokenizer is { Truncation: null, Padding: null })
+        {
+            Assert.Equal(encoding.Ids, tokenizer.EncodeToIds(row["text"]!.GetValue<string>(), row["add"]?.GetValue<bool>() ?? true));
+            Assert.Equal(encoding.Count, tokenizer.CountTokens(row["text"]!.GetValue<string>(), row["add"]?.GetValue<bool>() ?? true));
+        }
+
         int[] ids = [.. encoding.Ids];
         var decoded = row["decoded"]!.GetValue<string>();
         Assert.Equal(decoded, tokenizer.Decode(ids, skipSpecialTokens: true));

@@ -10,7 +10,7 @@ namespace ModelZoo.Plugins.TextTokenizers.Tests.Models;
 /// <summary>The fast ways beside encoders that follow the definitions. <c>MODELZOO_FUZZ=1000000</c> makes the run as long as one likes.</summary>
 public class FuzzTests
 {
-    private static int Strings { get; } = int.TryParse(Environment.GetEnvironmentVariable("MODELZOO_FUZZ"), CultureInfo.InvariantCulture, out var count) ? count : 1500;
+    internal static int Strings { get; } = int.TryParse(Environment.GetEnvironmentVariable("MODELZOO_FUZZ"), CultureInfo.InvariantCulture, out var count) ? count : 1500;
 
     [Theory]
     [InlineData(TiktokenEncodings.R50kPattern)]
