@@ -199,7 +199,7 @@ public sealed class PublishedSizesTests
     // Heads of 64, as many as there are blocks; patches of 2 x 2 of a 32 x 32 x 16 latent; patches and registers are modulated apart.
     private static TokenizerPlan FlexTok(int encoder, int decoder) => FlexTokModel.Plan(new()
     {
-        Vae = StableDiffusionVae with { LatentChannels = 16 }, ScalingFactor = 1, SamplePosterior = true, Encoder = new(64 * encoder, encoder, 64), Decoder = new(64 * decoder, decoder, 64),
+        Vae = StableDiffusionVae with { LatentChannels = 16 }, ScalingFactor = 1, SamplePosterior = true, Encoder = new() { Width = 64 * encoder, Depth = encoder }, Decoder = new() { Width = 64 * decoder, Depth = decoder },
         Registers = 256, Levels = [8, 8, 8, 5, 5, 5], Patch = 2, Grid = 16, TimeWidth = 256, MaxTimestep = 1000, Modulations = 2,
     });
 

@@ -70,9 +70,13 @@ public static class AutoencoderKl
     public static Value Decode(Scope vae, Value z, AutoencoderKlConfig config) =>
         DiffusersAutoencoder.Decoder(vae["decoder"], config.UsePostQuantConv ? vae["post_quant_conv"].Conv(z, config.LatentChannels, 1) : z, config);
 
-    /// <summary>Latents as diffusion models take them: (z - shift) scale.</summary>
-    public static Value Normalize(Value z, AutoencoderKlConfig config) => (z - (config.ShiftFactor ?? 0)) * config.ScalingFactor;
+    /// <summary>Latents as diffusion models take them: (z - shift) scale, or (z - mean) scale / std where each channel has its own.</summary>
+    public static Value Normalize(Value z, AutoencoderKlConfig config) =>
+        config is { LatentsMean: { } mean, LatentsStd: { } deviation } ? (z - Channels(z, mean)) * config.ScalingFactor / Channels(z, deviation) : (z - (config.ShiftFactor ?? 0)) * config.ScalingFactor;
 
-    /// <summary>The reverse of <see cref="Normalize"/>: z / scale + shift.</summary>
-    public static Value Denormalize(Value z, AutoencoderKlConfig config) => z / config.ScalingFactor + (config.ShiftFactor ?? 0);
+    /// <summary>The reverse of <see cref="Normalize"/>.</summary>
+    public static Value Denormalize(Value z, AutoencoderKlConfig config) =>
+        config is { LatentsMean: { } mean, LatentsStd: { } deviation } ? z * Channels(z, deviation) / config.ScalingFactor + Channels(z, mean) : z / config.ScalingFactor + (config.ShiftFactor ?? 0);
+
+    private static Value Channels(Value z, double[] values) => z.Graph.Constant<float>([.. values.Select(value => (float)value)], 1, values.Length, 1, 1);
 }

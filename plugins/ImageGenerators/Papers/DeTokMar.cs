@@ -42,6 +42,10 @@ public sealed record DeTokMarConfig
     [Range(1, 65536)] public int DifflossW { get; init; } = 1024;
     /// <summary>Steps of the head's diffusion.</summary>
     public string NumSamplingSteps { get; init; } = "100";
+    /// <summary>Schedule of the head's noise.</summary>
+    [AllowedValues("cosine", "linear")] public string NoiseSchedule { get; init; } = "cosine";
+    /// <summary>Tokens of a tokenizer without a grid; 0 with one.</summary>
+    [Range(0, 65536)] public int ForceOneDSeq { get; init; }
     /// <summary>Sizes beside the published ones.</summary>
     public Dictionary<string, DeTokMarSize> SizeDict { get; init; } = [];
 
@@ -54,7 +58,7 @@ public sealed record DeTokMarConfig
             var size = SizeDict.GetValueOrDefault(ModelSize) ?? Published.GetValueOrDefault(ModelSize)
                 ?? throw new CheckpointException(ErrorCodes.ConfigInvalid, "The size of the model is not known.") { Where = "model_size", Expected = string.Join(", ", Published.Keys), Found = ModelSize };
             var stack = new MarStack(size.Width, size.Layers, size.Heads);
-            return new(Side * Side, TokenChannels * PatchSize * PatchSize, NumClasses, BufferSize, stack, stack);
+            return new(ForceOneDSeq > 0 ? ForceOneDSeq : Side * Side, TokenChannels * PatchSize * PatchSize, NumClasses, BufferSize, stack, stack);
         }
     }
 
@@ -109,7 +113,7 @@ public sealed class DeTokMarModel : ImageGenerator<MarOptions>
         switch (call)
         {
             case "forward":
-                var outputs = await _mar.RunAsync(LatentPatches.ToTokens(arguments.Tensor<float>("latent"), _config.PatchSize), arguments.Tensor<float>("mask"), arguments.Tensor<long>("labels").Span.ToArray(), cancel).ConfigureAwait(false);
+                var outputs = await _mar.RunAsync(Tokens(arguments.Tensor<float>("latent")), arguments.Tensor<float>("mask"), arguments.Tensor<long>("labels").Span.ToArray(), cancel).ConfigureAwait(false);
                 return outputs.ToResults().Add("encoder", outputs["encoder_out"]).Add("decoder", outputs["z"]);
             case "denoise":
                 return new CallResults().Return(await _mar.Head.PredictAsync(arguments.Tensor<float>("latent"), arguments.Floats("timestep"), arguments.Tensor<float>("condition"), cancel).ConfigureAwait(false));
@@ -148,8 +152,10 @@ public sealed class DeTokMarModel : ImageGenerator<MarOptions>
     private IAsyncEnumerable<Tensor<float>> RunAsync(long[] labels, long[][] orders, MarOptions options, TokenNoise noise, CancellationToken cancel)
     {
         var sampler = new TokenDiffusionSampler(orders, _sizes.Channels) { Iterations = options.Steps, Guidance = options.Guidance, Schedule = options.GuidanceSchedule };
-        return _mar.SampleAsync(sampler, labels, noise.Head(_mar.Head, RespacedDiffusion.Cosine(options.NumSamplingSteps ?? _config.NumSamplingSteps), options.Temperature, _sizes.Channels), cancel);
+        return _mar.SampleAsync(sampler, labels, noise.Head(_mar.Head, RespacedDiffusion.Of(_config.NoiseSchedule, options.NumSamplingSteps ?? _config.NumSamplingSteps), options.Temperature, _sizes.Channels), cancel);
     }
 
-    private Tensor<float> Latents(Tensor<float> tokens) => LatentPatches.ToLatents(tokens, _config.PatchSize, _config.Side, _config.Side);
+    private Tensor<float> Tokens(Tensor<float> latents) => _config.ForceOneDSeq > 0 ? latents : LatentPatches.ToTokens(latents, _config.PatchSize);
+
+    private Tensor<float> Latents(Tensor<float> tokens) => _config.ForceOneDSeq > 0 ? tokens : LatentPatches.ToLatents(tokens, _config.PatchSize, _config.Side, _config.Side);
 }

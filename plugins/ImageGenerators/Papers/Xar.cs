@@ -24,7 +24,7 @@ public sealed record XarOptions : PictureOptions
 internal static class XarNetwork
 {
     /// <summary>Latents along each side, and of a cell.</summary>
-    public const int Side = 16, CellSide = 8, Cell = CellSide * CellSide, Cells = 4;
+    public const int Side = 16, CellSide = 8, Cell = CellSide * CellSide, Cells = 4, Classes = 1000;
 
     private const double Epsilon = 1e-6;
 
@@ -35,7 +35,7 @@ internal static class XarNetwork
     {
         var (g, batch, count, width) = (xar.Graph, Dim.Symbol("batch"), Dim.Symbol("count"), (long)config.EncoderEmbedDim);
         var x = xar["z_proj"].Linear(g.Input("x", [batch, count, config.VaeEmbedDim]), width);
-        var label = xar["class_emb"].Embedding(g.Input("label", ElementType.Int64, [batch]), config.ClassNum + 1, width).Unsqueeze(1);
+        var label = xar["class_emb"].Embedding(g.Input("label", ElementType.Int64, [batch]), Classes + 1, width).Unsqueeze(1);
         var time = g.Input("time", [batch, count]).Sinusoid(256).Reshape(batch, count, 256);
         var condition = (label + xar["time_embed.mlp.2"].Linear(xar["time_embed.mlp.0"].Linear(time, width).Silu(), width)).Silu();   // (B, n, D)
 
@@ -199,7 +199,7 @@ public sealed class XarModel : ImageGenerator<XarOptions>
     private async IAsyncEnumerable<(int Step, Tensor<float>? Latents)> RunAsync(long[] labels, XarOptions options, CellNoise noise, [EnumeratorCancellation] CancellationToken cancel)
     {
         var (rows, guided, size) = (labels.Length, options.Guidance > 1, XarNetwork.Cell * _config.VaeEmbedDim);
-        var label = Tensor.Create<long>(guided ? [.. labels, .. labels.Select(_ => (long)_config.ClassNum)] : labels, (guided ? 2 : 1) * rows);
+        var label = Tensor.Create<long>(guided ? [.. labels, .. labels.Select(_ => (long)XarNetwork.Classes)] : labels, (guided ? 2 : 1) * rows);
         var cells = new List<Tensor<float>>();
         var (draw, done) = (new float[rows * size], 0);
         using var state = new GrowingState(_network, label.Length);

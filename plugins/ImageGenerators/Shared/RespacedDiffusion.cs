@@ -7,16 +7,17 @@ namespace ModelZoo.Plugins.ImageGenerators;
 internal sealed class RespacedDiffusion
 {
     private const int TrainedSteps = 1000;
+    private const double FirstBeta = 1e-4, LastBeta = 0.02;
     private readonly double[] _betas, _alphasCumprod;
 
-    private RespacedDiffusion(IReadOnlyList<int> kept)
+    private RespacedDiffusion(IReadOnlyList<int> kept, bool linear)
     {
         Timesteps = [.. kept.Select(step => (float)step)];
         (_betas, _alphasCumprod) = (new double[kept.Count], new double[kept.Count]);
         var (product, last, next) = (1.0, 1.0, 0);
         for (var step = 0; step < TrainedSteps && next < kept.Count; step++)
         {
-            product *= 1 - Math.Min(1 - AlphaBar(step + 1.0) / AlphaBar(step), 0.999);
+            product *= 1 - (linear ? FirstBeta + (LastBeta - FirstBeta) * step / (TrainedSteps - 1) : Math.Min(1 - AlphaBar(step + 1.0) / AlphaBar(step), 0.999));
             if (step != kept[next]) continue;
             _betas[next] = 1 - product / last;
             _alphasCumprod[next++] = last = product;
@@ -31,10 +32,14 @@ internal sealed class RespacedDiffusion
 
     /// <summary>Keeps a number of steps (<c>100</c>), numbers of steps of equal sections (<c>8,0</c>), or every n-th so that there are that many (<c>ddim50</c>); all when empty.</summary>
     /// <exception cref="OptionsException">The process cannot be divided that way.</exception>
-    public static RespacedDiffusion Cosine(string respacing)
+    public static RespacedDiffusion Cosine(string respacing) => Of("cosine", respacing);
+
+    /// <summary>A schedule by its published name, <c>cosine</c> or <c>linear</c>, at a subset of the trained steps as <see cref="Cosine"/> takes it.</summary>
+    public static RespacedDiffusion Of(string schedule, string respacing)
     {
+        var linear = schedule == "linear";
         if (respacing.Length == 0) respacing = TrainedSteps.ToString();
-        if (respacing.StartsWith("ddim", StringComparison.Ordinal)) return new(Strided(respacing));
+        if (respacing.StartsWith("ddim", StringComparison.Ordinal)) return new(Strided(respacing), linear);
         var counts = respacing.Split(',').Select(text => int.TryParse(text, out var count) && count >= 0 ? count : throw Refused(respacing)).ToArray();
         var kept = new SortedSet<int>();
         var start = 0;
@@ -48,7 +53,7 @@ internal sealed class RespacedDiffusion
             start += size;
         }
 
-        return kept.Count > 0 ? new([.. kept]) : throw Refused(respacing);
+        return kept.Count > 0 ? new([.. kept], linear) : throw Refused(respacing);
     }
 
     /// <summary>One ancestral step, in place.</summary>

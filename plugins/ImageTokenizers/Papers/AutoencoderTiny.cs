@@ -18,7 +18,7 @@ public sealed record AutoencoderTinyConfig
     /// <summary>Width of each level of the decoder.</summary>
     public int[] DecoderBlockOutChannels { get; init; } = [64, 64, 64, 64];
     /// <summary>Activation; <c>relu</c>.</summary>
-    [AllowedValues("relu")] public string ActFn { get; init; } = "relu";
+    public string ActFn { get; init; } = "relu";
     /// <summary>How the decoder enlarges; <c>nearest</c>.</summary>
     [AllowedValues("nearest")] public string UpsampleFn { get; init; } = "nearest";
     /// <summary>Channels of the latent.</summary>
@@ -71,12 +71,12 @@ public static class AutoencoderTinyModel
     // Layers are numbered through, those without weights too.
     private static Value Encode(Scope layers, Value x, AutoencoderTinyConfig config)
     {
-        var (h, index) = (x * 0.5 + 0.5, 0);
+        var (h, index, activation) = (x * 0.5 + 0.5, 0, Activations.Named(config.ActFn));
         for (var level = 0; level < config.NumEncoderBlocks.Length; level++)
         {
             var width = config.EncoderBlockOutChannels[level];
             h = level == 0 ? layers.Stage("encoder_conv_in", layers[index++].Conv(h, width, 3, padding: 1)) : layers[index++].Conv(h, width, 3, stride: 2, padding: 1, bias: false);
-            for (var i = 0; i < config.NumEncoderBlocks[level]; i++) h = layers.Stage($"encoder_block_{index - 1}", Block(layers[index++], h, width));
+            for (var i = 0; i < config.NumEncoderBlocks[level]; i++) h = layers.Stage($"encoder_block_{index - 1}", Block(layers[index++], h, width, activation));
         }
 
         return layers[index].Conv(h, config.LatentChannels, 3, padding: 1);
@@ -84,12 +84,13 @@ public static class AutoencoderTinyModel
 
     private static Value Decode(Scope layers, Value z, AutoencoderTinyConfig config)
     {
-        var h = layers.Stage("decoder_conv_in", layers[0].Conv((z / 3).Tanh() * 3, config.DecoderBlockOutChannels[0], 3, padding: 1)).Relu();
+        var activation = Activations.Named(config.ActFn);
+        var h = activation(layers.Stage("decoder_conv_in", layers[0].Conv((z / 3).Tanh() * 3, config.DecoderBlockOutChannels[0], 3, padding: 1)));
         var index = 2;
         for (var level = 0; level < config.NumDecoderBlocks.Length; level++)
         {
             var (width, last) = (config.DecoderBlockOutChannels[level], level == config.NumDecoderBlocks.Length - 1);
-            for (var i = 0; i < config.NumDecoderBlocks[level]; i++) h = Block(layers[index++], h, width);
+            for (var i = 0; i < config.NumDecoderBlocks[level]; i++) h = Block(layers[index++], h, width, activation);
             if (!last) (h, index) = (h.Upsample(config.UpsamplingScalingFactor), index + 1);
             h = layers[index++].Conv(h, last ? config.OutChannels : width, 3, padding: 1, bias: last);
         }
@@ -97,10 +98,10 @@ public static class AutoencoderTinyModel
         return h * 2 - 1;
     }
 
-    private static Value Block(Scope block, Value x, long width)
+    private static Value Block(Scope block, Value x, long width, Func<Value, Value> activation)
     {
-        var h = block["conv.0"].Conv(x, width, 3, padding: 1).Relu();
-        h = block["conv.4"].Conv(block["conv.2"].Conv(h, width, 3, padding: 1).Relu(), width, 3, padding: 1);
+        var h = activation(block["conv.0"].Conv(x, width, 3, padding: 1));
+        h = block["conv.4"].Conv(activation(block["conv.2"].Conv(h, width, 3, padding: 1)), width, 3, padding: 1);
         return (h + (x.Shape[1] == width ? x : block["skip"].Conv(x, width, 1, bias: false))).Relu();
     }
 

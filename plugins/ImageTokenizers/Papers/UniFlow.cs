@@ -30,11 +30,11 @@ public sealed record UniFlowConfig
     [AllowedValues("rms_norm", "layer_norm")] public string NormType { get; init; } = "layer_norm";
     /// <summary>Epsilon of the encoder's norms.</summary>
     public double LayerNormEps { get; init; } = 1e-6;
+    /// <summary>Activation of the encoder.</summary>
+    public string HiddenAct { get; init; } = "gelu";
     /// <summary>Channels of a latent.</summary>
     public int LatentCh { get; init; } = 64;
-    /// <summary>Whether places look at each other in the decoder.</summary>
-    public bool UseGlobalBlocks { get; init; } = true;
-    /// <summary>Blocks in which they do.</summary>
+    /// <summary>Blocks of the decoder in which places look at each other.</summary>
     public int GlobalBlocksDepth { get; init; } = 6;
     /// <summary>Residual blocks of the flow head.</summary>
     public int NumDecoderLayers { get; init; } = 12;
@@ -113,18 +113,15 @@ public static class UniFlowModel
         var (q, k, v) = block["attn.qkv"].Qkv(Norm(block["norm1"], x), width, config.QkvBias);
         if (config.QkNormalization) (q, k) = (block["attn.q_norm"].RmsNorm(q, config.LayerNormEps), block["attn.k_norm"].RmsNorm(k, config.LayerNormEps));
         x += block["attn.proj"].Linear(AttentionLayers.Attention(q, k, v, new() { Heads = config.NumAttentionHeads }), width) * block.Weight("ls1", width);
-        return x + block["mlp"].Mlp(Norm(block["norm2"], x), config.IntermediateSize, value => value.Gelu()) * block.Weight("ls2", width);
+        return x + block["mlp"].Mlp(Norm(block["norm2"], x), config.IntermediateSize, Activations.Named(config.HiddenAct)) * block.Weight("ls2", width);
     }
 
     private static void Condition(Scope model, UniFlowConfig config)
     {
         var (places, width) = (config.Grid * config.Grid, config.VitHiddenSize);
         var x = model.Stage("chal_unproj", Project(model["chal_unproj"], model.Graph.Input("latent", [TokenizerInputs.Batch, places, config.LatentCh]), width, width));
-        if (config.UseGlobalBlocks)
-        {
-            x += model.Weight("global_block_pos_embed", 1, places, width);
-            for (var i = 0; i < config.GlobalBlocksDepth; i++) x = model.Stage($"global_block_{i}", model["global_blocks"][i].VitBlock(x, GlobalHeads, 1e-5));
-        }
+        x += model.Weight("global_block_pos_embed", 1, places, width);
+        for (var i = 0; i < config.GlobalBlocksDepth; i++) x = model.Stage($"global_block_{i}", model["global_blocks"][i].VitBlock(x, GlobalHeads, 1e-5));
 
         model.Graph.Output("condition", x + model.Weight("decoder_pos_embed", 1, places, width));
     }
@@ -159,8 +156,7 @@ public static class UniFlowModel
     private static async ValueTask<CallResults> FlowAsync(NetworkSet networks, CallArguments arguments, UniFlowConfig config, CancellationToken cancel)
     {
         var image = await SampleAsync(networks, arguments.Tensor<float>("z"), arguments.Tensor<float>("noise"), arguments.Literal("schedule", "linear"), arguments.Literal("cfg", 1f), config, cancel).ConfigureAwait(false);
-        // Cases number the calls of one model.
-        return new CallResults().Add("image_0", image).Add("image_1", image);
+        return new CallResults().AddNumbered("image", image);
     }
 
     // Euler from noise (t = 0) to pixels (t = 1); the network reads 1000 t. Guidance is against a condition of zeros.

@@ -23,6 +23,8 @@ public sealed record AlitConfig
     public int Grid => Tokenizer.ImgSize / Tokenizer.PatchSize;
     /// <summary>Most tokens.</summary>
     public int MostTokens => Tokenizer.NumInitLatentTokens * Tokenizer.MaxRolloutIters;
+    /// <summary>Width of a token.</summary>
+    public int TokenWidth => Model.QuantizeLatent || Model.FactorizeLatent ? Tokenizer.VqTokenDim : Model.EncoderWidth;
     /// <summary>The continuous base as a <c>ddconfig</c>.</summary>
     public LdmAutoencoderConfig Vae => new()
     {
@@ -47,6 +49,8 @@ public sealed record AlitSizes
     public int DecoderNumHeads { get; init; } = 12;
     /// <summary>Whether tokens are those of a codebook.</summary>
     public bool QuantizeLatent { get; init; } = true;
+    /// <summary>Whether tokens are narrower than the encoder; those of a codebook always are.</summary>
+    public bool FactorizeLatent { get; init; } = true;
 }
 
 /// <summary>Tokens and rollouts.</summary>

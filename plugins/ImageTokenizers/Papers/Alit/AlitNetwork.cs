@@ -35,7 +35,8 @@ internal static class AlitNetwork
         g.Output("x_encoded", x);
         var tokens = x.From(1, images);
         g.Output("encoder", tokens);
-        var latent = model["pre_quantizer_mlp"].Linear(model["encoder_ln_post"].LayerNorm(tokens), config.Tokenizer.VqTokenDim);
+        var latent = model["encoder_ln_post"].LayerNorm(tokens);
+        if (size.QuantizeLatent || size.FactorizeLatent) latent = model["pre_quantizer_mlp"].Linear(latent, config.Tokenizer.VqTokenDim);
         g.Output("latent", latent);
         if (size.QuantizeLatent)
         {
@@ -58,7 +59,7 @@ internal static class AlitNetwork
         var (g, count) = (model.Graph, Dim.Symbol("tokens"));
         var latent = config.Model.QuantizeLatent
             ? Table(model, config).Gather(g.Input("tokens", ElementType.Int64, [TokenizerInputs.Batch, count]))
-            : g.Input("tokens", [TokenizerInputs.Batch, count, config.Tokenizer.VqTokenDim]);
+            : g.Input("tokens", [TokenizerInputs.Batch, count, config.TokenWidth]);
         g.Output("reconstruction", Paint(model, Decode(model, latent, config), config));
     }
 
@@ -87,7 +88,8 @@ internal static class AlitNetwork
         var (decoder, width, places, batch) = (model["decoder"], config.Model.DecoderWidth, config.Grid * config.Grid, latent.Shape[0]);
         var canvas = ValueShape.Concat(1, model.Weight("decoder_class_embedding", 1, width).Unsqueeze(0).Expand(batch, 1, width), model.Weight("decoder_mask_token", 1, 1, width).Expand(batch, places, width))
                    + model.Weight("decoder_positional_embedding", places + 1, width);
-        var tokens = decoder["decoder_embed"].Linear(latent, width) + decoder.Weight("latent_token_positional_embedding", 256, width).Take(0, latent.Shape[1]);
+        if (config.Model.QuantizeLatent || config.Model.FactorizeLatent) latent = decoder["decoder_embed"].Linear(latent, width);
+        var tokens = latent + decoder.Weight("latent_token_positional_embedding", 256, width).Take(0, latent.Shape[1]);
         var x = decoder["ln_pre"].LayerNorm(ValueShape.Concat(1, canvas, tokens));
         for (var i = 0; i < config.Model.DecoderNumLayers; i++) x = decoder["transformer"][i].ResidualAttentionBlock(x, config.Model.DecoderNumHeads);
         x = decoder["ln_post"].LayerNorm(x.Slice(1, 1, places + 1));

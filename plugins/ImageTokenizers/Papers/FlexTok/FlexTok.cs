@@ -86,8 +86,7 @@ public static class FlexTokModel
         var sampler = new FlexTokSampler(networks, tokens, Kept(Lengths(arguments, tokens, config), config.Registers), arguments.Literal("guidance_scale", 1f), arguments.Literal("perform_norm_guidance", false));
         var latents = await sampler.SampleAsync(arguments.Tensor<float>("noise"), arguments.Literal<int>("timesteps"), cancel).ConfigureAwait(false);
         var picture = (await networks.RunAsync("vae_decode", cancel, ("latents", latents)).ConfigureAwait(false))["reconstruction"];
-        // Cases number the calls of one model.
-        return new CallResults().Add("latents_0", latents).Add("reconstruction_0", picture).Add("latents_1", latents).Add("reconstruction_1", picture);
+        return new CallResults().AddNumbered("latents", latents).AddNumbered("reconstruction", picture);
     }
 
     private static int[] Lengths(CallArguments arguments, Tensor tokens, FlexTokConfig config) =>

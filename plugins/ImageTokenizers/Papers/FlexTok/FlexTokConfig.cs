@@ -1,4 +1,5 @@
 using System.Text.Json.Nodes;
+using System.Text.Json.Serialization;
 using ModelZoo.Contracts;
 using ModelZoo.Inference;
 using ModelZoo.Networks.Autoencoders;
@@ -49,8 +50,7 @@ public sealed record FlexTokConfig
         JsonNode At(params string[] path) => path.Aggregate((JsonNode)json, (node, key) => node[key]
             ?? throw new CheckpointException(ErrorCodes.ConfigInvalid, "The published configuration lacks a setting.") { Where = $"{folder}: {string.Join('.', path)}" });
         int Number(params string[] path) => At(path).GetValue<int>();
-        FlexTransformer Transformer(string part, string module) =>
-            new(Number(part, "module_dict", module, "dim"), Number(part, "module_dict", module, "depth"), Number(part, "module_dict", module, "head_dim"));
+        FlexTransformer Transformer(string part, string module) => PublishedConfig.Read<FlexTransformer>(folder, $"{part}.module_dict.{module}").Value;
 
         var vae = json["vae"]?["vae_config"] is null ? PublishedVae : PublishedConfig.Read<AutoencoderKlConfig>(folder, "vae.vae_config").Value;
         return new()
@@ -76,8 +76,25 @@ public sealed record FlexTokConfig
     };
 }
 
-/// <summary>Sizes of a transformer.</summary>
-/// <param name="Width">Width.</param>
-/// <param name="Depth">Blocks.</param>
-/// <param name="HeadWidth">Width of a head.</param>
-public sealed record FlexTransformer(int Width, int Depth, int HeadWidth);
+/// <summary>Settings of a transformer.</summary>
+public sealed record FlexTransformer
+{
+    /// <summary>Width.</summary>
+    [JsonPropertyName("dim")] public int Width { get; init; } = 768;
+    /// <summary>Blocks.</summary>
+    public int Depth { get; init; } = 12;
+    /// <summary>Width of a head.</summary>
+    [JsonPropertyName("head_dim")] public int HeadWidth { get; init; } = 64;
+    /// <summary>Width within the feed-forward layers, in widths; two thirds of it where they are gated.</summary>
+    public double MlpRatio { get; init; } = 4;
+    /// <summary>Whether queries, keys and values have biases.</summary>
+    public bool QkvBias { get; init; }
+    /// <summary>Whether the attention's output has a bias.</summary>
+    public bool ProjBias { get; init; }
+    /// <summary>Whether the feed-forward layers have biases.</summary>
+    public bool MlpBias { get; init; }
+    /// <summary>Whether the feed-forward layers are gated.</summary>
+    public bool GatedMlp { get; init; } = true;
+    /// <summary>Whether queries and keys are normalised.</summary>
+    public bool QkNorm { get; init; } = true;
+}

@@ -42,7 +42,7 @@ internal static class FlexTokNetwork
         var registers = modules["dec_from_latents.proj"].Linear(Entries(codes, config.Levels), size.Width)
                       + modules["dec_registers_posemb_module"].Weight("posembs", 1, 1, size.Width, config.Registers).Squeeze(1).Swap(1, 2);
         registers = kept.Where(registers, modules["dec_nested_dropout"].Weight("dropout_mask_token", size.Width));
-        registers = conditional.Where(registers, modules["dec_latent_dropout"].Weight("nullcond", size.Width));
+        registers = conditional.Where(registers, modules["dec_latent_dropout"] is var dropped && dropped.Has("nullcond") ? dropped.Weight("nullcond", size.Width) : g.Scalar(ElementType.Float32, 0));
 
         var time = model.Stage("time_embedding", Time(modules["dec_time_embedder"], g.Input("timesteps", [batch]), config));
         var patches = Patches(modules["dec_noise_patch_emb"], latents, config, size.Width) + Positions(modules["dec_patches_posemb_module"], config, size.Width);
@@ -64,7 +64,7 @@ internal static class FlexTokNetwork
 
     private const double Epsilon = 1e-5;
 
-    // Pre-norm attention and SwiGLU, both without biases; modulated by the time in the decoder, patches and registers each by their own set.
+    // Pre-norm attention and feed-forward layers; modulated by the time in the decoder, patches and registers each by their own set.
     private static Value Block(Scope block, Value x, FlexTransformer size, Value? mask, Value? time = null, FlexTokConfig? config = null)
     {
         if (time is null)
@@ -85,16 +85,18 @@ internal static class FlexTokNetwork
     private static Value Attention(Scope attention, Value x, FlexTransformer size, Value? mask)
     {
         var heads = size.Width / size.HeadWidth;
-        Value Normalized(Value value) => value.Reshape(x.Shape[0], x.Shape[1], heads, size.HeadWidth).LayerNorm(1e-5).Flatten(2);
-        var (q, k, v) = (attention["wq"].Linear(x, size.Width, bias: false), attention["wk"].Linear(x, size.Width, bias: false), attention["wv"].Linear(x, size.Width, bias: false));
+        Value Normalized(Value value) => !size.QkNorm ? value : value.Reshape(x.Shape[0], x.Shape[1], heads, size.HeadWidth).LayerNorm(1e-5).Flatten(2);
+        var (q, k, v) = (attention["wq"].Linear(x, size.Width, size.QkvBias), attention["wk"].Linear(x, size.Width, size.QkvBias), attention["wv"].Linear(x, size.Width, size.QkvBias));
         var seen = AttentionLayers.Attention(Normalized(q), Normalized(k), v, new() { Heads = heads, Scale = 8.0 / size.HeadWidth, Bias = mask });
-        return attention["proj"].Linear(seen, size.Width, bias: false);
+        return attention["proj"].Linear(seen, size.Width, size.ProjBias);
     }
 
     private static Value SwiGlu(Scope mlp, Value x, FlexTransformer size)
     {
-        var hidden = 2 * 4 * size.Width / 3;
-        return mlp["fc2"].Linear(mlp["fc1"].Linear(x, hidden, bias: false).Silu() * mlp["fc3"].Linear(x, hidden, bias: false), size.Width, bias: false);
+        var hidden = (long)(size.Width * size.MlpRatio);
+        if (size.GatedMlp) hidden = 2 * hidden / 3;
+        var h = mlp["fc1"].Linear(x, hidden, size.MlpBias).Silu();
+        return mlp["fc2"].Linear(size.GatedMlp ? h * mlp["fc3"].Linear(x, hidden, size.MlpBias) : h, size.Width, size.MlpBias);
     }
 
     // Patches see patches; registers see patches and registers up to their own.
@@ -118,7 +120,13 @@ internal static class FlexTokNetwork
         return embedder["patch_proj"].Linear(vectors, width);
     }
 
-    private static Value Positions(Scope module, FlexTokConfig config, int width) => module.Weight("posembs", 1, width, config.Grid, config.Grid).Flatten(2).Swap(1, 2);
+    // A table of places, or one of rows and one of columns (learnable_sum).
+    private static Value Positions(Scope module, FlexTokConfig config, int width)
+    {
+        if (module.IsInventory || module.ShapeOf("posembs")[0] == 1) return module.Weight("posembs", 1, width, config.Grid, config.Grid).Flatten(2).Swap(1, 2);
+        var tables = module.Weight("posembs", 2, 1, width, config.Grid).Squeeze(1);
+        return (tables.Take(0, 1).Unsqueeze(3) + tables.From(0, 1).Unsqueeze(2)).Flatten(2).Swap(1, 2);
+    }
 
     // Cosines, then sines, of t 1000 / maxTimestep e^(-ln(256) i / half).
     private static Value Time(Scope embedder, Value timesteps, FlexTokConfig config)

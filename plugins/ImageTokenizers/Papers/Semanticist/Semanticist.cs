@@ -80,7 +80,7 @@ public static class SemanticistModel
             new(config.NumSamplingSteps), config, cancel).ConfigureAwait(false);
         var picture = (await networks.RunAsync("vae_decode", cancel, ("latents", latents)).ConfigureAwait(false))["reconstruction"];
         // Cases number the calls of one model.
-        return new CallResults().Add("latents_0", latents).Add("reconstruction_0", picture).Add("latents_1", latents).Add("reconstruction_1", picture);
+        return new CallResults().AddNumbered("latents", latents).AddNumbered("reconstruction", picture);
     }
 
     // Both halves of a guided batch start from the same latents; the one that is kept has the conditional variance.
