@@ -21,7 +21,7 @@ public sealed record SpeechTokenizerConfig
     [Range(1, 1024)] public int ResidualKernelSize { get; init; } = 3;
     [Range(0, 64)] public int NResidualLayers { get; init; } = 1;
     [Range(0, 16)] public int LstmLayers { get; init; } = 2;
-    [AllowedValues("ELU")] public string Activation { get; init; } = "ELU";
+    [AllowedValues("ELU", "CELU", "Snake")] public string Activation { get; init; } = "ELU";
     [Range(2, 1 << 20)] public int CodebookSize { get; init; } = 1024;
     [JsonPropertyName("n_q"), Range(1, 256)] public int NQ { get; init; } = 8;
 
@@ -35,6 +35,7 @@ public sealed record SpeechTokenizerConfig
         DilationBase = DilationBase,
         LstmLayers = LstmLayers,
         BidirectionalEncoder = Bidirectional,
+        Snake = Activation == "Snake",                                                              // CELU is ELU at the one alpha that the authors' code gives
     };
 }
 
@@ -42,7 +43,7 @@ public sealed record SpeechTokenizerConfig
 public sealed class SpeechTokenizerModel : CodecModel
 {
     private readonly SpeechTokenizerConfig _config;
-    private readonly NetworkCache<(int Codebooks, int Samples)> _encoders;
+    private readonly NetworkCache<(int First, int Codebooks, int Samples)> _encoders;
     private readonly NetworkCache<(int First, int Codebooks, int Frames)> _decoders;
     private readonly Network _semantic;
 
@@ -50,7 +51,7 @@ public sealed class SpeechTokenizerModel : CodecModel
         : base(id, new(config.SampleRate, config.SeaNet.HopLength, config.NQ, config.CodebookSize), checkpoint)
     {
         _config = config;
-        _encoders = new(key => Network.Build(context, "speechtokenizer encoder", scope => Encoder(scope, key.Codebooks, key.Samples, config)));
+        _encoders = new(key => Network.Build(context, "speechtokenizer encoder", scope => Encoder(scope, key.First, key.Codebooks, key.Samples, config)));
         _decoders = new(key => Network.Build(context, "speechtokenizer decoder", scope => Decoder(scope, key.First, key.Codebooks, key.Frames, config)));
         _semantic = Network.Build(context, "speechtokenizer semantics", scope => Semantics(scope, config));
     }
@@ -75,7 +76,7 @@ public sealed class SpeechTokenizerModel : CodecModel
 
     internal static IReadOnlyList<string> Inventory(SpeechTokenizerConfig config) => Network.Inventory(scope =>
     {
-        Encoder(scope, config.NQ, samples: 0, config);
+        Encoder(scope, 0, config.NQ, samples: 0, config);
         Decoder(scope, 0, config.NQ, frames: 0, config);
         Semantics(scope, config);
     });
@@ -89,11 +90,11 @@ public sealed class SpeechTokenizerModel : CodecModel
         switch (call)
         {
             case "encode":
-                return (await RunEncoderAsync(arguments.Tensor<float>("audio"), arguments.Literal("n_q", _config.NQ), cancel).ConfigureAwait(false)).ToResults();
+                return (await RunEncoderAsync(arguments.Tensor<float>("audio"), arguments.Literal("st", 0), arguments.Literal("n_q", _config.NQ), cancel).ConfigureAwait(false)).ToResults();
             case "decode":
                 return await DecodeAsync(arguments.Tensor<long>("codes"), arguments.Literal("st", 0), cancel).ConfigureAwait(false);
             case "forward":
-                var codes = (await RunEncoderAsync(arguments.Tensor<float>("audio"), arguments.Literal("n_q", _config.NQ), cancel).ConfigureAwait(false)).Get<long>("codes");
+                var codes = (await RunEncoderAsync(arguments.Tensor<float>("audio"), 0, arguments.Literal("n_q", _config.NQ), cancel).ConfigureAwait(false)).Get<long>("codes");
                 var features = await _semantic.RunAsync(cancel, ("codes", codes.Slice(0))).ConfigureAwait(false);
                 return features.ToResults().AddRange(await DecodeAsync(codes, 0, cancel).ConfigureAwait(false));
             default:
@@ -103,16 +104,17 @@ public sealed class SpeechTokenizerModel : CodecModel
 
     /// <inheritdoc/>
     protected override async Task<Tensor<int>> EncodeAsync(Tensor<float> samples, int codebooks, CancellationToken cancel) =>
-        (await RunEncoderAsync(samples, codebooks, cancel).ConfigureAwait(false)).Get<long>("codes").ToTokensByCodebook();
+        (await RunEncoderAsync(samples, 0, codebooks, cancel).ConfigureAwait(false)).Get<long>("codes").ToTokensByCodebook();
 
     /// <inheritdoc/>
     protected override async Task<Tensor<float>> DecodeAsync(Tensor<int> codes, CancellationToken cancel) =>
         (Tensor<float>)(await DecodeAsync(codes.ToCodes().Reshape(codes.Shape[0], 1, codes.Shape[1]), 0, cancel).ConfigureAwait(false)).Tensor("reconstruction");
 
-    private Task<NetworkOutputs> RunEncoderAsync(Tensor<float> samples, int codebooks, CancellationToken cancel)
+    // Codebooks first..end; those before first are passed over, not subtracted.
+    private Task<NetworkOutputs> RunEncoderAsync(Tensor<float> samples, int first, int end, CancellationToken cancel)
     {
         var length = (int)samples.Shape[2];
-        return _encoders[(codebooks, length <= _config.SeaNet.ShortFrames * _config.SeaNet.HopLength ? length : 0)].RunAsync(cancel, ("samples", samples));
+        return _encoders[(first, end - first, length <= _config.SeaNet.ShortFrames * _config.SeaNet.HopLength ? length : 0)].RunAsync(cancel, ("samples", samples));
     }
 
     private async Task<CallResults> DecodeAsync(Tensor<long> codes, int first, CancellationToken cancel)
@@ -130,11 +132,11 @@ public sealed class SpeechTokenizerModel : CodecModel
     }
 
     // Zero stands for any length that is long enough.
-    private static void Encoder(Scope scope, int codebooks, int samples, SpeechTokenizerConfig config)
+    private static void Encoder(Scope scope, int first, int codebooks, int samples, SpeechTokenizerConfig config)
     {
         var x = scope.Graph.Input("samples", [Dim.Symbol("batch"), 1, samples == 0 ? Dim.Symbol("samples") : samples]);
         var latent = scope.Stage("latent", SeaNet.Encode(scope["encoder"], x, config.SeaNet));
-        scope.Graph.Output("codes", ValueShape.Stack(0, EuclideanQuantizer.Quantize(latent, Codebooks(scope, 0, codebooks, config))));      // (Q, B, T)
+        scope.Graph.Output("codes", ValueShape.Stack(0, EuclideanQuantizer.Quantize(latent, Codebooks(scope, first, codebooks, config))));      // (Q, B, T)
     }
 
     private static void Decoder(Scope scope, int first, int codebooks, int frames, SpeechTokenizerConfig config)

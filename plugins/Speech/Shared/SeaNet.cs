@@ -24,6 +24,9 @@ internal sealed record SeaNetSpec
     public bool BidirectionalEncoder { get; init; }
     public double TrimRightRatio { get; init; } = 1;
 
+    /// <summary>True for periodic activations with a stored frequency per channel (<c>alpha</c>); false for ELU.</summary>
+    public bool Snake { get; init; }
+
     /// <summary>True when every layer looks back only, so that a stream can go through chunk by chunk.</summary>
     public bool Streams => Causal && Norm != "time_group_norm" && TrimRightRatio == 1 && !BidirectionalEncoder;
 
@@ -46,6 +49,7 @@ internal static class SeaNet
         (@"(encoder|decoder)\.model\.(\d+)\.(?:conv|convtr)\.norm\.", "$1.layers.$2.norm."),
         (@"(encoder|decoder)\.model\.(\d+)\.(block\.\d+|shortcut)\.conv\.(conv|norm)\.", "$1.layers.$2.$3.$4."),
         (@"(encoder|decoder)\.model\.(\d+)\.lstm\.", "$1.layers.$2.lstm."),
+        (@"(encoder|decoder)\.model\.(\d+)\.((?:block\.\d+\.)?alpha)$", "$1.layers.$2.$3"),
         (@"quantizer\.vq\.layers\.(\d+)\._codebook\.", "quantizer.layers.$1.codebook."),
         (@"\.codebook\.(embed_avg|cluster_size|inited)$", null));
 
@@ -59,13 +63,13 @@ internal static class SeaNet
         {
             x = ResidualBlocks(layers, x, spec, stream);
             if (filters == spec.Filters) encoder.Stage("encoder_block0", x);
-            layers.Skip();                                                                       // ELU
-            x = Conv(layers.Next(), x.Elu(), filters *= 2, ratio * 2, spec, stride: ratio, stream: stream);
+            x = Activate(layers.Next(), x, spec);
+            x = Conv(layers.Next(), x, filters *= 2, ratio * 2, spec, stride: ratio, stream: stream);
         }
 
         if (spec.LstmLayers > 0) x = encoder.Stage("encoder_lstm", Lstm(layers.Next(), x, spec.LstmLayers, spec.BidirectionalEncoder, stream));
-        layers.Skip();
-        return Conv(layers.Next(), x.Elu(), spec.Dimension, spec.LastKernelSize, spec, stream: stream);
+        x = Activate(layers.Next(), x, spec);
+        return Conv(layers.Next(), x, spec.Dimension, spec.LastKernelSize, spec, stream: stream);
     }
 
     /// <summary>Latent frames to sound. z (B, D, frames) -> (B, channels, samples).</summary>
@@ -77,13 +81,13 @@ internal static class SeaNet
         if (spec.LstmLayers > 0) x = decoder.Stage("decoder_lstm", Lstm(layers.Next(), x, spec.LstmLayers, bidirectional: false, stream));
         foreach (var ratio in spec.Ratios)
         {
-            layers.Skip();
-            x = ConvTranspose(layers.Next(), x.Elu(), filters /= 2, ratio, spec, stream: stream);
+            x = Activate(layers.Next(), x, spec);
+            x = ConvTranspose(layers.Next(), x, filters /= 2, ratio, spec, stream: stream);
             x = ResidualBlocks(layers, x, spec, stream);
         }
 
-        layers.Skip();
-        return Conv(layers.Next(), x.Elu(), spec.AudioChannels, spec.LastKernelSize, spec, stream: stream);
+        x = Activate(layers.Next(), x, spec);
+        return Conv(layers.Next(), x, spec.AudioChannels, spec.LastKernelSize, spec, stream: stream);
     }
 
     /// <summary>A convolution that keeps ceil(samples / stride) frames. Padding is all before when causal, else split; what the last window lacks comes after.</summary>
@@ -103,13 +107,15 @@ internal static class SeaNet
         for (var i = 0; i < spec.ResidualLayers; i++, dilation *= spec.DilationBase)
         {
             var (block, width) = (layers.Next(), x.Shape[1].Size);
-            var h = Conv(block["block.1"], x.Elu(), width / spec.Compress, spec.ResidualKernelSize, spec, dilation: dilation, stream: stream);
-            h = Conv(block["block.3"], h.Elu(), width, 1, spec);
+            var h = Conv(block["block.1"], Activate(block["block.0"], x, spec), width / spec.Compress, spec.ResidualKernelSize, spec, dilation: dilation, stream: stream);
+            h = Conv(block["block.3"], Activate(block["block.2"], h, spec), width, 1, spec);
             x = h + (spec.ConvShortcut ? Conv(block["shortcut"], x, width, 1, spec) : x);
         }
 
         return x;
     }
+
+    private static Value Activate(Scope scope, Value x, SeaNetSpec spec) => spec.Snake ? SnakeStack.Snake(scope, x) : x.Elu();
 
     // The skip repeats the input where two directions double the width.
     private static Value Lstm(Scope scope, Value x, int layers, bool bidirectional, StreamState? stream)
@@ -162,7 +168,5 @@ internal static class SeaNet
         private int _next;
 
         public Scope Next() => scope[_next++];
-
-        public void Skip() => _next++;
     }
 }
