@@ -3,7 +3,6 @@ using System.Globalization;
 using System.Text.Json.Nodes;
 using ModelZoo.Contracts;
 using ModelZoo.Host.Media;
-using ModelZoo.Host.Models;
 using ModelZoo.Host.Replay;
 using ModelZoo.Host.Scheduling;
 using ModelZoo.Host.Terminal;
@@ -45,7 +44,7 @@ internal static class TokenizeCommand
                 var columns = new List<TokenColumn> { Column(media, result) };
                 if (parsed.GetValue(with) is { } other)
                 {
-                    var request = new ModelRequest(ModelId.Parse(other), parsed.GetValue(withCheckpoint) is { } folder ? Path.GetFullPath(folder) : null, parsed.GetValue(model.Device));
+                    var request = model.Request(parsed) with { Id = ModelId.Parse(other), Checkpoint = parsed.GetValue(withCheckpoint) is { } folder ? Path.GetFullPath(folder) : null };
                     columns.Add(Column(media, await services.GetRequiredService<ModelVerbs>().TokenizeAsync(request, media, [], cancel).ConfigureAwait(false)));
                 }
 

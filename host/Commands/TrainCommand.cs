@@ -22,7 +22,7 @@ internal static class TrainCommand
             "modelzoo train text-tokenizers/trainers --data books/ --out my-unigram --option kind=unigram --option vocab_size=8000",
             "modelzoo train text-tokenizers/trainers --data a.txt b.txt --out my-wordpiece --option kind=word-piece --option lowercase=true",
             "modelzoo train text-tokenizers/trainers --data corpus.txt --out my-superbpe --option kind=super-bpe --option vocab_size=20000 --option transition_size=16000") { data, output };
-        model.AddTo(command);
+        model.AddTo(command, computes: false);
         return command.Runs(terminal, async (parsed, services, cancel) =>
         {
             var files = Files(parsed.GetRequiredValue(data));

@@ -131,7 +131,7 @@ internal static partial class ManifestReader
         ? device.ToString()
         : throw item.Wrong("cpu, webgpu[:n], cuda[:n], tensorrt[:n] or auto");
 
-    private static string Precision(LocatedJson item) => item.AsString() is "float32" or "int8" or "int4" ? item.AsString() : throw item.Wrong("float32, int8 or int4");
+    private static string Precision(LocatedJson item) => Inference.WeightPrecisions.TryParse(item.AsString(), out var precision) ? Inference.WeightPrecisions.Name(precision) : throw item.Wrong("float32, int8 or int4");
 
     private static long Bytes(LocatedJson item)
     {

@@ -83,6 +83,7 @@ internal sealed class ModelDirectory(PluginCatalog catalog, ModelResolver resolv
             ["model"] = lease.Resident.Id.ToString(),
             ["folder"] = lease.Resident.Source.Folder,
             ["device"] = lease.Resident.Source.Device,
+            ["precision"] = lease.Resident.Source.Precision,
             ["parameters"] = facts.Parameters,
             ["mapped_bytes"] = facts.MappedBytes,
             ["private_bytes"] = facts.PrivateBytes,

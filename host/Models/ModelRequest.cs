@@ -6,4 +6,5 @@ namespace ModelZoo.Host.Models;
 /// <param name="Id">The model, with or without tag.</param>
 /// <param name="Checkpoint">Folder of published files, instead of the manifest's.</param>
 /// <param name="Device">Device, instead of the manifest's.</param>
-internal sealed record ModelRequest(ModelId Id, string? Checkpoint = null, string? Device = null);
+/// <param name="Precision">In what linear maps keep their weights, instead of the manifest's.</param>
+internal sealed record ModelRequest(ModelId Id, string? Checkpoint = null, string? Device = null, string? Precision = null);

@@ -3,6 +3,7 @@ using ModelZoo.Contracts;
 using ModelZoo.Host.Hosting;
 using ModelZoo.Host.Loading;
 using ModelZoo.Host.Manifest;
+using ModelZoo.Inference;
 
 namespace ModelZoo.Host.Models;
 
@@ -50,7 +51,7 @@ internal sealed class ModelResolver(PluginCatalog catalog, LiveManifest manifest
             Folder = request.Checkpoint is { } folder ? Path.GetFullPath(folder) : entry.Checkpoint,
             Parts = entry.Parts,
             Device = Inference.Device.Parse(request.Device ?? entry.Device ?? manifest.Current.Device ?? "cpu").ToString(),
-            Precision = entry.Precision ?? "float32",
+            Precision = request.Precision ?? entry.Precision ?? WeightPrecision.Float32.Name(),
             Settings = entry.Settings is { } own ? new(own) : new(Settings(plugin), isShared: true),
             Services = services,
         };

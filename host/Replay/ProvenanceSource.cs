@@ -24,6 +24,7 @@ internal sealed class ProvenanceSource(Lazy<InferenceRuntime> engine)
             PluginSha256 = await Task.Run(() => plugin.Digest.Value, cancel).ConfigureAwait(false),
             CheckpointSha256 = await lease.Model.Facts.Digests(cancel).ConfigureAwait(false),
             Device = lease.Resident.Source.Device,
+            Precision = lease.Resident.Source.Precision is var precision && precision != WeightPrecision.Float32.Name() ? precision : null,
             Engine = engine.IsValueCreated ? $"ONNX Runtime {engine.Value.Version}" : null,
             Host = Hosting.Zoo.Version,
             Machine = $"{RuntimeInformation.RuntimeIdentifier}, {Environment.ProcessorCount} cores",

@@ -5,6 +5,7 @@ using ModelZoo.Host.Evaluation;
 using ModelZoo.Host.Media;
 using ModelZoo.Host.Models;
 using ModelZoo.Host.Scheduling;
+using ModelZoo.Inference;
 
 namespace ModelZoo.Host.Replay;
 
@@ -71,7 +72,7 @@ internal sealed class Replayer(ModelVerbs verbs, Evaluator evaluator, MediaFiles
         }
     }
 
-    private static ModelRequest Request(RunRecord record) => new(ModelId.Parse(record.Model), record.Checkpoint, record.Device);
+    private static ModelRequest Request(RunRecord record) => new(ModelId.Parse(record.Model), record.Checkpoint, record.Device, record.Provenance.Precision ?? WeightPrecision.Float32.Name());
 
     private static JsonObject Options(RunRecord record) => JsonObject.Create(record.Options) ?? [];
 

@@ -1,6 +1,8 @@
 using System.Text.Json;
 using System.Text.Json.Nodes;
+using System.Text.Json.Serialization;
 using ModelZoo.Contracts;
+using ModelZoo.Inference;
 
 namespace ModelZoo.Host.Replay;
 
@@ -88,6 +90,11 @@ internal sealed record Provenance
     public required string PluginSha256 { get; init; }
     public required IReadOnlyDictionary<string, string> CheckpointSha256 { get; init; }
     public required string Device { get; init; }
+
+    /// <summary>In what linear maps kept their weights; null for 32-bit floats.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public string? Precision { get; init; }
+
     public string? Engine { get; init; }
     public required string Host { get; init; }
     public required string Machine { get; init; }
@@ -102,6 +109,7 @@ internal sealed record Provenance
         }
 
         if (Device != now.Device) yield return $"device: {now.Device}, then {Device}";
+        if (Precision != now.Precision) yield return $"precision: {now.Precision ?? WeightPrecision.Float32.Name()}, then {Precision ?? WeightPrecision.Float32.Name()}";
         if (Engine != now.Engine) yield return $"engine: {now.Engine}, then {Engine}";
         if (Host != now.Host) yield return $"host: {now.Host}, then {Host}";
         if (Machine != now.Machine) yield return $"machine: {now.Machine}, then {Machine}";

@@ -41,6 +41,10 @@ internal static class GradientRules
         ["Where"] = n => Each(n, 1, () => n.Input(0).Where(n.Gradient(), Zero(n)), () => n.Input(0).Where(Zero(n), n.Gradient())),
         ["MatMul"] = n => Each(n, 0, () => n.Gradient().MatMul(n.Input(1).Swap(-1, -2)), () => n.Input(0).Swap(-1, -2).MatMul(n.Gradient())),
         ["Gemm"] = Gemm,
+        ["com.microsoft:MatMulNBits"] = n => throw new GraphException("This model computes gradients, and none go through weights of 8 or 4 bits.")
+        {
+            Where = n.Output().Path, Expected = WeightPrecision.Float32.Name(), Found = n.Graph.Precision.Name(), Remedy = "Open it with float32 weights (--precision float32).",
+        },
         ["Conv"] = Conv,
         ["Softmax"] = n => [Softmax(n.Output(), n.Gradient(), (int)n.Attribute("axis", -1L))],
         ["LogSoftmax"] = n => [n.Gradient() - n.Output().Exp() * n.Gradient().Sum((int)n.Attribute("axis", -1L), keep: true)],

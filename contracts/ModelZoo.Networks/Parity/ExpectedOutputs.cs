@@ -26,10 +26,10 @@ internal sealed class ExpectedOutputs(ParityCase @case, OrderedDictionary<string
         _named.Add(name);
         if (!tensors.TryGetValue(name, out var expected)) return [Missing($"the case names {name}, which expected.safetensors lacks")];
         return actual is Tensor tensor
-            ? [TensorComparison.Compare(name, tensor, expected, exact, Tolerance())]
+            ? [TensorComparison.Compare(name, tensor, expected, exact, Tolerance() ?? (expected.Type.IsFloat() ? @case.Tolerance : null))]
             : [Missing(actual is null ? $"{call} gave no {result}" : $"{call} gave lines as {result}, expected a tensor")];
 
         double? Tolerance() => @case.Tolerances.TryGetValue(name, out var own) ? own : null;
-        ParityOutput Missing(string problem) => new(name, double.NaN, exact ? 0 : Tolerance() ?? ParityCase.DefaultTolerance, exact, problem);
+        ParityOutput Missing(string problem) => new(name, double.NaN, exact ? 0 : Tolerance() ?? @case.Tolerance, exact, problem);
     }
 }

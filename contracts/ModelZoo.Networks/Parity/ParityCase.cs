@@ -29,6 +29,15 @@ public sealed record ParityCase
     /// <summary>Tolerances of single outputs, where they are not <see cref="DefaultTolerance"/>.</summary>
     public IReadOnlyDictionary<string, double> Tolerances { get; init; } = new Dictionary<string, double>();
 
+    /// <summary>Tolerance of a real output that names none.</summary>
+    internal double Tolerance { get; private init; } = DefaultTolerance;
+
+    /// <summary>The case with no tolerance below <paramref name="least"/>; what must be equal must be equal.</summary>
+    internal ParityCase With(double least) => this with
+    {
+        Tolerance = Math.Max(Tolerance, least), Tolerances = Tolerances.ToDictionary(own => own.Key, own => Math.Max(own.Value, least)),
+    };
+
     /// <summary><c>family/architecture/case</c>.</summary>
     public string Name => $"{Model}/{Path.GetFileName(Folder)}";
 

@@ -1,4 +1,5 @@
 using System.Text.Json.Nodes;
+using ModelZoo.Inference;
 
 namespace ModelZoo.Networks.Parity;
 
@@ -23,11 +24,21 @@ public enum ParityStatus
 /// <param name="Message">Why it did not pass; null when it did.</param>
 public sealed record ParityReport(string Case, string Model, ParityStatus Status, IReadOnlyList<ParityOutput> Outputs, string? Message)
 {
+    /// <summary>The precision of the model's weights. Those of fewer bits are held to what <see cref="WeightPrecisions.Tolerance"/> says, where the case says less.</summary>
+    public WeightPrecision Precision { get; init; }
+
     /// <summary>The output that comes nearest to its tolerance, or exceeds it most.</summary>
     public ParityOutput? Worst => Outputs.MaxBy(output => output.Badness);
 
     /// <summary>One line of <c>modelzoo verify --json</c>.</summary>
-    public JsonObject ToJson() => new()
+    public JsonObject ToJson()
+    {
+        var json = Line();
+        if (Precision != WeightPrecision.Float32) (json["precision"], json["precision_tolerance"]) = (Precision.Name(), Precision.Tolerance());
+        return json;
+    }
+
+    private JsonObject Line() => new()
     {
         ["case"] = Case,
         ["model"] = Model,

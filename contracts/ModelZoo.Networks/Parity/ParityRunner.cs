@@ -1,6 +1,7 @@
 using System.Text;
 using System.Text.Json;
 using ModelZoo.Contracts;
+using ModelZoo.Inference;
 
 namespace ModelZoo.Networks.Parity;
 
@@ -10,6 +11,9 @@ namespace ModelZoo.Networks.Parity;
 /// <param name="device">The device to run on.</param>
 public sealed class ParityRunner(Func<ModelId, ModelArchitecture?> find, IServiceProvider services, string device = "cpu")
 {
+    /// <summary>In what models keep the weights of their linear maps.</summary>
+    public WeightPrecision Precision { get; init; }
+
     /// <summary>Runs the case of a folder. Never throws but for cancellation.</summary>
     public async Task<ParityReport> RunAsync(string folder, CancellationToken cancel = default)
     {
@@ -19,13 +23,14 @@ public sealed class ParityRunner(Func<ModelId, ModelArchitecture?> find, IServic
         }
         catch (ModelZooException error)
         {
-            return new(folder, "", ParityStatus.Error, [], error.Message);
+            return new(folder, "", ParityStatus.Error, [], error.Message) { Precision = Precision };
         }
     }
 
     /// <summary>Runs a case. Never throws but for cancellation.</summary>
     public async Task<ParityReport> RunAsync(ParityCase @case, CancellationToken cancel = default)
     {
+        @case = @case.With(Precision.Tolerance());
         if (find(@case.Model) is not { } architecture)
             return Ended(@case, ParityStatus.Unsupported, [], $"No loaded plugin has {@case.Model}.");
 
@@ -34,7 +39,7 @@ public sealed class ParityRunner(Func<ModelId, ModelArchitecture?> find, IServic
         {
             var source = new ModelSource
             {
-                Id = @case.Model, Folder = @case.CheckpointFolder, Parts = @case.Checkpoint, Device = device, Stages = true, Services = services,
+                Id = @case.Model, Folder = @case.CheckpointFolder, Parts = @case.Checkpoint, Device = device, Precision = Precision.Name(), Stages = true, Services = services,
             };
             var model = await architecture.Open(source, cancel).ConfigureAwait(false);
             await using var _ = model.ConfigureAwait(false);
@@ -80,8 +85,8 @@ public sealed class ParityRunner(Func<ModelId, ModelArchitecture?> find, IServic
     public static IReadOnlyList<JsonElement> ReadLines(string path) =>
         [.. Encoding.UTF8.GetString(File.ReadAllBytes(path)).Split('\n').Where(line => line.Length > 0).Select(line => JsonElement.Parse(line))];
 
-    private static ParityReport Ended(ParityCase @case, ParityStatus status, IReadOnlyList<ParityOutput> outputs, string? message) =>
-        new(@case.Name, @case.Model.ToString(), status, outputs, message);
+    private ParityReport Ended(ParityCase @case, ParityStatus status, IReadOnlyList<ParityOutput> outputs, string? message) =>
+        new(@case.Name, @case.Model.ToString(), status, outputs, message) { Precision = Precision };
 
     private static string Place(Exception error) => error.StackTrace?.Split('\n').FirstOrDefault(line => line.Contains("ModelZoo.", StringComparison.Ordinal))?.Trim() ?? "";
 

@@ -145,6 +145,56 @@ public sealed class CommandLineTests : IDisposable
         Assert.Contains("length/once/value: 6, then 4", output, StringComparison.Ordinal);
     }
 
+    [Fact]
+    public async Task Precision_Asked_IsRecordedAndReplayed()
+    {
+        Assert.Equal(ExitCodes.Ok, (await RunAsync("generate", "test/echo.x", "--prompt", "hi", "--out", In("plain.txt"))).Code);
+        Assert.Equal(ExitCodes.Ok, (await RunAsync("generate", "test/echo.x", "--prompt", "hi", "--precision", "int8", "--out", In("kept.txt"))).Code);
+        Assert.Null(Provenance("plain.txt")["precision"]);
+        Assert.DoesNotContain("precision", File.ReadAllText(In("plain.txt.run.json")), StringComparison.Ordinal);
+        Assert.Equal("int8", (string?)Provenance("kept.txt")["precision"]);
+
+        // What the manifest says today is not what was recorded.
+        File.WriteAllText(In("plugins.json"), """{ "plugins": ["plugins/good"], "models": { "test/echo.x": { "precision": "int4" } } }""");
+        foreach (var file in new[] { "plain.txt", "kept.txt" })
+        {
+            var (code, output, error) = await RunAsync("replay", In(file));
+            Assert.True(code == ExitCodes.Ok, output + error);
+            Assert.DoesNotContain("precision:", output, StringComparison.Ordinal);
+        }
+
+        Assert.Equal("int4", (string?)JsonNode.Parse((await RunAsync("info", "test/echo.x", "--json")).Output)!["opened"]!["precision"]);
+        Assert.Equal("float32", (string?)JsonNode.Parse((await RunAsync("info", "test/echo.x", "--precision", "float32", "--json")).Output)!["opened"]!["precision"]);
+
+        JsonNode Provenance(string file) => JsonNode.Parse(File.ReadAllText(In(file + ".run.json")))!["provenance"]!;
+    }
+
+    [Fact]
+    public async Task Evaluate_WithPrecision_IsRecordedInTheReport()
+    {
+        Directory.CreateDirectory(In("data"));
+        File.WriteAllText(In("data", "1.txt"), "abcd");
+        Assert.Equal(ExitCodes.Ok, (await RunAsync("evaluate", "test/echo.x", "--data", In("data"), "--precision", "int4", "--out", In("report.json"))).Code);
+        Assert.Equal("int4", (string?)JsonNode.Parse(File.ReadAllText(In("report.json")))!["run"]!["provenance"]!["precision"]);
+        Assert.Equal(ExitCodes.Ok, (await RunAsync("replay", In("report.json"))).Code);
+    }
+
+    [Fact]
+    public async Task Verify_WithPrecision_SaysByWhatItJudgesAndLeavesTheParityStateAlone()
+    {
+        Case("near", 2.01f);
+        Assert.Equal(ExitCodes.Failed, (await RunAsync("verify", In("cases"))).Code);
+        var (code, output, _) = await RunAsync("verify", In("cases"), "--precision", "int8");
+        Assert.Equal(ExitCodes.Ok, code);
+        Assert.Contains("1.0e-2  pass at int8, 1 %", output, StringComparison.Ordinal);
+        Assert.Equal("0/1 on cpu", (string?)JsonNode.Parse((await RunAsync("list", "--json")).Output)!["models"]![0]!["parity"]);
+
+        Case("far", 3);
+        (code, output, _) = await RunAsync("verify", In("cases"), "--precision", "int4");
+        Assert.Equal(ExitCodes.Failed, code);
+        Assert.Contains("fail at int4, 15 %", output, StringComparison.Ordinal);
+    }
+
     [Theory]
     [InlineData("""{ "vae": "elsewhere" }""", "test/echo.x has no setting 'vae'")]
     [InlineData("\"elsewhere\"", "plugins.json:1")]
@@ -194,6 +244,9 @@ public sealed class CommandLineTests : IDisposable
     [InlineData(ExitCodes.Usage, "tokenize", "test/echo.x", "--text", "a", "--option", "shfit=1")]
     [InlineData(ExitCodes.Usage, "tokenize", "test/echo.x", "--text", "a", "--option", "shift=99")]
     [InlineData(ExitCodes.Usage, "tokenize", "test/echo.x", "--text", "a", "--device", "gpu")]
+    [InlineData(ExitCodes.Usage, "tokenize", "test/echo.x", "--text", "a", "--precision", "int2")]
+    [InlineData(ExitCodes.Usage, "tokenize", "test/echo.x", "--text", "a", "--precision", "1")]
+    [InlineData(ExitCodes.Usage, "train", "test/echo.x", "--data", "a", "--out", "b", "--precision", "int8")]
     [InlineData(ExitCodes.NotAvailable, "tokenize", "test/ecko", "--text", "a")]
     [InlineData(ExitCodes.NotAvailable, "tokenize", "test/echo.y", "--text", "a")]
     [InlineData(ExitCodes.NotAvailable, "info", "test/other")]

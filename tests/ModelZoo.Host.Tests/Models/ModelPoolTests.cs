@@ -76,6 +76,19 @@ public sealed class ModelPoolTests
     }
 
     [Fact]
+    public async Task Acquire_AnotherPrecision_IsAnotherResident()
+    {
+        var pool = await PoolAsync(1000);
+        foreach (var precision in new[] { null, "int8", "int4", "int8" })
+        {
+            using var lease = await pool.AcquireAsync(Ask(1) with { Precision = precision });
+            Assert.Equal(precision ?? "float32", lease.Resident.Source.Precision);
+        }
+
+        Assert.Equal((3, 3), (_opened, pool.Residents.Count));
+    }
+
+    [Fact]
     public async Task Acquire_OverBudget_TheLeastRecentlyUsedLeaves()
     {
         var pool = await PoolAsync(250);

@@ -1,4 +1,5 @@
 using ModelZoo.Contracts;
+using ModelZoo.Inference;
 
 namespace ModelZoo.Networks.Tests;
 
@@ -67,6 +68,20 @@ public class GradientsTests
         var graph = new Graph("g");
         var x = graph.Input("x", [2, 3]);
         Assert.Contains("CumSum", Assert.Throws<GraphException>(() => Gradients.Of(x.CumulativeSum(1).Sum(1).Sum(0), x)).Message);
+    }
+
+    [Fact]
+    public void Of_WeightsInFewerBits_IsRefusedWithTheRemedy()
+    {
+        var weights = new TestWeights(("weight", Runtime.Numbers(1, 8, 32)));
+        var context = new NetworkContext(Runtime.Engine, weights) { Session = new() { Precision = WeightPrecision.Int8 } };
+        var error = Assert.Throws<GraphException>(() => Network.Build(context, "loss", scope =>
+        {
+            var x = scope.Graph.Input("x", [1, 32]);
+            scope.Graph.Output("y", Gradients.Of(scope.Linear(x, 8, bias: false).Sum(1).Sum(0), x)[0]);
+        }));
+        Assert.Equal(("float32", "int8"), (error.Expected, error.Found));
+        Assert.Contains("--precision float32", error.Remedy, StringComparison.Ordinal);
     }
 
     private static void Check(TestWeights weights, Tensor<float> at, Shape shape, Func<Scope, Value, Value> operation)

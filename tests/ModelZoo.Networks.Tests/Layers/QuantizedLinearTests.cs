@@ -5,15 +5,14 @@ namespace ModelZoo.Networks.Tests.Layers;
 
 public class QuantizedLinearTests
 {
-    // The tolerances that WeightPrecision states.
     [Theory]
-    [InlineData(WeightPrecision.Int8, 0.01, 1, 32, 40, false)]
-    [InlineData(WeightPrecision.Int8, 0.01, 7, 256, 96, false)]
-    [InlineData(WeightPrecision.Int8, 0.01, 3, 768, 50, true)]
-    [InlineData(WeightPrecision.Int4, 0.15, 1, 64, 16, false)]
-    [InlineData(WeightPrecision.Int4, 0.15, 7, 256, 96, false)]
-    [InlineData(WeightPrecision.Int4, 0.15, 3, 768, 50, true)]
-    public void Linear_WeightsInFewerBits_StaysWithinTheStatedTolerance(WeightPrecision precision, double tolerance, long rows, long inputs, long outputs, bool inOut)
+    [InlineData(WeightPrecision.Int8, 1, 32, 40, false)]
+    [InlineData(WeightPrecision.Int8, 7, 256, 96, false)]
+    [InlineData(WeightPrecision.Int8, 3, 768, 50, true)]
+    [InlineData(WeightPrecision.Int4, 1, 64, 16, false)]
+    [InlineData(WeightPrecision.Int4, 7, 256, 96, false)]
+    [InlineData(WeightPrecision.Int4, 3, 768, 50, true)]
+    public void Linear_WeightsInFewerBits_StaysWithinTheStatedTolerance(WeightPrecision precision, long rows, long inputs, long outputs, bool inOut)
     {
         var weights = new TestWeights(("weight", inOut ? Runtime.Numbers(1, inputs, outputs) : Runtime.Numbers(1, outputs, inputs)), ("bias", Runtime.Numbers(2, outputs)));
         var x = Runtime.Numbers(3, rows, inputs);
@@ -36,7 +35,7 @@ public class QuantizedLinearTests
             size += Math.Pow(exact.Span[i], 2);
         }
 
-        Assert.InRange(Math.Sqrt(error / size), 1e-7, tolerance);
+        Assert.InRange(Math.Sqrt(error / size), 1e-7, precision.Tolerance());
     }
 
     [Fact]

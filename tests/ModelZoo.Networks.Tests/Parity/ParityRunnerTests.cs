@@ -1,4 +1,5 @@
 using ModelZoo.Contracts;
+using ModelZoo.Inference;
 
 namespace ModelZoo.Networks.Parity.Tests;
 
@@ -37,6 +38,29 @@ public class ParityRunnerTests
     {
         using var @case = new TestCase().Call("forward", "{}", """{"y": "y"}""").Expect("y", F(2, 4)).Tolerance("y", 0.01);
         Assert.Equal(ParityStatus.Pass, (await @case.RunAsync((_, _) => new CallResults().Add("y", F(2, 4.03f)))).Status);
+    }
+
+    [Theory]
+    [InlineData(WeightPrecision.Int8, 4.03f, ParityStatus.Pass, 0.01)]
+    [InlineData(WeightPrecision.Int8, 4.05f, ParityStatus.Fail, 0.01)]
+    [InlineData(WeightPrecision.Int4, 4.5f, ParityStatus.Pass, 0.15)]
+    [InlineData(WeightPrecision.Int4, 4.7f, ParityStatus.Fail, 0.15)]
+    public async Task Run_WeightsInFewerBits_AreHeldToWhatTheirPrecisionStates(WeightPrecision precision, float second, ParityStatus status, double tolerance)
+    {
+        using var @case = new TestCase().Call("forward", "{}", """{"y": "y", "strict": "strict"}""").Expect("y", F(2, 4)).Expect("strict", F(2, 4)).Tolerance("strict", 1e-3);
+        var report = await @case.RunAsync((_, _) => new CallResults().Add("y", F(2, second)).Add("strict", F(2, second)), precision);
+        Assert.Equal(status, report.Status);
+        Assert.All(report.Outputs, output => Assert.Equal(tolerance, output.Tolerance));
+        Assert.Equal((precision.Name(), tolerance), ((string?)report.ToJson()["precision"], (double)report.ToJson()["precision_tolerance"]!));
+    }
+
+    [Fact]
+    public async Task Run_WeightsInFewerBits_WhatMustBeEqualMustBeEqual()
+    {
+        using var @case = new TestCase().Call("forward", "{}", """{"ids": "ids", "y": "y", "wide": "wide"}""").Expect("ids", I(1000)).Expect("y", F(4)).Exact("y").Expect("wide", F(1)).Tolerance("wide", 0.5);
+        var report = await @case.RunAsync((_, _) => new CallResults().Add("ids", I(1001)).Add("y", F(4.0001f)).Add("wide", F(1.4f)), WeightPrecision.Int4);
+        Assert.Equal([false, false, true], report.Outputs.Select(output => output.Passes));
+        Assert.Equal(0.5, report.Outputs[2].Tolerance);
     }
 
     [Fact]

@@ -52,13 +52,17 @@ internal sealed class TestCase : IDisposable
         return this;
     }
 
-    public Task<ParityReport> RunAsync(Func<string, CallArguments, CallResults> answer)
+    public Task<ParityReport> RunAsync(Func<string, CallArguments, CallResults> answer, WeightPrecision precision = WeightPrecision.Float32)
     {
         File("case.json", Json.ToJsonString());
         Save("inputs.safetensors", Inputs);
         Save("expected.safetensors", Expected);
         var card = new ModelCard { Id = "test/net", Paper = "A test", Authors = [], Inputs = [], Outputs = [] };
-        var runner = new ParityRunner(id => id.ToString() == card.Id ? new(card, (_, _) => ValueTask.FromResult<IModel>(new Model(answer))) : null, new NoServices());
+        var runner = new ParityRunner(id => id.ToString() == card.Id ? new(card, (source, _) =>
+        {
+            Assert.Equal(precision.Name(), source.Precision);
+            return ValueTask.FromResult<IModel>(new Model(answer));
+        }) : null, new NoServices()) { Precision = precision };
         return runner.RunAsync(Folder);
     }
 
