@@ -48,7 +48,7 @@ public sealed class RowBatcherTests : IDisposable
     [Fact]
     public async Task Run_Crowd_StaysTogetherFromStepToStep()
     {
-        var network = Build(limit: 8, milliseconds: 500);
+        var network = Build(limit: 8, milliseconds: 2000);
         await Task.WhenAll(Enumerable.Range(0, 8).Select(async i =>
         {
             var x = Runtime.Numbers(i, 1, 4, 8);
