@@ -54,6 +54,8 @@ public sealed record DigitSizes
     public bool DecoderLearnedPos { get; init; }
     /// <summary>Whether embeddings are taken as they are, not times the root of the width.</summary>
     public bool NoScaleEmbedding { get; init; }
+    /// <summary>Whether tokens have no positions.</summary>
+    public bool NoTokenPositionalEmbeddings { get; init; }
     /// <summary>Whether embeddings are normed.</summary>
     public bool LayernormEmbedding { get; init; }
     /// <summary>Whether the output map is the embedding table.</summary>
@@ -175,7 +177,7 @@ public static class DigitModel
             {
                 for (var i = 0; i < step; i++) longer[row, i] = codes[row, i];
                 // The specials are forbidden.
-                longer[row, step] = System.Numerics.Tensors.TensorPrimitives.IndexOfMax(logits.Span.Slice((row * (step + 1) + step) * config.Dictionary + DigitNetwork.Specials, config.Task.TargetVocabSize));
+                longer[row, step] = System.Numerics.Tensors.TensorPrimitives.IndexOfMax(logits.Span.Slice((row * (step + 1) + step) * (int)logits.Shape[2] + DigitNetwork.Specials, config.Task.TargetVocabSize));
             }
 
             codes = longer;
@@ -228,7 +230,8 @@ internal static class DigitNetwork
         var tokens = g.Input("src_tokens", ElementType.Int64, [TokenizerInputs.Batch, Dim.Symbol("length")]);
         var known = decoder["embed_tokens"].IsInventory ? config.Dictionary + (size.ClassConditional ? 1000 : 0) : decoder["embed_tokens"].ShapeOf("weight")[0];
         var table = decoder["embed_tokens"].Weight("weight", known, width);
-        var x = table.Gather(tokens) * (size.NoScaleEmbedding ? 1 : Math.Sqrt(width)) + Positions(decoder, tokens.Shape[1], size);
+        var x = table.Gather(tokens) * (size.NoScaleEmbedding ? 1 : Math.Sqrt(width));
+        if (!size.NoTokenPositionalEmbeddings) x += Positions(decoder, tokens.Shape[1], size);
         if (size.LayernormEmbedding) x = decoder["layernorm_embedding"].LayerNorm(x);
         for (var i = 0; i < size.DecoderLayers; i++) x = decoder.Stage($"decoder_layer_{i}", Layer(decoder["layers"][i], x, size));
         if (size.DecoderNormalizeBefore && !size.NoDecoderFinalNorm) x = decoder["layer_norm"].LayerNorm(x);

@@ -37,7 +37,12 @@ public static class SelftokModel
         return new()
         {
             Networks = new Dictionary<string, Action<Scope>> { ["paint"] = network.Paint },
-            SizedNetworks = new Dictionary<string, SizedNetwork> { ["encoding"] = new(network.Encode, side, side), ["denoise"] = new(network.Velocity, side, side) },
+            SizedNetworks = new Dictionary<string, SizedNetwork>
+            {
+                ["encoding"] = new(network.Encode, side, side),
+                [SelftokDecoder.Training] = new((model, rows, columns) => network.Velocity(model, rows, columns, sizes.ContextSeeXt), side, side),
+                [decoder.Sampling] = new((model, rows, columns) => network.Velocity(model, rows, columns, tokensSeePicture: true), side, side),
+            },
             Calls = new Dictionary<string, ReferenceCall> { ["encoding"] = decoder.EncodeAsync, ["velocity"] = decoder.VelocityAsync, ["decoding"] = decoder.DecodeAsync },
             Preparation = ImagePreparation.SignedRange(sizes.ImageSize, config.Vae.Downsampling * config.Fixed.Encoder.PatchSize, isFixed: true),
             Layout = TokenLayout.Flat,
@@ -64,8 +69,14 @@ public static class SelftokModel
 /// <summary>The authors' calls: tokens, one velocity, and the steps from noise to a picture.</summary>
 internal sealed class SelftokDecoder(SelftokConfig config)
 {
-    private readonly SelftokTimes _times = new(config.Tokenizer.Params);
+    /// <summary>The network as training uses it.</summary>
+    public const string Training = "denoise";
+
+    private readonly SelftokTimes _times = new(config.Tokenizer.Params), _samplingTimes = new(config.Tokenizer.Params with { T2K = 1 });
     private readonly int _tokens = config.Tokenizer.Params.K;
+
+    /// <summary>The network that samples: as published, its tokens see the picture and its times are not scaled, whatever training did.</summary>
+    public string Sampling { get; } = config.Tokenizer.Params.ContextSeeXt ? Training : "sample";
 
     public async ValueTask<CallResults> EncodeAsync(NetworkSet networks, CallArguments arguments, CancellationToken cancel)
     {
@@ -77,7 +88,7 @@ internal sealed class SelftokDecoder(SelftokConfig config)
     {
         var t = arguments.Tensor<float>("t");
         var last = Tensor.Create(t.Span.ToArray().Select(time => (long)_times.LastVisible(time)).ToArray(), t.Shape);
-        var results = await DenoiseAsync(networks, arguments.Tensor<long>("codes"), arguments.Tensor<float>("noised_latents"), t, _tokens, cancel).ConfigureAwait(false);
+        var results = await DenoiseAsync(networks, Training, _times, arguments.Tensor<long>("codes"), arguments.Tensor<float>("noised_latents"), t, _tokens, cancel).ConfigureAwait(false);
         return results.ToResults().Add("prefix_index", last);
     }
 
@@ -94,20 +105,24 @@ internal sealed class SelftokDecoder(SelftokConfig config)
         var padded = Tensor.Zeros<long>(batch, _tokens);
         for (var i = 0; i < codes.Length; i++) padded.Span[i / kept * _tokens + i % kept] = codes.Span[i];
         var x = Tensor.Create(noise.Span.ToArray(), noise.Shape);
+        var predictsVelocity = config.Tokenizer.Params.NoiseScheduleConfig.Parameterization == "velocity";
         for (var step = 0; step < steps; step++)
         {
             cancel.ThrowIfCancellationRequested();
-            var (time, next) = (1 - (float)step / steps, 1 - (float)(step + 1) / steps);
-            var velocity = (await DenoiseAsync(networks, padded, x, Tensor.Create(Enumerable.Repeat(time, batch).ToArray(), batch), kept, cancel).ConfigureAwait(false))["velocity"];
-            for (var i = 0; i < x.Length; i++) x.Span[i] -= (time - next) * velocity.Span[i];
+            var (time, next) = (Time(step, steps), Time(step + 1, steps));
+            var velocity = (await DenoiseAsync(networks, Sampling, _samplingTimes, padded, x, Tensor.Create(Enumerable.Repeat(time, batch).ToArray(), batch), kept, cancel).ConfigureAwait(false))["velocity"];
+            for (var i = 0; i < x.Length; i++) x.Span[i] = predictsVelocity ? x.Span[i] - (time - next) * velocity.Span[i] : velocity.Span[i] + next * (x.Span[i] - velocity.Span[i]) / time;
         }
 
         return x;
     }
 
-    private Task<NetworkOutputs> DenoiseAsync(NetworkSet networks, Tensor<long> codes, Tensor<float> latents, Tensor<float> t, int kept, CancellationToken cancel)
+    // Equal steps from 1 to 0 as the authors' library numbers them: the first half from the start, the second from the end. Tokens appear at whole thousandths, so the last digit counts.
+    private static float Time(int step, int steps) => step < (steps + 1) / 2 ? 1 - 1f / steps * step : 1f / steps * (steps - step);
+
+    private Task<NetworkOutputs> DenoiseAsync(NetworkSet networks, string network, SelftokTimes times, Tensor<long> codes, Tensor<float> latents, Tensor<float> t, int kept, CancellationToken cancel)
     {
-        var visible = Tensor.Create(t.Span.ToArray().Select(time => Math.Min(_times.LastVisible(time) + 1L, kept)).ToArray(), t.Shape);
-        return networks.RunAsync("denoise", latents.Shape[2], latents.Shape[3], cancel, ("codes", codes), ("noised_latents", latents), ("t", t), ("visible", visible));
+        var visible = Tensor.Create(t.Span.ToArray().Select(time => Math.Min(times.LastVisible(time) + 1L, kept)).ToArray(), t.Shape);
+        return networks.RunAsync(network, latents.Shape[2], latents.Shape[3], cancel, ("codes", codes), ("noised_latents", latents), ("t", t), ("visible", visible));
     }
 }

@@ -52,7 +52,9 @@ public sealed record SelftokParams
     public int EncoderHiddenSize { get; init; } = 16;
     /// <summary>Whether positions are cut out of a table twice as large.</summary>
     public bool EnableEncVariableSize { get; init; } = true;
-    /// <summary>The encoder.</summary>
+    /// <summary>The flow.</summary>
+    public SelftokSchedule NoiseScheduleConfig { get; init; } = new();
+    /// <summary>Options of the encoder.</summary>
     public SelftokEncoderConfig EncoderConfig { get; init; } = new();
     /// <summary>The quantizer.</summary>
     public SelftokQuantizerConfig QuantizerConfig { get; init; } = new();
@@ -60,6 +62,13 @@ public sealed record SelftokParams
     public bool ContextSeeXt { get; init; } = true;
     /// <summary>The decoder.</summary>
     public SelftokDecoderConfig DecoderConfig { get; init; } = new();
+}
+
+/// <summary>The flow; what only training reads is left out.</summary>
+public sealed record SelftokSchedule
+{
+    /// <summary>What the decoder predicts: the velocity, or the clean latent.</summary>
+    [AllowedValues("velocity", "x0")] public string Parameterization { get; init; } = "velocity";
 }
 
 /// <summary>Section <c>encoder_config</c>.</summary>

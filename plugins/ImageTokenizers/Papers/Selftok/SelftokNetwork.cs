@@ -28,7 +28,7 @@ internal sealed class SelftokNetwork(SelftokConfig config)
     }
 
     /// <summary>Velocity of latents that see the first tokens. codes (B, K), noised latents (B, C, rows, columns), t (B) in 0..1, visible (B), number of tokens seen -> (B, C, rows, columns).</summary>
-    public void Velocity(Scope model, int rows, int columns)
+    public void Velocity(Scope model, int rows, int columns, bool tokensSeePicture)
     {
         var (g, decoder, width) = (model.Graph, model["model"], _decoder.HiddenSize);
         var codes = g.Input("codes", ElementType.Int64, [TokenizerInputs.Batch, _params.K]);
@@ -42,7 +42,7 @@ internal sealed class SelftokNetwork(SelftokConfig config)
         var patch = _decoder.PatchSize;
         var (high, wide) = (rows / patch, columns / patch);
         var x = decoder["x_embedder.proj"].PatchEmbed(noised, width, patch) + Cropped(decoder.Weight("pos_embed", 1, _decoder.PosEmbedMaxSize * _decoder.PosEmbedMaxSize, width), _decoder.PosEmbedMaxSize, high, wide);
-        var mask = Mask(g, visible, high * wide);
+        var mask = Mask(g, visible, high * wide, tokensSeePicture);
         for (var i = 0; i < _decoder.Depth; i++)
         {
             (context, x) = JointBlock(decoder["joint_blocks"][i], context, x, time, mask, last: i == _decoder.Depth - 1);
@@ -193,16 +193,20 @@ internal sealed class SelftokNetwork(SelftokConfig config)
         _ => Positions(block["t_embedder"], _decoder.HiddenSize),
     };
 
-    private Value Positions(Scope embedder, int width) =>
-        Times(embedder, AttentionLayers.Range(embedder.Graph, _params.K).Cast(ElementType.Float32) * PositionStep + FirstPosition, width).Unsqueeze(0);
+    // As published, only encoders of variable size hand the tokens' times on; else a token's place is its number.
+    private Value Positions(Scope embedder, int width)
+    {
+        var places = AttentionLayers.Range(embedder.Graph, _params.K).Cast(ElementType.Float32);
+        return Times(embedder, _params.EnableEncVariableSize ? places * PositionStep + FirstPosition : places, width).Unsqueeze(0);
+    }
 
     // Keys that are seen: tokens up to the visible one, and the picture, by tokens only if the method lets them.
-    private Value Mask(Graph g, Value visible, int places)
+    private Value Mask(Graph g, Value visible, int places, bool tokensSeePicture)
     {
         var seen = AttentionLayers.Range(g, _params.K).Unsqueeze(0).Less(visible.Unsqueeze(1));                                              // (B, K)
         var free = g.Scalar(ElementType.Float32, 0).Reshape(1, 1, 1, 1);
         var keys = ValueShape.Concat(-1, AttentionMasks.Where(seen).Unsqueeze(1, 2), free.Expand(visible.Shape[0], 1, 1, places));       // (B, 1, 1, K + N)
-        if (_params.ContextSeeXt) return keys;
+        if (tokensSeePicture) return keys;
         var (total, blind) = (_params.K + places, new float[(_params.K + places) * (_params.K + places)]);
         for (var query = 0; query < _params.K; query++) blind.AsSpan(query * total + _params.K, places).Fill(AttentionLayers.Masked);
         return keys + g.Constant<float>(blind, 1, 1, total, total);
