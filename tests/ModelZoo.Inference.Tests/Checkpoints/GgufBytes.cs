@@ -69,6 +69,50 @@ internal static class GgufBytes
                 }
 
                 return (packed, numbers);
+            case 10:
+                packed = [.. new byte[80], .. BitConverter.GetBytes(scale), .. BitConverter.GetBytes(minimum)];
+                for (var i = 0; i < size; i++)
+                {
+                    if (i % 16 == 0) packed[i / 16] = (byte)random.Next(256);
+                    numbers[i] = (float)scale * (packed[i / 16] % 16) * TwoBits(16, i) - (float)minimum * (packed[i / 16] / 16);
+                }
+
+                return (packed, numbers);
+            case 11:
+                packed = [.. new byte[108], .. BitConverter.GetBytes(scale)];
+                for (var (i, step) = (0, 0); i < size; i++)
+                {
+                    if (i % 16 == 0)
+                    {
+                        // Sixteen scales: four at a time go down the bits of the last four bytes.
+                        step = random.Next(64);
+                        Set(96 + i / 16 % 8, i < 128 ? 0 : 4, step % 16);
+                        Set(104 + i / 16 % 4, i / 64 * 2, step / 16);
+                    }
+
+                    var third = random.Next(2);
+                    Set(i % 32, i / 32, third);
+                    numbers[i] = (float)scale * (step - 32) * (TwoBits(32, i) - (third == 0 ? 4 : 0));
+                }
+
+                return (packed, numbers);
+            case 20:
+                packed = [.. BitConverter.GetBytes(scale), .. new byte[16]];
+                Leveled(2, 0, (float)scale);
+                return (packed, numbers);
+            case 23:
+                packed = [.. BitConverter.GetBytes(scale), .. new byte[134]];
+                var (lower, upper) = (0u, 0);
+                for (var part = 0; part < 8; part++)
+                {
+                    var step = random.Next(64);
+                    (lower, upper) = (lower | (uint)(step & 15) << (4 * part), upper | step >> 4 << (2 * part));
+                    Leveled(8 + 16 * part, 32 * part, (float)scale * (step - 32));
+                }
+
+                BitConverter.GetBytes((ushort)upper).CopyTo(packed, 2);
+                BitConverter.GetBytes(lower).CopyTo(packed, 4);
+                return (packed, numbers);
             case 12 or 13:
                 var first = kind == 12 ? 16 : 48;
                 packed = [.. BitConverter.GetBytes(scale), .. BitConverter.GetBytes(minimum), .. new byte[first - 4 + 128]];
@@ -111,6 +155,26 @@ internal static class GgufBytes
                 }
 
                 return (packed, numbers);
+        }
+
+        // The code of number i: numbers 32 apart share a byte, 128 of them 32 bytes.
+        int TwoBits(int at, int i)
+        {
+            var code = random.Next(4);
+            Set(at + i / 128 * 32 + i % 32, i % 128 / 32 * 2, code);
+            return code;
+        }
+
+        // 32 numbers of the non-linear levels: byte i has numbers i and 16 + i.
+        void Leveled(int at, int first, float step)
+        {
+            sbyte[] levels = [-127, -104, -83, -65, -49, -35, -22, -10, 1, 13, 25, 38, 53, 69, 89, 113];
+            for (var i = 0; i < 16; i++)
+            {
+                var (low, high) = (random.Next(16), random.Next(16));
+                packed[at + i] = (byte)(16 * high + low);
+                (numbers[first + i], numbers[first + 16 + i]) = (step * levels[low], step * levels[high]);
+            }
         }
     }
 

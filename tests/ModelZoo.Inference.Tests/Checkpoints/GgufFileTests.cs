@@ -29,9 +29,13 @@ public sealed class GgufFileTests
     [InlineData(6u, 32)]
     [InlineData(7u, 32)]
     [InlineData(8u, 32)]
+    [InlineData(10u, 256)]
+    [InlineData(11u, 256)]
     [InlineData(12u, 256)]
     [InlineData(13u, 256)]
     [InlineData(14u, 256)]
+    [InlineData(20u, 32)]
+    [InlineData(23u, 256)]
     public void Read_QuantisedBlocks_AreTheirCodesTimesTheirScales(uint type, int size)
     {
         var random = new Random((int)type);

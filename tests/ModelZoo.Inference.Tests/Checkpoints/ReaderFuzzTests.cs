@@ -70,5 +70,6 @@ public sealed class ReaderFuzzTests
     }
 
     private static byte[] Gguf() => GgufBytes.Make([("general.name", 8, "tiny"), ("general.alignment", 4, 32u), ("names", 9, new[] { "a", "b" })],
-        ("a", 0, [3, 2], new byte[24]), ("b", 8, [32, 2], new byte[68]), ("c", 14, [256], new byte[210]), ("d", 30, [5], new byte[10]));
+        ("a", 0, [3, 2], new byte[24]), ("b", 8, [32, 2], new byte[68]), ("c", 14, [256], new byte[210]), ("d", 30, [5], new byte[10]),
+        ("e", 10, [256], new byte[84]), ("f", 11, [256], new byte[110]), ("g", 20, [32, 2], new byte[36]), ("h", 23, [256], new byte[136]));
 }

@@ -8,6 +8,9 @@ internal static class GgufBlocks
 {
     private const int HalfBlock = 16;
 
+    // What the codes of IQ4 kinds stand for: finer near zero, where most weights are.
+    private static ReadOnlySpan<sbyte> Levels => [-127, -104, -83, -65, -49, -35, -22, -10, 1, 13, 25, 38, 53, 69, 89, 113];
+
     // scale, 16 bytes: the lower four bits are the first half of the block.
     public static void Q40(ReadOnlySpan<byte> block, Span<float> numbers) => Nibbles(block[2..], [], numbers, Scale(block), -8 * Scale(block));
 
@@ -27,6 +30,38 @@ internal static class GgufBlocks
         for (var i = 0; i < numbers.Length; i++) numbers[i] = scale * (sbyte)block[2 + i];
     }
 
+    // 16 bytes with a scale (lower bits) and a minimum for 16 numbers each, 64 bytes of two-bit codes, scale of scales, scale of minimums.
+    public static void Q2K(ReadOnlySpan<byte> block, Span<float> numbers)
+    {
+        var (scale, minimum) = (Scale(block[80..]), Scale(block[82..]));
+        for (var i = 0; i < numbers.Length; i++) numbers[i] = scale * (block[i / 16] & 15) * Pair(block[16..], i) - minimum * (block[i / 16] >> 4);
+    }
+
+    // A third bit for each number (bit p of byte i belongs to number i of row p), 64 bytes of two-bit codes, scales of 16 numbers each (lower four bits in 8 bytes, upper two in 4), scale of scales.
+    public static void Q3K(ReadOnlySpan<byte> block, Span<float> numbers)
+    {
+        var scale = Scale(block[108..]);
+        var packed = block.Slice(96, 12);
+        for (var part = 0; part < 16; part++)
+        {
+            var step = scale * ((packed[part % 8] >> (part / 8 * 4) & 15 | (packed[8 + part % 4] >> (part / 4 * 2) & 3) << 4) - 32);
+            for (var i = part * 16; i < part * 16 + 16; i++) numbers[i] = step * ((Pair(block[32..], i) | (block[i % 32] >> (i / 32) & 1) << 2) - 4);
+        }
+    }
+
+    // scale, 16 bytes: as Q4_0, of levels.
+    public static void Iq4Nl(ReadOnlySpan<byte> block, Span<float> numbers) => LevelsOf(block[2..], numbers, Scale(block));
+
+    // scale of scales, six bits of scale for eight parts of 32 numbers (upper two in 2 bytes, lower four in 4), 16 bytes a part as in IQ4_NL.
+    public static void Iq4Xs(ReadOnlySpan<byte> block, Span<float> numbers)
+    {
+        for (var part = 0; part < 8; part++)
+        {
+            var step = block[4 + part / 2] >> (part % 2 * 4) & 15 | (block[2 + part / 4] >> (part % 4 * 2) & 3) << 4;
+            LevelsOf(block.Slice(8 + part * HalfBlock, HalfBlock), numbers.Slice(part * 32, 32), Scale(block) * (step - 32));
+        }
+    }
+
     // scale of scales, scale of minimums, 12 bytes of both for eight parts of 32 numbers, 128 bytes: the lower four bits are an even part, the upper four the odd one after it.
     public static void Q4K(ReadOnlySpan<byte> block, Span<float> numbers) => Parts(block, block[16..], [], numbers);
 
@@ -44,6 +79,14 @@ internal static class GgufBlocks
             var upper = block[128 + half * 32 + column] >> (row * 2) & 3;
             numbers[i] = scale * (sbyte)block[192 + i / 16] * ((lower | upper << 4) - 32);
         }
+    }
+
+    // Two bits of number i: each half of the block is four rows of 32 numbers, which share 32 bytes.
+    private static int Pair(ReadOnlySpan<byte> codes, int i) => codes[i / 128 * 32 + i % 32] >> (i / 32 % 4 * 2) & 3;
+
+    private static void LevelsOf(ReadOnlySpan<byte> codes, Span<float> numbers, float scale)
+    {
+        for (var i = 0; i < numbers.Length; i++) numbers[i] = scale * Levels[codes[i % HalfBlock] >> (i / HalfBlock * 4) & 15];
     }
 
     private static void Nibbles(ReadOnlySpan<byte> codes, ReadOnlySpan<byte> fifths, Span<float> numbers, float scale, float offset)

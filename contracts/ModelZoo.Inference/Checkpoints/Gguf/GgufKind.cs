@@ -20,7 +20,9 @@ internal sealed record GgufKind(uint Type, string Name, int BlockSize, int Block
         new(0, "F32", 1, 4, ElementType.Float32), new(1, "F16", 1, 2, ElementType.Float16), new(30, "BF16", 1, 2, ElementType.BFloat16), new(28, "F64", 1, 8, ElementType.Float64),
         new(24, "I8", 1, 1, ElementType.Int8), new(25, "I16", 1, 2, ElementType.Int16), new(26, "I32", 1, 4, ElementType.Int32), new(27, "I64", 1, 8, ElementType.Int64),
         new(2, "Q4_0", 32, 18, null, GgufBlocks.Q40), new(3, "Q4_1", 32, 20, null, GgufBlocks.Q41), new(6, "Q5_0", 32, 22, null, GgufBlocks.Q50), new(7, "Q5_1", 32, 24, null, GgufBlocks.Q51),
-        new(8, "Q8_0", 32, 34, null, GgufBlocks.Q80), new(12, "Q4_K", 256, 144, null, GgufBlocks.Q4K), new(13, "Q5_K", 256, 176, null, GgufBlocks.Q5K), new(14, "Q6_K", 256, 210, null, GgufBlocks.Q6K),
+        new(8, "Q8_0", 32, 34, null, GgufBlocks.Q80), new(10, "Q2_K", 256, 84, null, GgufBlocks.Q2K), new(11, "Q3_K", 256, 110, null, GgufBlocks.Q3K),
+        new(12, "Q4_K", 256, 144, null, GgufBlocks.Q4K), new(13, "Q5_K", 256, 176, null, GgufBlocks.Q5K), new(14, "Q6_K", 256, 210, null, GgufBlocks.Q6K),
+        new(20, "IQ4_NL", 32, 18, null, GgufBlocks.Iq4Nl), new(23, "IQ4_XS", 256, 136, null, GgufBlocks.Iq4Xs),
     ];
 
     /// <summary>The names of all kinds.</summary>
