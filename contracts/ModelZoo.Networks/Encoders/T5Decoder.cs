@@ -10,8 +10,16 @@ public static class T5Decoder
     public static Value Logits(Scope t5, Value ids, Value states, Value mask, T5Config config, long beams = 1)
     {
         var h = DecodeEmbeddings(t5, t5["shared"].Embedding(ids, config.VocabSize, config.DModel), states, mask, config, beams);
-        if (!config.TieWordEmbeddings) return t5["lm_head"].Linear(h, config.VocabSize, bias: false);
-        return t5["shared"].Linear(h * Math.Pow(config.DModel, -0.5), config.VocabSize, bias: false);
+        return Project(t5, h, config);
+    }
+
+    /// <summary>The output map: states (.., D) -> logits (.., V). <paramref name="t5"/> is the scope that has <c>shared</c>, or <c>lm_head</c>, in it.</summary>
+    public static Value Project(Scope t5, Value h, T5Config config)
+    {
+        // Transformers 5 ties whatever the flag says unless the checkpoint stores a map; the flag then means the scale only.
+        var scaled = config.ScaleDecoderOutputs ?? config.TieWordEmbeddings;
+        var head = !(scaled && config.TieWordEmbeddings) && t5.Has("lm_head.weight") ? "lm_head" : "shared";
+        return t5[head].Linear(scaled ? h * Math.Pow(config.DModel, -0.5) : h, config.VocabSize, bias: false);
     }
 
     /// <summary>Decodes embeddings (B beams, L, D) to states after the final norm (B beams, L, D).</summary>

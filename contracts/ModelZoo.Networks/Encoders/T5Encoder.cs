@@ -33,8 +33,11 @@ public sealed record T5Config
     /// <summary>Layers of the decoder, where the model has one; null is as many as of the encoder.</summary>
     public int? NumDecoderLayers { get; init; }
 
-    /// <summary>Whether the output map is the embedding table, which then takes states divided by the square root of the width.</summary>
+    /// <summary>Whether the output map is the embedding table. Files of transformers 5 say so of every model; there the checkpoint tells.</summary>
     public bool TieWordEmbeddings { get; init; } = true;
+
+    /// <summary>Whether the output map takes states divided by the square root of the width; null is where it is the embedding table.</summary>
+    public bool? ScaleDecoderOutputs { get; init; }
 
     /// <summary>Whether every layer has a position bias of its own.</summary>
     public bool HasBiasInEveryLayer => ModelType == "umt5";

@@ -51,24 +51,37 @@ public sealed record LlamaConfig
 
     internal double Theta => RopeParameters?.RopeTheta ?? RopeTheta;
 
-    /// <summary>Positions are divided by this: linear scaling.</summary>
-    internal double PositionScale => (RopeParameters ?? RopeScaling) is { Kind: "linear", Factor: { } factor } ? factor : 1;
+    /// <summary>A rotary frequency as the settings change it: divided by the factor (linear), or only where few turns fit in the length of training (llama3).</summary>
+    internal double Scaled(double frequency)
+    {
+        if ((RopeParameters ?? RopeScaling) is not { Factor: { } factor } rope || rope.Kind == "default") return frequency;
+        if (rope.Kind == "linear") return frequency / factor;
+        var turns = rope.OriginalMaxPositionEmbeddings * frequency / (2 * Math.PI);
+        var kept = Math.Clamp((turns - rope.LowFreqFactor) / (rope.HighFreqFactor - rope.LowFreqFactor), 0, 1);
+        return kept * frequency + (1 - kept) * frequency / factor;
+    }
 
-    internal LlamaConfig Checked(string folder) => (RopeParameters ?? RopeScaling) is not { } rope || rope.Kind is "default" or "linear" ? this
-        : throw new ModelZooException(ErrorCodes.ConfigInvalid, "These rotary settings are not supported.") { Where = folder, Expected = "default, linear", Found = rope.Kind };
+    internal LlamaConfig Checked(string folder) => (RopeParameters ?? RopeScaling) is not { } rope || rope.Kind is "default" or "linear" or "llama3" ? this
+        : throw new ModelZooException(ErrorCodes.ConfigInvalid, "These rotary settings are not supported.") { Where = folder, Expected = "default, linear, llama3", Found = rope.Kind };
 }
 
 /// <summary>Rotary settings.</summary>
 public sealed record RopeParameters
 {
-    /// <summary><c>default</c> or <c>linear</c>.</summary>
+    /// <summary><c>default</c>, <c>linear</c> or <c>llama3</c>.</summary>
     public string? RopeType { get; init; }
     /// <summary>Older name of the same.</summary>
     public string? Type { get; init; }
     /// <summary>Base of the frequencies.</summary>
     public double? RopeTheta { get; init; }
-    /// <summary>Positions are divided by this.</summary>
+    /// <summary>What frequencies are divided by.</summary>
     public double? Factor { get; init; }
+    /// <summary>Turns in the length of training up to which a frequency is divided (llama3).</summary>
+    public double LowFreqFactor { get; init; } = 1;
+    /// <summary>Turns from which on it is kept (llama3).</summary>
+    public double HighFreqFactor { get; init; } = 4;
+    /// <summary>Length of training (llama3).</summary>
+    [Range(1, 1 << 30)] public int OriginalMaxPositionEmbeddings { get; init; } = 8192;
 
     [JsonIgnore] internal string Kind => RopeType ?? Type ?? "default";
 }
@@ -120,7 +133,7 @@ internal static class LlamaLayers
     private static (Value Cos, Value Sin) Angles(Value positions, LlamaConfig config)
     {
         var frequencies = new float[config.HeadWidth / 2];
-        for (var i = 0; i < frequencies.Length; i++) frequencies[i] = (float)(1 / Math.Pow(config.Theta, 2.0 * i / config.HeadWidth) / config.PositionScale);
+        for (var i = 0; i < frequencies.Length; i++) frequencies[i] = (float)config.Scaled(1 / Math.Pow(config.Theta, 2.0 * i / config.HeadWidth));
         var angles = positions.Cast(ElementType.Float32).Unsqueeze(-1) * positions.Graph.Constant<float>(frequencies, 1, 1, frequencies.Length);
         return (angles.Cos(), angles.Sin());
     }

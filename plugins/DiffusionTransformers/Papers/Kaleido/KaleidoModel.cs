@@ -46,7 +46,7 @@ internal sealed class LatentModel : IDisposable
             var (ids, states, mask) = (g.Input("ids", ElementType.Int64, [batch, length]), g.Input("states", [batch, words, config.DModel]), g.Input("mask", ElementType.Int64, [batch, words]));
             var h = T5Decoder.DecodeEmbeddings(scope, scope["shared"].Embedding(ids, config.VocabSize, config.DModel), states, mask, config);
             g.Output("hidden", h);
-            g.Output("logits", config.TieWordEmbeddings ? scope["shared"].Linear(h * Math.Pow(config.DModel, -0.5), config.VocabSize, bias: false) : scope["lm_head"].Linear(h, config.VocabSize, bias: false));
+            g.Output("logits", T5Decoder.Project(scope, h, config));
         });
     }
 
