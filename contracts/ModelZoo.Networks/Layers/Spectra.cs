@@ -56,4 +56,22 @@ public static class SpectraLayers
         var ones = g.Scalar(ElementType.Float32, 1).Reshape(1, 1, 1).Expand(1, 1, frames);
         return (sum / Add(ones, g.Constant<float>(squares, 1, 1, n))).Squeeze(1);
     }
+
+    /// <summary>
+    /// Overlap-add of inverse modified cosine transforms under a sine window. Coefficients (B, n/2, frames), n a multiple of 4 -> (B, (frames + 1) n/2 - 2 trim): <paramref name="trim"/> samples go at both ends.
+    /// </summary>
+    public static Value InverseMdct(Value coefficients, int n, int trim)
+    {
+        var half = n / 2;
+        var basis = new float[half * n];                                                           // (n / 2, 1, n)
+        for (var k = 0; k < half; k++)
+        {
+            for (var i = 0; i < n; i++)
+                basis[k * n + i] = (float)(Math.Sqrt(2.0 / half) * Math.Sin(Math.PI * (i + 0.5) / n) * Math.Cos(Math.PI / half * (i + (half + 1) / 2.0) * (k + 0.5)));
+        }
+
+        var frames = coefficients.Shape[2];
+        return coefficients.Graph.Node(coefficients.Path, "ConvTranspose", [coefficients, coefficients.Graph.Constant<float>(basis, half, 1, n)], ElementType.Float32,
+            [coefficients.Shape[0], 1, (frames - 1) * half + (n - 2 * trim)], ("kernel_shape", (long[])[n]), ("strides", (long[])[half]), ("pads", (long[])[trim, trim])).Squeeze(1);
+    }
 }

@@ -37,7 +37,7 @@ public sealed class VocosModel : IModel, IGenerate<Audio, NoOptions>, IReference
         _checkpoint = checkpoint;
         _features = PublishedConfig.Read<VocosFeaturesConfig>(folder, "feature_extractor.init_args").Value;
         _backbone = PublishedConfig.Read<VocosBackboneConfig>(folder, "backbone.init_args").Value;
-        _head = PublishedConfig.Read<IstftHeadConfig>(folder, "head.init_args").Value;
+        _head = IstftHeadConfig.Read(folder, "head");
         _decoder = Network.Build(context, "vocos", scope => Decoder(scope, _backbone, _head));
         if (_features.EncodecModel is null) _mel = Network.Build(context, "vocos features", scope => Mel(scope, _features));
         _codes = new(key => Network.Build(context, "vocos codebooks", scope => Codebooks(scope, key.Codebooks, key.Bins, scope["feature_extractor"].ShapeOf("codebook_weights"))));
@@ -62,7 +62,7 @@ public sealed class VocosModel : IModel, IGenerate<Audio, NoOptions>, IReference
         (source, _) =>
         {
             var checkpoint = source.OpenCheckpoint();
-            return ValueTask.FromResult<IModel>(new VocosModel(source.RequireFolder(), checkpoint, NetworkContext.Of(source, checkpoint)));
+            return ValueTask.FromResult<IModel>(new VocosModel(source.RequireFolder(), checkpoint, NetworkContext.Of(source, KeyMap.WeightNorm.Apply(checkpoint))));
         });
 
     internal static IReadOnlyList<string> Inventory(VocosFeaturesConfig features, VocosBackboneConfig backbone, IstftHeadConfig head) => Network.Inventory(scope =>

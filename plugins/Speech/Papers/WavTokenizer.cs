@@ -12,7 +12,6 @@ public sealed record WavTokenizerFeaturesConfig
 {
     [Length(1, 16)] public int[] Dowmsamples { get; init; } = [8, 5, 4, 2];                          // spelled as published
     [Range(2, 1 << 20)] public int VqBins { get; init; } = 4096;
-    [Range(1, 1)] public int NumQuantizers { get; init; } = 1;
 }
 
 /// <summary>The run's published settings, beside those of the parts.</summary>
@@ -149,7 +148,7 @@ public sealed class WavTokenizerModel : CodecModel
             PublishedConfig.Read<WavTokenizerConfig>(file, Run).Value.SampleRate,
             PublishedConfig.Read<WavTokenizerFeaturesConfig>(file, $"{Run}.feature_extractor.init_args").Value,
             PublishedConfig.Read<VocosBackboneConfig>(file, $"{Run}.backbone.init_args").Value,
-            PublishedConfig.Read<IstftHeadConfig>(file, $"{Run}.head.init_args").Value,
+            IstftHeadConfig.Read(file, $"{Run}.head"),
             checkpoint,
             NetworkContext.Of(source, KeyMap.WeightNorm.Then(WavTokenizerNetwork.Keys).Apply(checkpoint))));
     }
