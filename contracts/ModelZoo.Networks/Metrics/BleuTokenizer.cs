@@ -52,11 +52,26 @@ public static partial class BleuTokenizer
         return $" {line} ";
     }
 
+    // Splits marks off unless a number is on either side, and symbols always. Categories are those of code points: a regular expression sees halves of those beyond the first plane.
     private static string International(string line)
     {
-        line = MarkAfterNonNumber().Replace(line, "$1 $2 ");
-        line = MarkBeforeNonNumber().Replace(line, " $1 $2");
-        return Symbol().Replace(line, " $1 ");
+        var space = new Rune(' ');
+        var runes = Pairs([.. line.EnumerateRunes()], (a, b) => !Rune.IsNumber(a) && Rune.IsPunctuation(b), (a, b) => [a, space, b, space]);
+        runes = Pairs(runes, (a, b) => Rune.IsPunctuation(a) && !Rune.IsNumber(b), (a, b) => [space, a, space, b]);
+        return string.Concat(runes.Select(rune => Rune.IsSymbol(rune) ? $" {rune} " : rune.ToString()));
+    }
+
+    // Replaces pairs from the left; a pair that was replaced takes no part in the next.
+    private static List<Rune> Pairs(List<Rune> runes, Func<Rune, Rune, bool> matches, Func<Rune, Rune, Rune[]> replacement)
+    {
+        var result = new List<Rune>();
+        for (var i = 0; i < runes.Count; i++)
+        {
+            if (i + 1 < runes.Count && matches(runes[i], runes[i + 1])) result.AddRange(replacement(runes[i], runes[++i]));
+            else result.Add(runes[i]);
+        }
+
+        return result;
     }
 
     private static string SplitChinese(string line)
@@ -75,7 +90,4 @@ public static partial class BleuTokenizer
     [GeneratedRegex(@"([^0-9])([\.,])")] private static partial Regex PeriodAfterNonDigit();
     [GeneratedRegex(@"([\.,])([^0-9])")] private static partial Regex PeriodBeforeNonDigit();
     [GeneratedRegex(@"([0-9])(-)")] private static partial Regex DashAfterDigit();
-    [GeneratedRegex(@"(\P{N})(\p{P})")] private static partial Regex MarkAfterNonNumber();
-    [GeneratedRegex(@"(\p{P})(\P{N})")] private static partial Regex MarkBeforeNonNumber();
-    [GeneratedRegex(@"(\p{S})")] private static partial Regex Symbol();
 }

@@ -6,9 +6,12 @@ namespace ModelZoo.Networks.Metrics;
 /// <summary>Spectral convergence, and mean absolute differences of natural-log and linear magnitudes, at one resolution.</summary>
 /// <param name="FftSize">Points of a transform.</param>
 /// <param name="Hop">Samples between frames.</param>
-/// <param name="WindowLength">Of the periodic Hann window, at most <paramref name="FftSize"/>.</param>
+/// <param name="WindowLength">Of the periodic window, at most <paramref name="FftSize"/>.</param>
 public sealed record StftLoss(int FftSize, int Hop, int WindowLength)
 {
+    /// <summary>The window's name: <see cref="Windows.Named"/>.</summary>
+    public string Window { get; init; } = "hann_window";
+
     /// <summary>Weight of the spectral convergence.</summary>
     public double ConvergenceWeight { get; init; } = 1;
 
@@ -33,7 +36,7 @@ public sealed record StftLoss(int FftSize, int Hop, int WindowLength)
     /// <summary>Magnitudes (bins, frames) of a signal, frames centred.</summary>
     public double[,] Magnitudes(float[] signal)
     {
-        var power = new Stft(FftSize, Hop, Windows.Hann(WindowLength)).CentredPower(Array.ConvertAll(signal, s => (double)s));
+        var power = new Stft(FftSize, Hop, Windows.Named(Window, WindowLength)).CentredPower(Array.ConvertAll(signal, s => (double)s));
         foreach (ref var value in System.Runtime.InteropServices.MemoryMarshal.CreateSpan(ref power[0, 0], power.Length)) value = Math.Sqrt(Math.Max(value, Epsilon));
         return power;
     }

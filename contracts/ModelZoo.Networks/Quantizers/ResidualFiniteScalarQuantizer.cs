@@ -14,6 +14,8 @@ public sealed record ResidualFiniteScalarConfig
     [Range(1, 1024)] public int NumQuantizers { get; init; } = 1;
     /// <summary>Width of the input; null is that of the codes.</summary>
     public long? Dim { get; init; }
+    /// <summary>Groups of channels that are quantized on their own; null is no groups.</summary>
+    [Range(1, 1024)] public int? Groups { get; init; }
     /// <summary>Whether inputs are (B, D, ..).</summary>
     public bool IsChannelFirst { get; init; }
     /// <summary>Inputs x become c tanh(x / c): one number or one a channel; null is 1 + 1 / (L - 1) when values are clamped, else nothing.</summary>
@@ -22,6 +24,9 @@ public sealed record ResidualFiniteScalarConfig
     public bool BoundHardClamp { get; init; } = true;
     /// <summary>Whether each level rotates channels before, and back after; ids still stand for values that are not rotated back, as published.</summary>
     public bool OrthogonalRotation { get; init; }
+
+    /// <summary>The settings of one group.</summary>
+    public ResidualFiniteScalarConfig OfGroup() => this with { Groups = null, Dim = Dim / Groups };
 }
 
 /// <summary>Residual finite scalar quantization: each level quantizes what the levels before it left, on a grid finer by the number of values.</summary>
@@ -30,6 +35,7 @@ public static class ResidualFiniteScalarQuantizer
     /// <summary>Quantizes. x (B, N, D), or (B, D, ..) with channels first -> codes (B, .., levels), or (B, levels, ..).</summary>
     public static Quantization Quantize(Scope rfsq, Value x, ResidualFiniteScalarConfig config)
     {
+        if (config.Groups is { } groups) return GroupedQuantizer.Quantize(rfsq, x, groups, config.IsChannelFirst, (group, part) => Quantize(group, part, config.OfGroup()));
         var (g, rows, width) = (x.Graph, x.ToSequence(config.IsChannelFirst), config.Levels.Length);
         var projected = (config.Dim ?? width) == width ? rows : rfsq["project_in"].Linear(rows, width);
         var residual = projected;
@@ -61,6 +67,7 @@ public static class ResidualFiniteScalarQuantizer
     /// <summary>What ids stand for; -1 is a level left out, and so are levels that ids lack at the end. ids (B, .., levels) -> (B, .., D).</summary>
     public static Value Decode(Scope rfsq, Value ids, ResidualFiniteScalarConfig config)
     {
+        if (config.Groups is { } groups) return GroupedQuantizer.Decode(rfsq, ids, groups, config.IsChannelFirst, (group, part) => Decode(group, part, config.OfGroup()));
         Value? sum = null;
         for (var level = 0; level < ids.LevelsOr(config.NumQuantizers); level++)
         {

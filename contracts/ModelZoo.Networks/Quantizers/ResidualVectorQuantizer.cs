@@ -27,6 +27,8 @@ public sealed record ResidualVectorQuantizerConfig
     public ImplicitCodebookConfig MlpKwargs { get; init; } = new();
     /// <summary>Whether the nearest code is that at the smallest angle.</summary>
     public bool UseCosineSim { get; init; }
+    /// <summary>Groups of channels that are quantized on their own; null is no groups.</summary>
+    [Range(1, 1024)] public int? Groups { get; init; }
     /// <summary>Statistics that move with every batch; not offered.</summary>
     [AllowedValues(false)] public bool AffineParam { get; init; }
 
@@ -37,6 +39,9 @@ public sealed record ResidualVectorQuantizerConfig
 
     /// <summary>Width of a code.</summary>
     public long CodeWidth => CodebookDim ?? Dim;
+
+    /// <summary>The settings of one group.</summary>
+    public ResidualVectorQuantizerConfig OfGroup() => this with { Groups = null, Dim = Dim / (Groups ?? 1) };
 }
 
 /// <summary>A network that computes a codebook from another and a condition.</summary>
@@ -54,6 +59,7 @@ public static class ResidualVectorQuantizer
     /// <summary>Quantizes. x (B, N, D) or (B, D, H, W) -> codes (B, .., levels).</summary>
     public static Quantization Quantize(Scope rvq, Value x, ResidualVectorQuantizerConfig config)
     {
+        if (config.Groups is { } groups) return GroupedQuantizer.Quantize(rvq, x, groups, config.AcceptImageFmap, (group, part) => Quantize(group, part, config.OfGroup()));
         var rows = x.ToSequence(config.AcceptImageFmap);
         var projected = config.CodeWidth == config.Dim ? rows : rvq["project_in"].Linear(rows, config.CodeWidth);
         var residual = projected;                                                                                                // (B, N, D')
@@ -73,7 +79,9 @@ public static class ResidualVectorQuantizer
     }
 
     /// <summary>What ids stand for; -1 is a level left out, and so are levels that ids lack at the end. ids (B, .., levels) -> (B, .., D).</summary>
-    public static Value Decode(Scope rvq, Value ids, ResidualVectorQuantizerConfig config) => ProjectOut(rvq, Lookup(rvq, ids, config).Aggregate((a, b) => a + b), config);
+    public static Value Decode(Scope rvq, Value ids, ResidualVectorQuantizerConfig config) => config.Groups is { } groups
+        ? GroupedQuantizer.Decode(rvq, ids, groups, config.AcceptImageFmap, (group, part) => Decode(group, part, config.OfGroup()))
+        : ProjectOut(rvq, Lookup(rvq, ids, config).Aggregate((a, b) => a + b), config);
 
     /// <summary>What the ids of each level stand for, in the space of the codebook; -1 is a level left out, zeros. ids (B, .., levels) -> (B, .., D') for each level.</summary>
     public static IReadOnlyList<Value> Lookup(Scope rvq, Value ids, ResidualVectorQuantizerConfig config)

@@ -45,15 +45,12 @@ internal static class AudioMetrics
         return new CallResults().Add("stft_distance", Distance(arguments).Stft(Signals(arguments, "x"), Signals(arguments, "y"), arguments.Literal<int[]>("window_lengths", [2048, 512])));
     }
 
-    private static StftLoss Loss(CallArguments arguments, int fft, int hop, int window)
+    private static StftLoss Loss(CallArguments arguments, int fft, int hop, int window) => new(fft, hop, window)
     {
-        if (arguments.Literal("window", "hann_window") != "hann_window") throw new ModelZooException(ErrorCodes.VerbUnsupported, "The window is Hann's.") { Where = "window" };
-        return new(fft, hop, window)
-        {
-            ConvergenceWeight = arguments.Literal("w_sc", 1.0), LogWeight = arguments.Literal("w_log_mag", 1.0), LinearWeight = arguments.Literal("w_lin_mag", 0.0), Epsilon = arguments.Literal("eps", 1e-8),
-            Squared = arguments.Literal("mag_distance", "L1") == "L2", ScaleInvariant = arguments.Literal("scale_invariance", false),
-        };
-    }
+        Window = arguments.Literal("window", "hann_window"), Epsilon = arguments.Literal("eps", 1e-8),
+        ConvergenceWeight = arguments.Literal("w_sc", 1.0), LogWeight = arguments.Literal("w_log_mag", 1.0), LinearWeight = arguments.Literal("w_lin_mag", 0.0),
+        Squared = arguments.Literal("mag_distance", "L1") == "L2", ScaleInvariant = arguments.Literal("scale_invariance", false),
+    };
 
     private static CallResults MultiResolution(CallArguments arguments)
     {

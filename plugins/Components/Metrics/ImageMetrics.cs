@@ -1,3 +1,4 @@
+using System.Text.Json;
 using ModelZoo.Contracts;
 using ModelZoo.Networks.Metrics;
 using static ModelZoo.Plugins.Components.Metrics.MetricParts;
@@ -19,7 +20,7 @@ internal static class ImageMetrics
 
     private static CallResults ComputePsnr(CallArguments arguments)
     {
-        var (output, reference, range) = (arguments.Tensor<float>("preds"), arguments.Tensor<float>("target"), Range(arguments, "preds", "target"));
+        var (output, reference, range) = Pictures(arguments, ofTargetAlone: true);
         var reduction = arguments.Literal("reduction", "elementwise_mean");
         if (!arguments.Has("dim")) return new CallResults().Add("psnr_batch", Psnr.Compute(output.Span, reference.Span, range));
         if (!arguments.Literal<int[]>("dim").SequenceEqual(Enumerable.Range(1, output.Rank - 1)))
@@ -37,8 +38,9 @@ internal static class ImageMetrics
     {
         var (gaussian, sigma) = (arguments.Literal("gaussian_kernel", true), arguments.Literal("sigma", 1.5));
         var size = arguments.Literal("kernel_size", 11);
-        var ssim = new Ssim(Range(arguments, "preds", "target"), gaussian ? Ssim.GaussianSize(sigma) : size, gaussian ? sigma : null, arguments.Literal("k1", 0.01), arguments.Literal("k2", 0.03));
-        var values = PerImage(arguments.Tensor<float>("preds"), arguments.Tensor<float>("target"), (a, b, h, w) => ssim.MirroredMean(a, b, h, w).Similarity, relu: false);
+        var (output, reference, range) = Pictures(arguments);
+        var ssim = new Ssim(range, gaussian ? Ssim.GaussianSize(sigma) : size, gaussian ? sigma : null, arguments.Literal("k1", 0.01), arguments.Literal("k2", 0.03));
+        var values = PerImage(output, reference, (a, b, h, w) => ssim.MirroredMean(a, b, h, w).Similarity, relu: false);
         var result = Reduced(values, arguments.Literal<string?>("reduction", "none"));
         return new CallResults().Add("ssim_torchmetrics", result).Add("ssim_torchmetrics_uniform", result);
     }
@@ -90,9 +92,9 @@ internal static class ImageMetrics
 
     private static CallResults MsSsimTorchMetrics(CallArguments arguments)
     {
-        var (a, b) = (arguments.Tensor<float>("preds"), arguments.Tensor<float>("target"));
+        var (a, b, range) = Pictures(arguments);
         var (gaussian, sigma, size) = (arguments.Literal("gaussian_kernel", true), arguments.Literal("sigma", 1.5), arguments.Literal("kernel_size", 11));
-        var ssim = new Ssim(Range(arguments, "preds", "target"), gaussian ? Ssim.GaussianSize(sigma) : size, gaussian ? sigma : null, arguments.Literal("k1", 0.01), arguments.Literal("k2", 0.03));
+        var ssim = new Ssim(range, gaussian ? Ssim.GaussianSize(sigma) : size, gaussian ? sigma : null, arguments.Literal("k1", 0.01), arguments.Literal("k2", 0.03));
         var (weights, normalize) = (arguments.Literal<double[]>("betas", [.. MsSsim.PaperWeights]), arguments.Literal<string?>("normalize", null));
         var values = Enumerable.Range(0, (int)a.Shape[0])
             .Select(i => MsSsim.PerImage(a.Slice(i).Span, b.Slice(i).Span, (int)a.Shape[1], (int)a.Shape[2], (int)a.Shape[3], ssim, weights, normalize)).ToArray();
@@ -131,12 +133,16 @@ internal static class ImageMetrics
             plane(a.Slice(i).Slice(c).Span, b.Slice(i).Slice(c).Span, height, width) is var value && relu ? Math.Max(0, value) : value))];
     }
 
-    // torchmetrics takes the larger of both ranges when none is given.
-    private static double Range(CallArguments arguments, string output, string reference)
+    // torchmetrics: a range of two numbers clamps both; without one, it is the larger of both ranges, or the target's alone.
+    private static (Tensor<float> Output, Tensor<float> Reference, double Range) Pictures(CallArguments arguments, bool ofTargetAlone = false)
     {
-        if (arguments.Has("data_range")) return arguments.Literal<double>("data_range");
-        return Math.Max(Extent(arguments.Doubles(output)), Extent(arguments.Doubles(reference)));
+        var (output, reference) = (arguments.Tensor<float>("preds"), arguments.Tensor<float>("target"));
+        if (!arguments.Has("data_range")) return (output, reference, ofTargetAlone ? Extent(reference) : Math.Max(Extent(output), Extent(reference)));
+        if (arguments.Json("data_range").ValueKind != JsonValueKind.Array) return (output, reference, arguments.Literal<double>("data_range"));
+        var limits = arguments.Literal<double[]>("data_range");
+        return (Clamped(output), Clamped(reference), limits[1] - limits[0]);
 
-        static double Extent(double[] values) => values.Max() - values.Min();
+        static double Extent(Tensor<float> x) => (double)x.Span.ToArray().Max() - x.Span.ToArray().Min();
+        Tensor<float> Clamped(Tensor<float> x) => new(Array.ConvertAll(x.Span.ToArray(), value => Math.Clamp(value, (float)limits[0], (float)limits[1])), x.Shape);
     }
 }

@@ -53,6 +53,7 @@ internal static class Quantizers
                     var results = await RunAsync(forward, arguments, "x", cancel).ConfigureAwait(false);
                     var masked = arguments.Has("mask") | arguments.Has("lens");
                     if (!masked || padding is null) return results;
+                    if (results.Tensor("codes").Rank > arguments.Tensor("x").Rank) throw new ModelZooException(ErrorCodes.VerbUnsupported, "Groups take no mask.") { Where = "mask" };
                     switch (padding(config))
                     {
                         case Padding.Kept: Mask(arguments, results, arguments.Tensor<float>("x").Span); break;

@@ -50,6 +50,24 @@ public sealed class TextMetricTests
         Assert.Equal(100 * Math.Pow(3.0 / 4 * 1.0 / 3 * (1.0 / 4) * (1.0 / 4), 0.25), bleu.Score("exp").Value, 1e-9);
     }
 
+    // What sacreBLEU's regular expressions give.
+    [Theory]
+    [InlineData("Great\U0001F600!", "Great|\U0001F600|!")]
+    [InlineData("1\U0001D7CF, \U0001D7CF.5", "1\U0001D7CF|,|\U0001D7CF.5")]
+    [InlineData("3.5% of (2019).", "3.5|%|of|(|2019|)|.")]
+    public void Tokenize_International_SplitsByCodePoints(string line, string tokens) => Assert.Equal(tokens.Split('|'), BleuTokenizer.Tokenize(line, "intl"));
+
+    // torch.hamming_window(5) and its like.
+    [Theory]
+    [InlineData("hamming_window", new[] { 0.08, 0.397852, 0.912148, 0.912148, 0.397852 })]
+    [InlineData("blackman_window", new[] { 0.0, 0.20077, 0.84923, 0.84923, 0.20077 })]
+    [InlineData("bartlett_window", new[] { 0.0, 0.4, 0.8, 0.8, 0.4 })]
+    public void Window_Named_IsPyTorchs(string name, double[] expected)
+    {
+        var window = Networks.Numerics.Windows.Named(name, expected.Length);
+        for (var i = 0; i < expected.Length; i++) Assert.Equal(expected[i], window[i], 1e-6);
+    }
+
     [Fact]
     public void Frechet_ShiftedCopy_IsTheSquaredShift()
     {

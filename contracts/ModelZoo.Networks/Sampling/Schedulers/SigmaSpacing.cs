@@ -8,9 +8,6 @@ internal static class SigmaSpacing
     /// <summary>Noise level of each training step: sqrt((1 - alpha-bar) / alpha-bar).</summary>
     public static float[] Training(float[] alphasCumprod) => Array.ConvertAll(alphasCumprod, a => MathF.Sqrt((1 - a) / a));
 
-    /// <summary>Their logarithms, correctly rounded: the largest level must come out as the last training step, not as a little less.</summary>
-    public static float[] Logarithms(float[] sigmas) => Array.ConvertAll(sigmas, sigma => (float)Math.Log(sigma));
-
     /// <summary>Linear in sigma^(1/rho) (Karras et al., equation 5).</summary>
     public static double[] Karras(double max, double min, int steps, double rho = 7)
     {
