@@ -51,7 +51,7 @@ public static class AlitModel
         VocabularySizes = config.Model.QuantizeLatent ? [config.Tokenizer.VqCodebookSize] : [],
         Codebooks = config.Model.QuantizeLatent ? ["quantize.embedding.weight"] : [],
         PrefixTokens = config.MostTokens,
-        TrainingOnly = [@"^gan_losses\.", @"^base_tokenizer\..*\.loss\.", .. config.Model.QuantizeLatent || config.Model.FactorizeLatent ? Array.Empty<string>() : [@"^pre_quantizer_mlp\."]],
+        TrainingOnly = [@"^gan_losses\.", @"^base_tokenizer\..*\.loss\.", .. config.IsFactorized ? Array.Empty<string>() : [@"^pre_quantizer_mlp\."]],
         Encode = async (networks, picture, options, cancel) =>
         {
             var rollouts = Math.Min(config.Tokenizer.MaxRolloutIters, ((options.Tokens ?? config.MostTokens) + config.Tokenizer.NumInitLatentTokens - 1) / config.Tokenizer.NumInitLatentTokens);

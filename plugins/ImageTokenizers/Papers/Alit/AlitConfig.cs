@@ -23,8 +23,10 @@ public sealed record AlitConfig
     public int Grid => Tokenizer.ImgSize / Tokenizer.PatchSize;
     /// <summary>Most tokens.</summary>
     public int MostTokens => Tokenizer.NumInitLatentTokens * Tokenizer.MaxRolloutIters;
+    /// <summary>Whether a map makes tokens of the encoder's output.</summary>
+    public bool IsFactorized => Model.QuantizeLatent || Model.FactorizeLatent;
     /// <summary>Width of a token.</summary>
-    public int TokenWidth => Model.QuantizeLatent || Model.FactorizeLatent ? Tokenizer.VqTokenDim : Model.EncoderWidth;
+    public int TokenWidth => IsFactorized ? Tokenizer.VqTokenDim : Model.EncoderWidth;
     /// <summary>The continuous base as a <c>ddconfig</c>.</summary>
     public LdmAutoencoderConfig Vae => new()
     {

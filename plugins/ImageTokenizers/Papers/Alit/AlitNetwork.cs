@@ -36,7 +36,7 @@ internal static class AlitNetwork
         var tokens = x.From(1, images);
         g.Output("encoder", tokens);
         var latent = model["encoder_ln_post"].LayerNorm(tokens);
-        if (size.QuantizeLatent || size.FactorizeLatent) latent = model["pre_quantizer_mlp"].Linear(latent, config.Tokenizer.VqTokenDim);
+        if (config.IsFactorized) latent = model["pre_quantizer_mlp"].Linear(latent, config.Tokenizer.VqTokenDim);
         g.Output("latent", latent);
         if (size.QuantizeLatent)
         {
@@ -88,7 +88,7 @@ internal static class AlitNetwork
         var (decoder, width, places, batch) = (model["decoder"], config.Model.DecoderWidth, config.Grid * config.Grid, latent.Shape[0]);
         var canvas = ValueShape.Concat(1, model.Weight("decoder_class_embedding", 1, width).Unsqueeze(0).Expand(batch, 1, width), model.Weight("decoder_mask_token", 1, 1, width).Expand(batch, places, width))
                    + model.Weight("decoder_positional_embedding", places + 1, width);
-        if (config.Model.QuantizeLatent || config.Model.FactorizeLatent) latent = decoder["decoder_embed"].Linear(latent, width);
+        if (config.IsFactorized) latent = decoder["decoder_embed"].Linear(latent, width);
         var tokens = latent + decoder.Weight("latent_token_positional_embedding", 256, width).Take(0, latent.Shape[1]);
         var x = decoder["ln_pre"].LayerNorm(ValueShape.Concat(1, canvas, tokens));
         for (var i = 0; i < config.Model.DecoderNumLayers; i++) x = decoder["transformer"][i].ResidualAttentionBlock(x, config.Model.DecoderNumHeads);
