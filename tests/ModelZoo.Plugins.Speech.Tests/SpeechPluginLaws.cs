@@ -11,6 +11,6 @@ public sealed class SpeechPluginLaws : PluginLaws<SpeechPlugin>
     protected override IReadOnlySet<string> Untried => new HashSet<string>
     {
         "speech/dualspeechlm generate", "speech/mellotron generate", "speech/naturalspeech2 generate",
-        "speech/vae-gslm generate", "speech/vocos generate",
+        "speech/vae-gslm generate",
     };
 }
