@@ -124,7 +124,8 @@ internal sealed class CallLine<TCall> where TCall : BatchCall
         }
 
         if (runs) _ = Task.Run(RunBatch, CancellationToken.None);
-        foreach (var (call, outputs) in finished) call.Completion.TrySetResult(outputs);
+        // By the pool's common line: from a thread's own, which serves the newest first, a few quick requests would go round and round while the others' results lie there.
+        foreach (var result in finished) ThreadPool.UnsafeQueueUserWorkItem(static result => result.Call.Completion.TrySetResult(result.Outputs), result, preferLocal: false);
     }
 
     // Gives those that succeeded; the others know already.

@@ -54,7 +54,7 @@ public sealed class RowBatcherTests : IDisposable
             var x = Runtime.Numbers(i, 1, 4, 8);
             for (var step = 0; step < 20; step++) x = (await network.RunAsync(default, ("x", x)))["y"];
         }));
-        Assert.True(_sizes.Count <= 40, $"{_sizes.Count} runs for 20 steps of 8"); // 20 and a few at the start, where 160 would be one by one
+        Assert.True(_sizes.Count <= 40, $"{_sizes.Count} runs for 20 steps of 8: {string.Join(" ", _sizes)}"); // 20 and a few at the start, where 160 would be one by one
         Assert.All(_sizes, size => Assert.InRange(size, 1, 8));
     }
 

@@ -64,13 +64,19 @@ public class BytePairEncoderTests
         var text = string.Concat(Enumerable.Range(0, 50).Select(i => $"the words and 1234 numbers, {i} हिन्दी 中文 'll \n\n" + new string('=', 300)));
         var ids = encoding.EncodeOrdinary(text);
         encoding.CountTokens(text);
-        var before = GC.GetAllocatedBytesForCurrentThread();
-        var count = encoding.CountTokens(text);
-        var counted = GC.GetAllocatedBytesForCurrentThread();
-        ids = encoding.EncodeOrdinary(text);
-        var encoded = GC.GetAllocatedBytesForCurrentThread();
-        Assert.Equal(ids.Length, count);
-        Assert.Equal(0, counted - before);
-        Assert.InRange(encoded - counted, ids.Length * sizeof(int), ids.Length * sizeof(int) + 24);
+        long counting = long.MaxValue, encodingThem = long.MaxValue;
+        for (var attempt = 0; attempt < 5; attempt++)   // a collection in between may empty the shared pools
+        {
+            var before = GC.GetAllocatedBytesForCurrentThread();
+            var count = encoding.CountTokens(text);
+            var counted = GC.GetAllocatedBytesForCurrentThread();
+            ids = encoding.EncodeOrdinary(text);
+            var encoded = GC.GetAllocatedBytesForCurrentThread();
+            Assert.Equal(ids.Length, count);
+            (counting, encodingThem) = (Math.Min(counting, counted - before), Math.Min(encodingThem, encoded - counted));
+        }
+
+        Assert.Equal(0, counting);
+        Assert.InRange(encodingThem, ids.Length * sizeof(int), ids.Length * sizeof(int) + 24);
     }
 }
