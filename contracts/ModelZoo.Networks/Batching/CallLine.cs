@@ -37,7 +37,7 @@ internal sealed class CallLine<TCall> where TCall : BatchCall
         lock (_gate)
         {
             _waiting.Add(call);
-            call.Loops |= _away.Remove(call.Request) || _seen.Remove(call.Request);
+            call.Loops |= _seen.Remove(call.Request) || _away.Remove(call.Request); // in this order: requests without a token of their own are alike, and each must be known to loop in the end
             isLast = call.Loops && _waiting.Count > 1;
             runs = MayRun();
         }
@@ -124,8 +124,7 @@ internal sealed class CallLine<TCall> where TCall : BatchCall
         }
 
         if (runs) _ = Task.Run(RunBatch, CancellationToken.None);
-        // By the pool's common line: from a thread's own, which serves the newest first, a few quick requests would go round and round while the others' results lie there.
-        foreach (var result in finished) ThreadPool.UnsafeQueueUserWorkItem(static result => result.Call.Completion.TrySetResult(result.Outputs), result, preferLocal: false);
+        foreach (var (call, outputs) in finished) call.Completion.TrySetResult(outputs);
     }
 
     // Gives those that succeeded; the others know already.

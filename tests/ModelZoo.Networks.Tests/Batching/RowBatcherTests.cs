@@ -48,13 +48,15 @@ public sealed class RowBatcherTests : IDisposable
     [Fact]
     public async Task Run_Crowd_StaysTogetherFromStepToStep()
     {
-        var network = Build(limit: 8, milliseconds: 2000);
+        const int Steps = 2000;
+        var network = Build(limit: 8);
         await Task.WhenAll(Enumerable.Range(0, 8).Select(async i =>
         {
             var x = Runtime.Numbers(i, 1, 4, 8);
-            for (var step = 0; step < 20; step++) x = (await network.RunAsync(default, ("x", x)))["y"];
+            for (var step = 0; step < Steps; step++) x = (await network.RunAsync(default, ("x", x)))["y"];
         }));
-        Assert.True(_sizes.Count <= 40, $"{_sizes.Count} runs for 20 steps of 8: {string.Join(" ", _sizes)}"); // 20 and a few at the start, where 160 would be one by one
+        // Who begins is not waited for, and a busy machine may let some run ahead; from then on they are one crowd. One by one it would be 8 runs a step.
+        Assert.True(_sizes.Count <= 2 * Steps, $"{_sizes.Count} runs for {Steps} steps of 8");
         Assert.All(_sizes, size => Assert.InRange(size, 1, 8));
     }
 
