@@ -21,7 +21,9 @@ internal static class ListCommand
         return command.Runs(terminal, (parsed, services, _) =>
         {
             var catalog = services.GetRequiredService<PluginCatalog>();
-            var models = services.GetRequiredService<ModelDirectory>().Entries(parsed.GetValue(all)).Where(entry => Matches(entry, parsed.GetValue(words) ?? [])).ToList();
+            var asked = parsed.GetValue(words) ?? [];
+            var models = services.GetRequiredService<ModelDirectory>().Entries(parsed.GetValue(all)).Where(entry => Matches(entry, asked)).ToList();
+            if (models.Count == 0 && asked.Length > 0) throw new ModelZooException(ErrorCodes.ModelUnknown, "No model has all of these words.") { Expected = "part of a name, a paper's title, an arXiv id or a medium", Remedy = "`modelzoo list` shows all." };
             if (parsed.GetValue(metrics)) WriteMetrics(terminal, catalog, parsed.GetValue(json));
             else if (parsed.GetValue(json)) terminal.WriteJson(ToJson(catalog, models));
             else Write(terminal, catalog, models);
@@ -31,7 +33,6 @@ internal static class ListCommand
 
     private static void Write(Terminal.Terminal terminal, PluginCatalog catalog, IReadOnlyList<ModelEntryView> models)
     {
-        if (models.Count == 0) throw new ModelZooException(ErrorCodes.ModelUnknown, "No model has all of these words.") { Expected = "part of a name, a paper's title, an arXiv id or a medium", Remedy = "`modelzoo list` shows all." };
         foreach (var family in models.GroupBy(entry => entry.Family))
         {
             var rows = family.OrderBy(entry => entry.Source is null).ThenBy(entry => entry.Id, StringComparer.Ordinal).Select(entry => new[] { entry.Id, Weights(entry), entry.Parity, Modalities(entry.Card), entry.Card.Paper }).ToList();

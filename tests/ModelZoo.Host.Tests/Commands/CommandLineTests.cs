@@ -51,6 +51,16 @@ public sealed class CommandLineTests : IDisposable
     }
 
     [Fact]
+    public async Task List_NoPluginServes_SaysWhy()
+    {
+        File.WriteAllText(In("plugins.json"), """{ "plugins": ["plugins/bad"] }""");
+        var (code, output, _) = await RunAsync("list");
+        Assert.Equal(ExitCodes.Ok, code);
+        Assert.Contains("the licence server does not answer", output, StringComparison.Ordinal);
+        Assert.Contains("0 models", output, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public async Task List_ModelOnALine_IsNeverWrapped()
     {
         var output = (await RunAsync("list")).Output;
