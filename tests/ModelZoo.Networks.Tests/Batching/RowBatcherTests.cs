@@ -52,8 +52,9 @@ public sealed class RowBatcherTests : IDisposable
         var network = Build(limit: 8);
         await Task.WhenAll(Enumerable.Range(0, 8).Select(async i =>
         {
+            using var request = new CancellationTokenSource();   // requests are known by their tokens
             var x = Runtime.Numbers(i, 1, 4, 8);
-            for (var step = 0; step < Steps; step++) x = (await network.RunAsync(default, ("x", x)))["y"];
+            for (var step = 0; step < Steps; step++) x = (await network.RunAsync(request.Token, ("x", x)))["y"];
         }));
         // Who begins is not waited for, and a busy machine may let some run ahead; from then on they are one crowd. One by one it would be 8 runs a step.
         Assert.True(_sizes.Count <= 2 * Steps, $"{_sizes.Count} runs for {Steps} steps of 8");
