@@ -184,11 +184,11 @@ internal sealed class LawRun(IModelPlugin plugin)
         static string Scale(OptionDescription option, string scale) => option.Default is Array { Length: var count } ? string.Join(',', Enumerable.Repeat(scale, count)) : scale;
     }
 
-    // How far numbers are apart on average, over the largest; what is not made of numbers is the same or not.
+    // How far numbers are apart at most, over the largest; what is not made of numbers is the same or not.
     private static double Apart(Media? one, Media? other)
     {
         if (Numbers(one) is not { } a || Numbers(other) is not { } b || a.Length != b.Length) return Describe(one) == Describe(other) ? 0 : 1;
-        return a.Zip(b).Average(pair => Math.Abs(pair.First - pair.Second)) / (1e-6 + a.Max(Math.Abs));
+        return a.Zip(b).Max(pair => Math.Abs(pair.First - pair.Second)) / (1e-6 + a.Max(Math.Abs));
     }
 
     private static float[]? Numbers(Media? media) => media switch
