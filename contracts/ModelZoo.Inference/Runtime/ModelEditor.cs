@@ -9,8 +9,11 @@ namespace ModelZoo.Inference;
 /// </summary>
 internal sealed unsafe class ModelEditor : IDisposable
 {
-    /// <summary>The engine wants tensors below this size as copies, because it reads them while it infers shapes.</summary>
-    private const int SmallestInPlace = 128;
+    /// <summary>
+    /// Tensors below this size are copied, in bytes. The engine wants it below 128, because it reads them while it infers shapes; and whoever reads a bias from a mapped file brings up to 2 MB of the weights beside it
+    /// into memory again, long after those were packed and given back.
+    /// </summary>
+    private const int SmallestInPlace = 32 << 10;
 
     private readonly OrtApi _api;
     private readonly OrtModelEditorApi _editor;
