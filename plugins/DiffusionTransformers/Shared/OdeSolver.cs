@@ -5,7 +5,12 @@ namespace ModelZoo.Plugins.DiffusionTransformers.Shared;
 /// <summary>A vector field: dx/dt at (x, t), the same t for every sample.</summary>
 internal delegate Task<Tensor<float>> VectorField(Tensor<float> x, float t);
 
-/// <summary>Runge-Kutta methods on a given grid of times, under torchdiffeq's names.</summary>
+/// <summary>What the steps of an adaptive method may err by.</summary>
+/// <param name="Relative">Share of the state.</param>
+/// <param name="Absolute">What is allowed where the state is zero.</param>
+internal sealed record OdeTolerance(double Relative = 1e-3, double Absolute = 1e-6);
+
+/// <summary>Runge-Kutta methods, under torchdiffeq's names: on a given grid of times, or with steps of their own.</summary>
 internal static class OdeSolver
 {
     // Butcher tableaus: nodes, rows of the matrix, weights. torchdiffeq's rk4 is the 3/8 rule.
@@ -19,14 +24,24 @@ internal static class OdeSolver
     };
 
     /// <summary>The methods' names.</summary>
-    public static IReadOnlyCollection<string> Names => Methods.Keys;
+    public static IReadOnlyCollection<string> Names => [.. Methods.Keys, DormandPrince.Name];
 
     /// <summary>The states at the times, the first one included, each as soon as it is known.</summary>
+    /// <param name="method">Its name.</param>
+    /// <param name="start">The first state.</param>
+    /// <param name="times">The times, rising or falling.</param>
+    /// <param name="field">The vector field.</param>
+    /// <param name="tolerance">What an adaptive method's steps may err by; the others have no use for it.</param>
     /// <exception cref="OptionsException">There is no such method.</exception>
-    public static async IAsyncEnumerable<Tensor<float>> SolveAsync(string method, Tensor<float> start, IReadOnlyList<float> times, VectorField field)
+    public static IAsyncEnumerable<Tensor<float>> SolveAsync(string method, Tensor<float> start, IReadOnlyList<float> times, VectorField field, OdeTolerance? tolerance = null)
     {
-        if (!Methods.TryGetValue(method, out var rule))
-            throw new OptionsException(ErrorCodes.OptionUnknown, "No such method.") { Where = "sampling_method", Expected = string.Join(", ", Methods.Keys), Found = method };
+        if (method == DormandPrince.Name) return DormandPrince.SolveAsync(start, times, field, tolerance ?? new());
+        if (Methods.TryGetValue(method, out var rule)) return StepAsync(rule, start, times, field);
+        throw new OptionsException(ErrorCodes.OptionUnknown, "No such method.") { Where = "sampling_method", Expected = string.Join(", ", Names), Found = method };
+    }
+
+    private static async IAsyncEnumerable<Tensor<float>> StepAsync((double[] Nodes, double[][] Matrix, double[] Weights) rule, Tensor<float> start, IReadOnlyList<float> times, VectorField field)
+    {
         var x = start;
         yield return x;
         for (var i = 0; i + 1 < times.Count; i++)
@@ -55,7 +70,8 @@ internal static class OdeSolver
     /// <summary>s t / (1 + (s - 1) t): more of the steps where there is more noise.</summary>
     public static float[] Shift(IEnumerable<float> times, float shift) => [.. times.Select(t => shift * t / (1 + (shift - 1) * t))];
 
-    private static Tensor<float> Combine(Tensor<float> x, float step, double[] weights, List<Tensor<float>> slopes)
+    /// <summary>x + step (w0 s0 + w1 s1 + ..).</summary>
+    internal static Tensor<float> Combine(Tensor<float> x, double step, double[] weights, IReadOnlyList<Tensor<float>> slopes)
     {
         var result = x;
         for (var j = 0; j < weights.Length; j++)

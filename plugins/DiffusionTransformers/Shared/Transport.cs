@@ -8,8 +8,10 @@ namespace ModelZoo.Plugins.DiffusionTransformers.Shared;
 /// <param name="Prediction">What the network predicts.</param>
 internal sealed record Transport(Interpolant Path, FlowPrediction Prediction)
 {
-    // Time kept from the ends where a factor is infinite.
-    private float Margin => Prediction == FlowPrediction.Velocity && Path.SingularAtNoise ? 0 : 1e-3f;
+    /// <summary>Time kept from the ends where a factor is infinite; the published code has none where the velocity is finite everywhere.</summary>
+    public float SampleEps { get; init; } = 1e-3f;
+
+    private float Margin => Prediction == FlowPrediction.Velocity && Path.SingularAtNoise ? 0 : SampleEps;
 
     /// <summary>A path and a prediction by their published names.</summary>
     /// <exception cref="OptionsException">There is no such path or prediction.</exception>
@@ -21,17 +23,18 @@ internal sealed record Transport(Interpolant Path, FlowPrediction Prediction)
         _ => throw new OptionsException(ErrorCodes.OptionUnknown, "No such prediction.") { Where = "prediction", Expected = "velocity, noise, score", Found = prediction },
     });
 
-    /// <summary>The times of an ordinary equation: <paramref name="points"/> of them, so one step fewer.</summary>
-    public float[] Times(int points, float shift = 0)
+    /// <summary>The times of an ordinary equation: <paramref name="points"/> of them, so one step fewer; from data to noise when reversed.</summary>
+    public float[] Times(int points, float shift = 0, bool reverse = false)
     {
         var (start, end) = Interval(stochastic: false, "", 0);
+        if (reverse) (start, end) = (1 - start, 1 - end);
         var times = OdeSolver.Linspace(start, end, points);
         return shift > 0 ? OdeSolver.Shift(times, shift) : times;
     }
 
     /// <summary>The states of the ordinary equation at the times, the first one included.</summary>
-    public IAsyncEnumerable<Tensor<float>> SampleOdeAsync(string method, Tensor<float> noise, IReadOnlyList<float> times, VectorField model) =>
-        OdeSolver.SolveAsync(method, noise, times, async (x, t) => Mix(x, await model(x, t).ConfigureAwait(false), Path.VelocityFactors(Prediction, t)));
+    public IAsyncEnumerable<Tensor<float>> SampleOdeAsync(string method, Tensor<float> noise, IReadOnlyList<float> times, VectorField model, OdeTolerance? tolerance = null) =>
+        OdeSolver.SolveAsync(method, noise, times, async (x, t) => Mix(x, await model(x, t).ConfigureAwait(false), Path.VelocityFactors(Prediction, t)), tolerance);
 
     /// <summary>The states of the stochastic equation: one for each of its <c>NumSteps</c> - 1 steps, and one after the deterministic last step.</summary>
     public async IAsyncEnumerable<Tensor<float>> SampleSdeAsync(SdeOptions options, Tensor<float> noise, VectorField model, Func<int, Tensor<float>> stepNoise, [EnumeratorCancellation] CancellationToken cancel = default)
