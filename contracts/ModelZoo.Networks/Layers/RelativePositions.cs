@@ -35,9 +35,9 @@ public static class RelativePositions
     }
 
     /// <summary>
-    /// Swin's bias (Liu et al., arXiv:2103.14030, eq. 4): a learned number for each head and offset within a window of <paramref name="rows"/> x <paramref name="columns"/>. <c>relative_position_bias_table</c> ((2 rows - 1)(2 columns - 1), heads) -> (1, heads, N, N).
+    /// Swin's bias (Liu et al., arXiv:2103.14030, eq. 4): a learned number for each head and offset within a window of <paramref name="rows"/> x <paramref name="columns"/>. <c>relative_position_bias_table</c> ((2 rows - 1)(2 columns - 1), heads) -> (1, heads, N, N). Tables with <paramref name="further"/> rows at the end, as BEiT's for its class token, lend the others.
     /// </summary>
-    public static Value SwinBias(this Scope scope, int rows, int columns, long heads)
+    public static Value SwinBias(this Scope scope, int rows, int columns, long heads, int further = 0)
     {
         var count = rows * columns;
         var index = new long[count * count];
@@ -46,7 +46,7 @@ public static class RelativePositions
             for (var j = 0; j < count; j++) index[i * count + j] = (i / columns - j / columns + rows - 1) * (2 * columns - 1) + i % columns - j % columns + columns - 1;
         }
 
-        var table = scope.Weight("relative_position_bias_table", (2L * rows - 1) * (2 * columns - 1), heads);
+        var table = scope.Weight("relative_position_bias_table", (2L * rows - 1) * (2 * columns - 1) + further, heads);
         return table.Gather(scope.Graph.Constant<long>(index, count, count)).Transpose(2, 0, 1).Unsqueeze(0);
     }
 }

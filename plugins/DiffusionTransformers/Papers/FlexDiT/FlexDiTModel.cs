@@ -1,5 +1,5 @@
 // SparseDiT: Token Sparsification for Efficient Diffusion Transformer (first published as FlexDiT: Dynamic Token Density Control for Diffusion Transformer). Chang, Wang, Tang, Wang, Yang. arXiv:2412.06028. github.com/changsn/SparseDiT
-// Published layouts: train.py's {model, ema, ...}. Deviations: none. The public code has one number of tokens for all times, no long shortcuts, and relative positions only as sines of the embedding.
+// Published layouts: train.py's {model, ema, ...}. Deviations: none. The public code has one number of tokens for all times, and no long shortcuts.
 using System.ComponentModel.DataAnnotations;
 using ModelZoo.Contracts;
 using ModelZoo.Inference;
@@ -23,8 +23,8 @@ public sealed record FlexDiTConfig : DiTConfig
     [Range(1, 4096)] public int SemanticSize { get; init; } = 8;
     /// <summary>Blocks that merge, that are sparse, that recover and that are dense, in each group.</summary>
     [Length(4, 4)] public int[] DumbbellGroup { get; init; } = [2, 2, 1, 1];
-    /// <summary>sin adds the products of position embeddings to the scores of the last blocks.</summary>
-    [AllowedValues("sin", null)] public string? AttnRelatPos { get; init; }
+    /// <summary>What is added to the scores of the last blocks: sin, the products of position embeddings; relat, a learned number for each offset.</summary>
+    [AllowedValues("sin", "relat", null)] public string? AttnRelatPos { get; init; }
     /// <summary>What those products are divided by.</summary>
     public double Temp { get; init; } = 1;
 }
@@ -38,8 +38,7 @@ internal static class FlexDiTNetwork
         var (h, c) = DiTNetwork.Embed(model, x, t, y, config);
         for (var i = 0; i < config.NumPoolingformer; i++) h = model.Stage($"poolingformer_{i}", PoolingBlock(model["poolingformer_blocks"][i], h, c, config));
         for (var i = 0; i < config.NumDumbbell; i++) h = model.Stage($"dumbbell_{i}", Dumbbell(model, i, h, c, config));
-        var bias = config.AttnRelatPos is null ? null : PositionBias(model, config);
-        for (var i = 0; i < config.NumNormalBlock; i++) h = model.Stage($"dense_{i}", DenseBlock(model["normal_blocks"][i], h, c, bias, config));
+        for (var i = 0; i < config.NumNormalBlock; i++) h = model.Stage($"dense_{i}", DenseBlock(model["normal_blocks"][i], h, c, PositionBias(model, i, config), config));
         return DiTNetwork.Unpatch(model, h, c, config);
     }
 
@@ -92,8 +91,11 @@ internal static class FlexDiTNetwork
         return attn["proj"].Linear(AttentionLayers.Attention(attn["q"].Linear(x, width), k, v, new() { Heads = config.NumHeads }), width);
     }
 
-    private static Value PositionBias(Scope model, FlexDiTConfig config)
+    // BEiT's table of offsets has three more rows, for a class token that is not there.
+    private static Value? PositionBias(Scope model, int block, FlexDiTConfig config)
     {
+        if (config.AttnRelatPos == "relat") return model["relative_pos_embedder"][block].SwinBias(config.Rows, config.Rows, config.NumHeads, further: 3);
+        if (config.AttnRelatPos is null) return null;
         var positions = model.Weight("pos_embed", 1, config.Rows * config.Rows, config.HiddenSize);
         return ((positions * Math.Pow(config.HiddenSize, -0.5)).MatMul(positions.Swap(1, 2)) / config.Temp).Unsqueeze(0);
     }
@@ -126,7 +128,7 @@ public static class FlexDiTModel
     private static ValueTask<IModel> OpenAsync(ModelSource source, CancellationToken cancel)
     {
         var config = PublishedConfig.Read<FlexDiTConfig>(source.RequireFolder()).Value;
-        return new ClassArchitecture("flexdit", "noise_and_variance", config.Sample, config.NumClasses, ClassProcess.Diffusion(config.LearnSigma, 3), (scope, x, t, y) => FlexDiTNetwork.Build(scope, x, t, y, config))
+        return new ClassArchitecture("flexdit", "noise_and_variance", config.Sample, config.NumClasses, ClassProcess.Diffusion(config.LearnSigma, 3), (scope, x, t, y) => FlexDiTNetwork.Build(scope, x, t, y, config)) { TrainingOnly = [@"relative_pos_embedder\.\d+\.relative_position_index"] }
             .OpenAsync(source, network => new DiffusionCalls(network, config.LearnSigma).CallAsync);
     }
 }
