@@ -43,7 +43,7 @@ internal sealed class HasteCalls(ClassNetwork network, NetworkContext context, H
             var moved = Move(x, slope, next - now);
             if (heun && i < steps - 1)
             {
-                var second = await run.DriftAsync(moved, next, score: false).ConfigureAwait(false);
+                var second = await run.DriftAsync(moved, next, score: false, guidedAt: now).ConfigureAwait(false);
                 moved = Move(x, [.. slope.Zip(second, (a, b) => 0.5 * a + 0.5 * b)], next - now);
             }
 
@@ -59,7 +59,7 @@ internal sealed class HasteCalls(ClassNetwork network, NetworkContext context, H
         var (steps, noise) = (arguments.Literal("num_steps", 20), arguments.Tensor<float>("step_noise"));
         _ = arguments.Has("heun");
         var x = Wide(arguments.Tensor<float>("latents"));
-        double At(int i) => i == steps ? 0 : 1 + i * (0.04 - 1) / (steps - 1);
+        double At(int i) => i == steps ? 0 : i == 0 ? 1 : 1 + i * (0.04 - 1) / (steps - 1);
         for (var i = 0; i < steps; i++)
         {
             var (now, dt) = (At(i), At(i + 1) - At(i));
@@ -106,27 +106,45 @@ internal sealed class HasteCalls(ClassNetwork network, NetworkContext context, H
         private readonly Tensor<long> _classes, _both;
         private readonly double _scale, _low, _high;
         private readonly long[] _shape;
+        private readonly string _path;
 
         public Run(ClassNetwork network, CallArguments arguments, CancellationToken cancel)
         {
             (_network, _cancel, _classes) = (network, cancel, arguments.Tensor<long>("y"));
             (_scale, _low, _high) = (arguments.Literal("cfg_scale", 1.0), arguments.Literal("guidance_low", 0.0), arguments.Literal("guidance_high", 1.0));
             _shape = arguments.Tensor<float>("latents").Shape.ToArray();
+            _path = arguments.Literal("path_type", "linear");
             // The published code names ImageNet's null class.
             _both = Tensor.Create<long>([.. _classes.Span, .. Enumerable.Repeat(1000L, _classes.Length)], 2 * _classes.Length);
         }
 
         public Tensor<float> Narrow(double[] x) => Tensor.Create([.. x.Select(value => (float)value)], _shape);
 
-        // The velocity, or with the score v - t s: the drift of the reverse equation whose diffusion is 2t.
-        public async Task<double[]> DriftAsync(double[] x, double t, bool score)
+        // The velocity, or with the score v - t s: the drift of the reverse equation whose diffusion is 2t. Whether there is guidance may hang on the time before.
+        public async Task<double[]> DriftAsync(double[] x, double t, bool score, double? guidedAt = null)
         {
-            var guided = _scale > 1 && t <= _high && t >= _low;
+            var guided = _scale > 1 && (guidedAt ?? t) <= _high && (guidedAt ?? t) >= _low;
             var input = Narrow(x);
             var output = await _network.PredictAsync(guided ? Batch.Doubled(input) : input, (float)t, guided ? _both : _classes, _cancel).ConfigureAwait(false);
             var drift = Wide(output);
-            for (var i = 0; score && i < drift.Length; i++) drift[i] -= t * ((-(1 - t) * drift[i] - x[i % x.Length]) / t);
+            var (velocity, sample) = score ? Score(t) : default;
+            for (var i = 0; score && i < drift.Length; i++) drift[i] -= t * (velocity * drift[i] + sample * x[i % x.Length]);
             return guided ? [.. Enumerable.Range(0, x.Length).Select(i => drift[x.Length + i] + _scale * (drift[i] - drift[x.Length + i]))] : drift;
+        }
+
+        // Factors of velocity and sample in the score along the path x_t = alpha data + sigma noise.
+        private (double Velocity, double Sample) Score(double t)
+        {
+            var angle = t * Math.PI / 2;
+            var (alpha, alphaSlope, sigma, sigmaSlope) = _path switch
+            {
+                "linear" => (1 - t, -1, t, 1),
+                "cosine" => (Math.Cos(angle), -Math.PI / 2 * Math.Sin(angle), Math.Sin(angle), Math.PI / 2 * Math.Cos(angle)),
+                _ => throw new OptionsException(ErrorCodes.OptionUnknown, "No such path.") { Where = "path_type", Expected = "linear, cosine", Found = _path },
+            };
+            var ratio = alpha / alphaSlope;
+            var variance = sigma * sigma - ratio * sigmaSlope * sigma;
+            return (ratio / variance, -1 / variance);
         }
     }
 }
