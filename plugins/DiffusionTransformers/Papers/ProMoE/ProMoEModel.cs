@@ -26,6 +26,8 @@ public sealed record ProMoEConfig : DiTConfig
     /// <summary>The mixture of experts.</summary>
     [JsonPropertyName("MoE_config")] public ProMoEExperts Experts { get; init; } = new();
 
+    internal int TopK => Experts.TopK ?? (ExpertsChoose ? 1 : 2);
+
     internal bool ExpertsChoose => ModelName.Contains("EC", StringComparison.Ordinal);
 }
 
@@ -44,8 +46,8 @@ public sealed record ProMoEExperts
     public bool UseUncondExpert { get; init; } = true;
     /// <summary>True when only every second block is a mixture.</summary>
     public bool Interleave { get; init; }
-    /// <summary>Experts that see a token.</summary>
-    [Range(1, 1024)] public int TopK { get; init; } = 2;
+    /// <summary>Experts that see a token, on average where experts choose; when left out 1 where they do and 2 where tokens choose.</summary>
+    [Range(1, 1024)] public int? TopK { get; init; }
     /// <summary>How similarities become weights.</summary>
     [AllowedValues("identity", "sigmoid", "softmax")] public string RouterWeightMode { get; init; } = "softmax";
 }
@@ -87,13 +89,13 @@ internal static class ProMoENetwork
         var (g, experts) = (x.Graph, config.Experts);
         var similarity = Similarity(moe, x, config);                                             // (B, N, E)
         var scores = experts.RouterWeightMode switch { "softmax" => similarity.Softmax(), "sigmoid" => similarity.Sigmoid(), _ => similarity };
-        var (weights, indices) = scores.TopK(experts.TopK);
+        var (weights, indices) = scores.TopK(config.TopK);
         if (experts.UseUncondExpert)
         {
             var none = unconditional.Reshape(-1, 1, 1);
-            var first = new float[experts.TopK];
+            var first = new float[config.TopK];
             first[0] = 1;
-            (weights, indices) = (none.Where(g.Constant<float>(first, experts.TopK), weights), none.Where(g.Scalar(ElementType.Int64, experts.NumRoutedExperts), indices));
+            (weights, indices) = (none.Where(g.Constant<float>(first, config.TopK), weights), none.Where(g.Scalar(ElementType.Int64, experts.NumRoutedExperts), indices));
         }
 
         routes.Add((indices, weights));
@@ -109,7 +111,7 @@ internal static class ProMoENetwork
         var (experts, tokens) = (config.Experts, x.Shape[1].Size);
         var similarity = Similarity(moe, x, config).Swap(1, 2);                                  // (B, E, N)
         var scores = experts.RouterWeightMode switch { "softmax" => similarity.Softmax(), "sigmoid" => similarity.Sigmoid(), _ => similarity };
-        var count = Math.Max(1, Math.Min((long)((double)tokens / experts.NumRoutedExperts * experts.TopK), tokens));
+        var count = Math.Max(1, Math.Min((long)((double)tokens / experts.NumRoutedExperts * config.TopK), tokens));
         var (values, places) = scores.TopK(count);
         var weights = x.Graph.Node(moe.Path, "ScatterElements", [scores * 0, places, values], ElementType.Float32, scores.Shape, ("axis", 2L));
         Value? routed = null;
@@ -183,7 +185,8 @@ public static class ProMoEModel
     private static async Task<CallResults> SampleAsync(ClassNetwork network, ProMoEConfig config, CallArguments arguments, CancellationToken cancel)
     {
         var (steps, shift, scale) = (arguments.Literal("sample_steps", 50), arguments.Literal("sample_shift", 1.0), arguments.Literal("guide_scale", 1.0));
-        var (y, none) = (arguments.Tensor<long>("y"), arguments.FindTensor<long>("y_null"));
+        var y = arguments.Tensor<long>("y");
+        var none = arguments.FindTensor<long>("y_null") ?? Tensor.Create<long>([.. Enumerable.Repeat((long)config.NumClasses, y.Length)], y.Length);
         var scheduler = new FlowMatchEulerConfig().Create();
         scheduler.SetTimesteps(new() { Sigmas = [.. Enumerable.Range(0, steps).Select(i => 1 - i / (double)steps).Select(sigma => shift * sigma / (1 + (shift - 1) * sigma))] });
         var timesteps = scheduler.Timesteps.ToArray();
@@ -194,7 +197,7 @@ public static class ProMoEModel
         async Task<Tensor<float>> PredictAsync(Tensor<float> x, float t)
         {
             var output = await network.PredictAsync(x, t, y, cancel).ConfigureAwait(false);
-            if (scale > 1) output = Guidance.Combine(Batch.Concat(output, await network.PredictAsync(x, t, none ?? throw Calls.Lacks("y_null"), cancel).ConfigureAwait(false)), scale);
+            if (scale > 1) output = Guidance.Combine(Batch.Concat(output, await network.PredictAsync(x, t, none, cancel).ConfigureAwait(false)), scale);
             return output.Shape[1] == config.InChannels ? output : Batch.Channels(output, 0, config.InChannels);
         }
     }
