@@ -12,7 +12,8 @@ public static class PositionLayers
     {
         var half = width / 2;
         var frequencies = new float[half];
-        for (var i = 0; i < half; i++) frequencies[i] = (float)Math.Exp(-Math.Log(maxPeriod) * i / (half - shift));
+        // In single precision step by step, as the published codes compute: times reach 1000, and the last digit of a frequency shows.
+        for (var i = 0; i < half; i++) frequencies[i] = MathF.Exp(-(float)Math.Log(maxPeriod) * i / (float)(half - shift));
         var angles = t.Cast(ElementType.Float32).Reshape(-1, 1) * t.Graph.Constant<float>(frequencies, 1, half);
         var both = cosinesFirst ? ValueShape.Concat(-1, angles.Cos(), angles.Sin()) : ValueShape.Concat(-1, angles.Sin(), angles.Cos());
         return width % 2 == 0 ? both : both.Pad(-1, 0, 1);
