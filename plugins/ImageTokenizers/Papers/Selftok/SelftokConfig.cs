@@ -41,9 +41,9 @@ public sealed record SelftokParams
     /// <summary>Tokens between these times.</summary>
     public string? KPerStage { get; init; }
     /// <summary>Without stages: mean of the logit-normal distribution by which tokens are spread over time.</summary>
-    public double? KM { get; init; }
+    [JsonPropertyName("k_m")] public double? KM { get; init; }
     /// <summary>Without stages: its deviation.</summary>
-    public double? KS { get; init; }
+    [JsonPropertyName("k_s")] public double? KS { get; init; }
     /// <summary>Without stages: factor on the time.</summary>
     [JsonPropertyName("t2k")] public double T2K { get; init; } = 1;
     /// <summary>Channels of the latent.</summary>
@@ -108,6 +108,12 @@ public sealed record SelftokDecoderConfig
     [AllowedValues("rms", "ln", null)] public string? QkNorm { get; init; }
     /// <summary>Whether branches of the tokens are normed after the sum, not before.</summary>
     public bool PostLn { get; init; }
+    /// <summary>Whether blocks norm by the root mean square.</summary>
+    public bool Rmsnorm { get; init; }
+    /// <summary>Whether the blocks' layers are gated.</summary>
+    public bool Swiglu { get; init; }
+    /// <summary>Learned tokens before those of the picture.</summary>
+    [Range(0, 1024)] public int RegisterLength { get; init; }
 }
 
 /// <summary>What <c>Enc-Qformer-Uni-XL/2</c> and <c>MMDiT_XL</c> stand for in the authors' code.</summary>
@@ -136,6 +142,8 @@ public sealed record SelftokEncoderSize
     public int PatchSize { get; init; } = 2;
     /// <summary>Whether the latent looks at the queries, too; both streams are then one width.</summary>
     public bool Bidirectional { get; init; }
+    /// <summary>Whether what queries see of the latent passes a gate of its own, zero when training starts.</summary>
+    public bool ZeroInit { get; init; }
 }
 
 /// <summary>Sizes of the decoder.</summary>

@@ -8,11 +8,13 @@ namespace ModelZoo.Plugins.ImageTokenizers;
 internal sealed class SelftokNetwork(SelftokConfig config)
 {
     private const double Epsilon = 1e-6;
-    private const int Frequencies = 256, FirstPosition = 1000, PositionStep = 8;
+    private const int Frequencies = 256, GatedMultiple = 256, FirstPosition = 1000, PositionStep = 8;
 
     private readonly SelftokParams _params = config.Tokenizer.Params;
     private readonly SelftokEncoderSize _encoder = config.Fixed.Encoder;
     private readonly SelftokDecoderSize _decoder = config.Fixed.Decoder;
+    private readonly SelftokDecoderConfig _decoderOptions = config.Tokenizer.Params.DecoderConfig;
+    private readonly int _contextLength = config.Tokenizer.Params.DecoderConfig.RegisterLength + config.Tokenizer.Params.K;
 
     /// <summary>image (B, 3, f rows, f columns) -> codes (B, K).</summary>
     public void Encode(Scope model, int rows, int columns)
@@ -38,6 +40,7 @@ internal sealed class SelftokNetwork(SelftokConfig config)
 
         var tokens = model.Stage("quantized", Dequantized(model["encoder"], codes));                                                         // (B, K, C)
         var context = decoder["context_embedder"].Linear(tokens, width) + decoder.Weight("context_pos_embed", 1, _params.K, width);
+        if (_decoderOptions.RegisterLength > 0) context = ValueShape.Concat(1, decoder.Weight("register", 1, _decoderOptions.RegisterLength, width).Expand(context.Shape[0], _decoderOptions.RegisterLength, width), context);
         var time = model.Stage("time_embedding", Times(decoder["t_embedder"], t * 1000, width));
         var patch = _decoder.PatchSize;
         var (high, wide) = (rows / patch, columns / patch);
@@ -71,13 +74,7 @@ internal sealed class SelftokNetwork(SelftokConfig config)
         var side = _params.EnableEncVariableSize ? 2 * config.LatentSize : config.LatentSize / patch;
         var x = encoder.Stage("patch_embed", encoder["x_embedder.proj"].PatchEmbed(latent, width, patch)) + Cropped(encoder.Weight("pos_embed", 1, side * side, width), side, rows, columns);
         var queries = encoder.Weight("query_tokens", 1, _params.K, _encoder.QueryDim).Expand(latent.Shape[0], _params.K, _encoder.QueryDim);
-        Value? mask = null;
-        if (_params.EncoderConfig.AttnMask)
-        {
-            var free = encoder.Graph.Scalar(ElementType.Float32, 0).Reshape(1, 1, 1, 1).Expand(1, 1, _params.K, rows * columns);
-            mask = ValueShape.Concat(-1, free, AttentionMasks.Causal(encoder.Graph, _params.K, _params.K));
-        }
-
+        var mask = _params.EncoderConfig.AttnMask ? AttentionMasks.Causal(encoder.Graph, _params.K, _params.K) : null;
         for (var i = 0; i < _encoder.Depth; i++)
         {
             (x, queries) = DualBlock(encoder["blocks"][i], x, queries, mask);
@@ -91,7 +88,7 @@ internal sealed class SelftokNetwork(SelftokConfig config)
     private (Value X, Value Queries) DualBlock(Scope block, Value x, Value queries, Value? mask)
     {
         var (options, width) = (_params.EncoderConfig, _encoder.QueryDim);
-        var modulation = options.TimeAdaln ? block["adaLN_modulation.1"].Linear(Positions(block["t_embedder"], width).Silu(), 6 * width).Chunk6() : default;
+        var modulation = options.TimeAdaln ? block["adaLN_modulation.1"].Linear(Positions(block["t_embedder"], _params.K, width).Silu(), 6 * width).Chunk6() : default;
         Value Before(Value value, Value? shift, Value? scale) => (options.PostLn ? value : value.LayerNorm(Epsilon)) is var normed && shift is null ? normed : normed * (scale! + 1) + shift;
         Value After(Value value, Value branch, Value? gate)
         {
@@ -116,7 +113,7 @@ internal sealed class SelftokNetwork(SelftokConfig config)
         var (askQ, askK, askV) = attention["query_linear"].Qkv(queries, wide);
         (q, k) = (Normed("q_norm", q, _encoder.NumHeads), Normed("k_norm", k, _encoder.NumHeads));
         Value seen, asked;
-        if (_encoder.Bidirectional)
+        if (_encoder.Bidirectional && !_encoder.ZeroInit)
         {
             (askQ, askK) = (Normed("query_qnorm", askQ, _encoder.QueryHeads), Normed("query_knorm", askK, _encoder.QueryHeads));
             var both = AttentionLayers.Attention(ValueShape.Concat(1, q, askQ), ValueShape.Concat(1, k, askK), ValueShape.Concat(1, v, askV), new() { Heads = _encoder.NumHeads });
@@ -126,11 +123,18 @@ internal sealed class SelftokNetwork(SelftokConfig config)
         {
             seen = AttentionLayers.Attention(q, k, v, new() { Heads = _encoder.NumHeads });
             var (fromX, valueX) = attention["to_query_kv"].Linear(x, 2 * wide).Chunk2();
-            var keys = Normed("query_knorm", ValueShape.Concat(1, fromX, askK), _encoder.QueryHeads);
-            asked = AttentionLayers.Attention(Normed("query_qnorm", askQ, _encoder.QueryHeads), keys, ValueShape.Concat(1, valueX, askV), new() { Heads = _encoder.QueryHeads, Bias = mask });
+            askQ = Normed("query_qnorm", askQ, _encoder.QueryHeads);
+            (fromX, askK) = (Normed("query_knorm", fromX, _encoder.QueryHeads), Normed("query_knorm", askK, _encoder.QueryHeads));
+            asked = _encoder.ZeroInit
+                ? Gate() * Asked(fromX, valueX) + Asked(askK, askV, mask)
+                : Asked(ValueShape.Concat(1, fromX, askK), ValueShape.Concat(1, valueX, askV), mask is null ? null : ValueShape.Concat(-1, Free(x.Shape[1]), mask));
         }
 
         return (attention["proj"].Linear(seen, width), attention["query_proj"].Linear(asked, wide));
+
+        Value Asked(Value keys, Value values, Value? bias = null) => AttentionLayers.Attention(askQ, keys, values, new() { Heads = _encoder.QueryHeads, Bias = bias });
+        Value Free(Dim places) => attention.Graph.Scalar(ElementType.Float32, 0).Reshape(1, 1, 1, 1).Expand(1, 1, _params.K, places);
+        Value Gate() => attention.Weight("gate", 1, _encoder.QueryHeads, 1, 1).Tanh().Reshape(_encoder.QueryHeads, 1).Expand(_encoder.QueryHeads, wide / _encoder.QueryHeads).Reshape(wide);
     }
 
     private Value Dequantized(Scope encoder, Value codes)
@@ -145,7 +149,7 @@ internal sealed class SelftokNetwork(SelftokConfig config)
     private (Value Context, Value X) JointBlock(Scope block, Value context, Value x, Value time, Value mask, bool last)
     {
         var (tokens, image, heads) = (block["context_block"], block["x_block"], _decoder.NumHeads);
-        var (width, options) = (_decoder.HiddenSize, _params.DecoderConfig);
+        var (width, options) = (_decoder.HiddenSize, _decoderOptions);
         var (shift1, scale1, gate1, shift2, scale2, gate2) = Each(image["adaLN_modulation.1"].Linear(time.Silu(), 6 * width).Unsqueeze(1));
         var (tokenShift1, tokenScale1, tokenGate1, tokenShift2, tokenScale2, tokenGate2) = last ? default : Each(tokens["adaLN_modulation.1"].Linear(TokenCondition(tokens, time).Silu(), 6 * width));
         Value contextInput;
@@ -160,17 +164,25 @@ internal sealed class SelftokNetwork(SelftokConfig config)
         }
 
         var (q1, k1, v1) = Heads(tokens["attn"], contextInput);
-        var (q2, k2, v2) = Heads(image["attn"], x.LayerNorm(Epsilon) * (scale1 + 1) + shift1);
+        var (q2, k2, v2) = Heads(image["attn"], Norm(x, postLn: false) * (scale1 + 1) + shift1);
         var joint = AttentionLayers.Attention(ValueShape.Concat(1, q1, q2), ValueShape.Concat(1, k1, k2), ValueShape.Concat(1, v1, v2), new() { Heads = heads, Bias = mask });
-        if (!last) context = Residual(tokens, context, joint.Take(1, _params.K), tokenGate1, tokenShift2, tokenScale2, tokenGate2, options.PostLn);
-        return (context, Residual(image, x, joint.From(1, _params.K), gate1, shift2, scale2, gate2, postLn: false));
+        if (!last) context = Residual(tokens, context, joint.Take(1, _contextLength), tokenGate1, tokenShift2, tokenScale2, tokenGate2, options.PostLn);
+        return (context, Residual(image, x, joint.From(1, _contextLength), gate1, shift2, scale2, gate2, postLn: false));
     }
 
     private Value Residual(Scope block, Value x, Value seen, Value gate1, Value shift2, Value scale2, Value gate2, bool postLn)
     {
         Value Sum(Value value, Value branch) => postLn ? (value * 2.91 + branch).LayerNorm(Epsilon) : value + branch;
         x = Sum(x, gate1 * block["attn.proj"].Linear(seen, _decoder.HiddenSize));
-        return Sum(x, gate2 * block["mlp"].Mlp(Norm(x, postLn) * (scale2 + 1) + shift2, 4 * _decoder.HiddenSize, value => value.Gelu(Gelu.Tanh)));
+        return Sum(x, gate2 * FeedForward(block["mlp"], Norm(x, postLn) * (scale2 + 1) + shift2));
+    }
+
+    private Value FeedForward(Scope mlp, Value x)
+    {
+        var hidden = 4 * _decoder.HiddenSize;
+        return _decoderOptions.Swiglu
+            ? mlp.GatedMlp(x, (2 * hidden / 3 + GatedMultiple - 1) / GatedMultiple * GatedMultiple, value => value.Silu(), "w1", "w3", "w2")
+            : mlp.Mlp(x, hidden, value => value.Gelu(Gelu.Tanh));
     }
 
     private (Value Q, Value K, Value V) Heads(Scope attention, Value x)
@@ -181,38 +193,38 @@ internal sealed class SelftokNetwork(SelftokConfig config)
         Value Normed(string name, Value value)
         {
             var split = value.Reshape(value.Shape[0], value.Shape[1], _decoder.NumHeads, _decoder.HiddenSize / _decoder.NumHeads);
-            return _params.DecoderConfig.QkNorm switch { "rms" => attention[name].RmsNorm(split, Epsilon).Flatten(2), "ln" => attention[name].LayerNorm(split, Epsilon).Flatten(2), _ => value };
+            return _decoderOptions.QkNorm switch { "rms" => attention[name].RmsNorm(split, Epsilon).Flatten(2), "ln" => attention[name].LayerNorm(split, Epsilon).Flatten(2), _ => value };
         }
     }
 
-    // (1, K, D), or with the time (B, K or 1, D).
-    private Value TokenCondition(Scope block, Value time) => _params.DecoderConfig.TimeAdaln switch
+    // (1, R + K, D), or with the time (B, R + K or 1, D).
+    private Value TokenCondition(Scope block, Value time) => _decoderOptions.TimeAdaln switch
     {
         "t_emb" => time.Unsqueeze(1),
-        "pos_t_emb" => time.Unsqueeze(1) + Positions(block["t_embedder"], _decoder.HiddenSize),
-        _ => Positions(block["t_embedder"], _decoder.HiddenSize),
+        "pos_t_emb" => time.Unsqueeze(1) + Positions(block["t_embedder"], _contextLength, _decoder.HiddenSize),
+        _ => Positions(block["t_embedder"], _contextLength, _decoder.HiddenSize),
     };
 
     // As published, only encoders of variable size hand the tokens' times on; else a token's place is its number.
-    private Value Positions(Scope embedder, int width)
+    private Value Positions(Scope embedder, int count, int width)
     {
-        var places = AttentionLayers.Range(embedder.Graph, _params.K).Cast(ElementType.Float32);
+        var places = AttentionLayers.Range(embedder.Graph, count).Cast(ElementType.Float32);
         return Times(embedder, _params.EnableEncVariableSize ? places * PositionStep + FirstPosition : places, width).Unsqueeze(0);
     }
 
-    // Keys that are seen: tokens up to the visible one, and the picture, by tokens only if the method lets them.
+    // Keys that are seen: registers, tokens up to the visible one, and the picture, by tokens only if the method lets them.
     private Value Mask(Graph g, Value visible, int places, bool tokensSeePicture)
     {
-        var seen = AttentionLayers.Range(g, _params.K).Unsqueeze(0).Less(visible.Unsqueeze(1));                                              // (B, K)
+        var seen = AttentionLayers.Range(g, _contextLength).Unsqueeze(0).Less(visible.Unsqueeze(1) + _decoderOptions.RegisterLength);         // (B, R + K)
         var free = g.Scalar(ElementType.Float32, 0).Reshape(1, 1, 1, 1);
-        var keys = ValueShape.Concat(-1, AttentionMasks.Where(seen).Unsqueeze(1, 2), free.Expand(visible.Shape[0], 1, 1, places));       // (B, 1, 1, K + N)
+        var keys = ValueShape.Concat(-1, AttentionMasks.Where(seen).Unsqueeze(1, 2), free.Expand(visible.Shape[0], 1, 1, places));       // (B, 1, 1, R + K + N)
         if (tokensSeePicture) return keys;
-        var (total, blind) = (_params.K + places, new float[(_params.K + places) * (_params.K + places)]);
-        for (var query = 0; query < _params.K; query++) blind.AsSpan(query * total + _params.K, places).Fill(AttentionLayers.Masked);
+        var (total, blind) = (_contextLength + places, new float[(_contextLength + places) * (_contextLength + places)]);
+        for (var query = 0; query < _contextLength; query++) blind.AsSpan(query * total + _contextLength, places).Fill(AttentionLayers.Masked);
         return keys + g.Constant<float>(blind, 1, 1, total, total);
     }
 
-    private static Value Norm(Value x, bool postLn) => postLn ? x : x.LayerNorm(Epsilon);
+    private Value Norm(Value x, bool postLn) => postLn ? x : _decoderOptions.Rmsnorm ? x.RmsNorm(epsilon: Epsilon) : x.LayerNorm(Epsilon);
 
     private static Value Times(Scope embedder, Value t, int width) => embedder["mlp.2"].Linear(embedder["mlp.0"].Linear(t.Sinusoid(Frequencies), width).Silu(), width);
 

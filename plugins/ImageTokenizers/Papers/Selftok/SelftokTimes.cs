@@ -7,6 +7,9 @@ namespace ModelZoo.Plugins.ImageTokenizers;
 /// <summary>Which tokens a time of the diffusion sees: those up to an index that grows with the noise (section 3.2), piecewise linear, or by a logit-normal distribution.</summary>
 internal sealed class SelftokTimes(SelftokParams config)
 {
+    // Below it the authors' single precision knows only zero.
+    private const double SmallestShare = 1.0 / (1 << 26);
+
     private readonly int[] _stages = [0, .. Numbers(config.Stages)], _tokens = Numbers(config.KPerStage);
 
     /// <summary>Index of the last token that a time in 0..1 sees; 1 is noise.</summary>
@@ -31,7 +34,7 @@ internal sealed class SelftokTimes(SelftokParams config)
         var t = Math.Clamp(config.T2K * time, 0, 1);
         var place = (Math.Log(t / (1 - t)) - (config.KM ?? 0)) / (config.KS ?? 1);
         var index = 0;
-        while (index < config.K && place > (index == 0 ? double.NegativeInfinity : NormalDistribution.Inverse((double)index / config.K))) index++;
+        while (index < config.K && place > NormalDistribution.Inverse(index == 0 ? SmallestShare : (double)index / config.K)) index++;
         return index;
     }
 
