@@ -4,17 +4,18 @@ namespace ModelZoo.Networks.Autoencoders;
 public static class AutoencoderBlocks
 {
     /// <summary>
-    /// Two 3x3 convolutions, each after group norm and SiLU, beside a shortcut: <c>norm1</c>, <c>conv1</c>, <c>norm2</c>, <c>conv2</c> and, where the width changes, a 1x1 convolution.
+    /// Two 3x3 convolutions, each after group norm and an activation, beside a shortcut: <c>norm1</c>, <c>conv1</c>, <c>norm2</c>, <c>conv2</c> and, where the width changes, a 1x1 convolution.
     /// </summary>
     /// <param name="scope">Where the block's weights are.</param>
     /// <param name="x">(B, C, H, W).</param>
     /// <param name="outputs">Channels that come out.</param>
     /// <param name="norm">Normalises; group norm with the family's number of groups.</param>
     /// <param name="shortcut">Name of the 1x1 convolution: <c>conv_shortcut</c> or <c>nin_shortcut</c>.</param>
-    public static Value ResnetBlock(this Scope scope, Value x, long outputs, Func<Scope, Value, Value> norm, string shortcut)
+    /// <param name="activation">Null for SiLU.</param>
+    public static Value ResnetBlock(this Scope scope, Value x, long outputs, Func<Scope, Value, Value> norm, string shortcut, Func<Value, Value>? activation = null)
     {
-        var h = scope["conv1"].Conv(norm(scope["norm1"], x).Silu(), outputs, 3, padding: 1);
-        h = scope["conv2"].Conv(norm(scope["norm2"], h).Silu(), outputs, 3, padding: 1);
+        Value Half(string normName, string name, Value value) => scope[name].Conv((activation ?? (normed => normed.Silu()))(norm(scope[normName], value)), outputs, 3, padding: 1);
+        var h = Half("norm2", "conv2", Half("norm1", "conv1", x));
         return (x.Shape[1] == outputs ? x : scope[shortcut].Conv(x, outputs, 1)) + h;
     }
 

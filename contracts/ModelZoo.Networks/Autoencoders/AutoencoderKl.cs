@@ -19,8 +19,8 @@ public record DiffusersAutoencoderConfig
     [MinLength(1)] public int[] BlockOutChannels { get; init; } = [64];
     /// <summary>Residual blocks a level of the encoder; the decoder has one more.</summary>
     [Range(1, 16)] public int LayersPerBlock { get; init; } = 1;
-    /// <summary>Activation; <c>silu</c>.</summary>
-    [AllowedValues("silu", "swish")] public string ActFn { get; init; } = "silu";
+    /// <summary>Activation of the residual blocks.</summary>
+    [AllowedValues("silu", "swish", "mish", "gelu", "relu")] public string ActFn { get; init; } = "silu";
     /// <summary>Channels of the latent.</summary>
     [Range(1, 1024)] public int LatentChannels { get; init; } = 4;
     /// <summary>Groups of the group norms.</summary>

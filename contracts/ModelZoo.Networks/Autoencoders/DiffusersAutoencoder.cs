@@ -23,7 +23,7 @@ public static class DiffusersAutoencoder
             var block = encoder["down_blocks"][level];
             for (var layer = 0; layer < config.LayersPerBlock; layer++)
             {
-                h = block["resnets"][layer].ResnetBlock(h, config.BlockOutChannels[level], Norm, "conv_shortcut");
+                h = block["resnets"][layer].ResnetBlock(h, config.BlockOutChannels[level], Norm, "conv_shortcut", Activations.Named(config.ActFn));
                 if (config.DownBlockTypes[level] == "AttnDownEncoderBlock2D") h = Attention(block["attentions"][layer], h, scope => Norm(scope["group_norm"], h));
             }
 
@@ -54,7 +54,7 @@ public static class DiffusersAutoencoder
             var block = decoder["up_blocks"][firstLevel + level];
             for (var layer = 0; layer <= config.LayersPerBlock; layer++)
             {
-                h = block["resnets"][layer].ResnetBlock(h, widths[level], Norm, "conv_shortcut");
+                h = block["resnets"][layer].ResnetBlock(h, widths[level], Norm, "conv_shortcut", Activations.Named(config.ActFn));
                 if (config.UpBlockTypes[level] == "AttnUpDecoderBlock2D") h = Attention(block["attentions"][layer], h, scope => Norm(scope[attentionNorm], h));
             }
 
@@ -67,9 +67,9 @@ public static class DiffusersAutoencoder
 
     private static Value Middle(Scope middle, Value h, DiffusersAutoencoderConfig config, Func<Scope, Value, Value> norm, string attentionNorm)
     {
-        h = middle["resnets.0"].ResnetBlock(h, h.Shape[1].Size, norm, "conv_shortcut");
+        h = middle["resnets.0"].ResnetBlock(h, h.Shape[1].Size, norm, "conv_shortcut", Activations.Named(config.ActFn));
         if (config.MidBlockAddAttention) h = Attention(middle["attentions.0"], h, scope => norm(scope[attentionNorm], h));
-        return middle["resnets.1"].ResnetBlock(h, h.Shape[1].Size, norm, "conv_shortcut");
+        return middle["resnets.1"].ResnetBlock(h, h.Shape[1].Size, norm, "conv_shortcut", Activations.Named(config.ActFn));
     }
 
     // Files from before 2023 say query, key, value and proj_attn.

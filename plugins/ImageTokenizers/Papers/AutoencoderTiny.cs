@@ -17,10 +17,10 @@ public sealed record AutoencoderTinyConfig
     public int[] EncoderBlockOutChannels { get; init; } = [64, 64, 64, 64];
     /// <summary>Width of each level of the decoder.</summary>
     public int[] DecoderBlockOutChannels { get; init; } = [64, 64, 64, 64];
-    /// <summary>Activation; <c>relu</c>.</summary>
+    /// <summary>Activation.</summary>
     public string ActFn { get; init; } = "relu";
-    /// <summary>How the decoder enlarges; <c>nearest</c>.</summary>
-    [AllowedValues("nearest")] public string UpsampleFn { get; init; } = "nearest";
+    /// <summary>How the decoder enlarges.</summary>
+    [AllowedValues("nearest", "bilinear", "bicubic")] public string UpsampleFn { get; init; } = "nearest";
     /// <summary>Channels of the latent.</summary>
     public int LatentChannels { get; init; } = 4;
     /// <summary>Factor between levels of the decoder.</summary>
@@ -85,13 +85,14 @@ public static class AutoencoderTinyModel
     private static Value Decode(Scope layers, Value z, AutoencoderTinyConfig config)
     {
         var activation = Activations.Named(config.ActFn);
+        var mode = config.UpsampleFn switch { "bilinear" => Interpolation.Linear, "bicubic" => Interpolation.Cubic, _ => Interpolation.Nearest };
         var h = activation(layers.Stage("decoder_conv_in", layers[0].Conv((z / 3).Tanh() * 3, config.DecoderBlockOutChannels[0], 3, padding: 1)));
         var index = 2;
         for (var level = 0; level < config.NumDecoderBlocks.Length; level++)
         {
             var (width, last) = (config.DecoderBlockOutChannels[level], level == config.NumDecoderBlocks.Length - 1);
             for (var i = 0; i < config.NumDecoderBlocks[level]; i++) h = Block(layers[index++], h, width, activation);
-            if (!last) (h, index) = (h.Upsample(config.UpsamplingScalingFactor), index + 1);
+            if (!last) (h, index) = (h.Interpolate(mode, [h.Shape[2] * config.UpsamplingScalingFactor, h.Shape[3] * config.UpsamplingScalingFactor]), index + 1);
             h = layers[index++].Conv(h, last ? config.OutChannels : width, 3, padding: 1, bias: last);
         }
 

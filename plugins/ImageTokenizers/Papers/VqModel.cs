@@ -10,6 +10,9 @@ namespace ModelZoo.Plugins.ImageTokenizers;
 /// <summary>The published <c>config.json</c> of <c>VQModel</c>.</summary>
 public sealed record VqModelConfig : DiffusersAutoencoderConfig
 {
+    /// <summary>Settings of which only the latent's width differs from those of the other autoencoders.</summary>
+    public VqModelConfig() => LatentChannels = 3;
+
     /// <summary>Entries of the codebook.</summary>
     [Range(1, 1 << 24)] public int NumVqEmbeddings { get; init; } = 256;
     /// <summary>Width of a code; null is that of the latent.</summary>
