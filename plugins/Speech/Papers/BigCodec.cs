@@ -1,6 +1,7 @@
 // BigCodec: Pushing the Limits of Low-Bitrate Neural Speech Codec. Xin, Tan, Takamichi, Saruwatari. arXiv:2409.05377. github.com/Aria-K-Alethia/BigCodec
 // Published layout: bigcodec.pt ({"CodecEnc": encoder, "generator": decoder and quantizer}) with the authors' yaml (codec_encoder, codec_decoder). Deviations: none.
 using System.ComponentModel.DataAnnotations;
+using System.Text.Json.Serialization;
 using ModelZoo.Contracts;
 using ModelZoo.Inference;
 using ModelZoo.Networks;
@@ -31,8 +32,11 @@ public sealed record BigCodecDecoderConfig
     [Length(1, 16)] public int[] Dilations { get; init; } = [1, 3, 9];
     [Range(1, 256)] public int VqNumQuantizers { get; init; } = 1;
     [Range(1, 65536)] public int VqDim { get; init; } = 1024;
-    [Range(2, 1 << 20)] public int CodebookSize { get; init; } = 8192;
+    [JsonConverter(typeof(OneOrMany)), Length(1, 256)] public int[] CodebookSize { get; init; } = [8192];
     [Range(1, 4096)] public int CodebookDim { get; init; } = 8;
+
+    /// <summary>Codes of each codebook: one number stands for all of them, a list has one for each and says how many there are.</summary>
+    internal int[] CodebookSizes => CodebookSize.Length == 1 ? [.. Enumerable.Repeat(CodebookSize[0], VqNumQuantizers)] : CodebookSize;
 }
 
 /// <summary>The published configuration.</summary>
@@ -69,13 +73,14 @@ internal static class BigCodecNetwork
     /// <summary>z (B, D, T) -> codes (Q, B, T) and what they stand for (B, D, T).</summary>
     public static (Value Codes, Value Quantized) Quantize(Scope model, Value z, BigCodecDecoderConfig config)
     {
-        var (residual, quantized, codes) = (z, default(Value), new Value[config.VqNumQuantizers]);
+        var sizes = config.CodebookSizes;
+        var (residual, quantized, codes) = (z, default(Value), new Value[sizes.Length]);
         for (var i = 0; i < codes.Length; i++)
         {
             var layer = model["quantizer.layers"][i];
             var projected = Projects(config) ? FactorizedQuantizer.Project(layer, residual, config.CodebookDim) : residual;
-            codes[i] = FactorizedQuantizer.Nearest(layer, projected, config.CodebookSize, "_codebook");
-            var part = Lookup(layer, codes[i], config);
+            codes[i] = FactorizedQuantizer.Nearest(layer, projected, sizes[i], "_codebook");
+            var part = Lookup(layer, codes[i], sizes[i], config);
             quantized = quantized is null ? part : quantized + part;
             residual -= part;
         }
@@ -85,7 +90,7 @@ internal static class BigCodecNetwork
 
     /// <summary>codes (Q, B, T) -> (B, D, T).</summary>
     public static Value Dequantize(Scope model, Value codes, BigCodecDecoderConfig config) =>
-        Enumerable.Range(0, codes.Shape[0].Int).Select(i => Lookup(model["quantizer.layers"][i], codes.At(0, i), config)).Aggregate((sum, part) => sum + part);
+        config.CodebookSizes.Select((size, i) => Lookup(model["quantizer.layers"][i], codes.At(0, i), size, config)).Aggregate((sum, part) => sum + part);
 
     /// <summary>z (B, D, T) -> (B, 1, samples).</summary>
     public static Value Decode(Scope model, Value z, BigCodecDecoderConfig config)
@@ -104,9 +109,9 @@ internal static class BigCodecNetwork
 
     private static bool Projects(BigCodecDecoderConfig config) => config.VqDim != config.CodebookDim;
 
-    private static Value Lookup(Scope layer, Value codes, BigCodecDecoderConfig config) => Projects(config)
-        ? FactorizedQuantizer.Lookup(layer, codes, config.CodebookSize, config.CodebookDim, config.VqDim, "_codebook")
-        : layer["_codebook"].Embedding(codes, config.CodebookSize, config.CodebookDim).Swap(1, 2);
+    private static Value Lookup(Scope layer, Value codes, int size, BigCodecDecoderConfig config) => Projects(config)
+        ? FactorizedQuantizer.Lookup(layer, codes, size, config.CodebookDim, config.VqDim, "_codebook")
+        : layer["_codebook"].Embedding(codes, size, config.CodebookDim).Swap(1, 2);
 
     private static Value ResidualLstm(Scope scope, Value x, int layers, bool bidirectional)
     {
@@ -122,7 +127,7 @@ public sealed class BigCodecModel : CodecModel
     private readonly Network _encoder, _quantizer, _decoder, _dequantizer;
 
     private BigCodecModel(string id, BigCodecConfig config, Checkpoint checkpoint, NetworkContext encoder, NetworkContext generator)
-        : base(id, new(BigCodecConfig.SamplingRate, config.HopLength, config.CodecDecoder.VqNumQuantizers, config.CodecDecoder.CodebookSize), checkpoint)
+        : base(id, new(BigCodecConfig.SamplingRate, config.HopLength, config.CodecDecoder.CodebookSizes), checkpoint)
     {
         _config = config;
         _encoder = Network.Build(encoder, "bigcodec encoder", scope => Encoder(scope, config.CodecEncoder));
@@ -211,7 +216,7 @@ public sealed class BigCodecModel : CodecModel
     }
 
     private static void Dequantizer(Scope scope, BigCodecDecoderConfig config) =>
-        scope.Graph.Output("quantized", BigCodecNetwork.Dequantize(scope, scope.Graph.Input("codes", ElementType.Int64, [config.VqNumQuantizers, Dim.Symbol("batch"), Dim.Symbol("frames")]), config));
+        scope.Graph.Output("quantized", BigCodecNetwork.Dequantize(scope, scope.Graph.Input("codes", ElementType.Int64, [config.CodebookSizes.Length, Dim.Symbol("batch"), Dim.Symbol("frames")]), config));
 
     private static void Decoder(Scope scope, BigCodecDecoderConfig config) =>
         scope.Graph.Output("reconstruction", BigCodecNetwork.Decode(scope, scope.Graph.Input("quantized", [Dim.Symbol("batch"), config.InChannels, Dim.Symbol("frames")]), config));

@@ -1,6 +1,7 @@
 // High-Fidelity Audio Compression with Improved RVQGAN. Kumar, Seetharaman, Luebs, Kumar, Kumar. arXiv:2306.06546. github.com/descriptinc/descript-audio-codec
 // Published layouts: descript (weights.pth: state_dict and metadata.kwargs, weight norm), transformers DacModel (config.json + model.safetensors, weight norm folded). Deviations: none.
 using System.ComponentModel.DataAnnotations;
+using System.Text.Json.Serialization;
 using ModelZoo.Contracts;
 using ModelZoo.Inference;
 using ModelZoo.Networks;
@@ -18,7 +19,10 @@ public sealed record DacConfig
     [Range(1, 65536)] public int? HiddenSize { get; init; }
     [Range(1, 256)] public int NCodebooks { get; init; } = 9;
     [Range(2, 1 << 20)] public int CodebookSize { get; init; } = 1024;
-    [Range(1, 4096)] public int CodebookDim { get; init; } = 8;
+    [JsonConverter(typeof(OneOrMany)), Length(1, 256)] public int[] CodebookDim { get; init; } = [8];
+
+    /// <summary>Width that a codebook searches in: one for all, or each its own.</summary>
+    public int CodebookWidth(int codebook) => CodebookDim.Length == 1 ? CodebookDim[0] : CodebookDim[codebook];
 
     /// <summary>Width of the latent frames: doubled at every stride unless the configuration says otherwise.</summary>
     public int LatentSize => HiddenSize ?? EncoderHiddenSize << DownsamplingRatios.Length;
@@ -33,18 +37,18 @@ public sealed record DacConfig
     public static DacConfig FromMetadata(IReadOnlyDictionary<string, object?> metadata)
     {
         T Get<T>(string name, T otherwise) => metadata.TryGetValue(name, out var value) && value is not null ? (T)Convert.ChangeType(value, typeof(T)) : otherwise;
-        int[] Rates(string name, int[] otherwise) => metadata.TryGetValue(name, out var value) && value is IEnumerable<object?> list ? [.. list.Select(Convert.ToInt32)] : otherwise;
+        int[] Some(string name, params int[] otherwise) => metadata.GetValueOrDefault(name) switch { null => otherwise, IEnumerable<object?> list => [.. list.Select(Convert.ToInt32)], var one => [Convert.ToInt32(one)] };
         return new()
         {
             SamplingRate = Get("sample_rate", 44100),
             EncoderHiddenSize = Get("encoder_dim", 64),
-            DownsamplingRatios = Rates("encoder_rates", [2, 4, 8, 8]),
+            DownsamplingRatios = Some("encoder_rates", 2, 4, 8, 8),
             HiddenSize = metadata.GetValueOrDefault("latent_dim") is { } latent ? Convert.ToInt32(latent) : null,
             DecoderHiddenSize = Get("decoder_dim", 1536),
-            UpsamplingRatios = Rates("decoder_rates", [8, 8, 4, 2]),
+            UpsamplingRatios = Some("decoder_rates", 8, 8, 4, 2),
             NCodebooks = Get("n_codebooks", 9),
             CodebookSize = Get("codebook_size", 1024),
-            CodebookDim = Get("codebook_dim", 8),
+            CodebookDim = Some("codebook_dim", 8),
         };
     }
 }
@@ -77,9 +81,9 @@ internal static class DacNetwork
         for (var i = 0; i < codebooks; i++)
         {
             var quantizer = model["quantizer.quantizers"][i];
-            projections[i] = FactorizedQuantizer.Project(quantizer, residual, config.CodebookDim);
+            projections[i] = FactorizedQuantizer.Project(quantizer, residual, config.CodebookWidth(i));
             codes[i] = FactorizedQuantizer.Nearest(quantizer, projections[i], config.CodebookSize);
-            var part = FactorizedQuantizer.Lookup(quantizer, codes[i], config.CodebookSize, config.CodebookDim, config.LatentSize);
+            var part = FactorizedQuantizer.Lookup(quantizer, codes[i], config.CodebookSize, config.CodebookWidth(i), config.LatentSize);
             quantized = quantized is null ? part : quantized + part;
             residual -= part;
         }
@@ -90,7 +94,7 @@ internal static class DacNetwork
     /// <summary>codes (B, Q, T) -> (B, D, T).</summary>
     public static Value Dequantize(Scope model, Value codes, DacConfig config) =>
         Enumerable.Range(0, codes.Shape[1].Int)
-            .Select(i => FactorizedQuantizer.Lookup(model["quantizer.quantizers"][i], codes.At(1, i), config.CodebookSize, config.CodebookDim, config.LatentSize))
+            .Select(i => FactorizedQuantizer.Lookup(model["quantizer.quantizers"][i], codes.At(1, i), config.CodebookSize, config.CodebookWidth(i), config.LatentSize))
             .Aggregate((sum, part) => sum + part);
 
     /// <summary>Latent frames to samples. z (B, D, T) -> (B, 1, samples).</summary>
@@ -196,7 +200,7 @@ public sealed class DacModel : CodecModel
             case "encode":
                 var input = arguments.Tensor<float>("input_values");
                 if (arguments.Literal("pad_to_hop", false)) input = input.PadTo(_config.HopLength);
-                return (await _encoders[arguments.Literal("n_quantizers", _config.NCodebooks)].RunAsync(cancel, ("samples", input)).ConfigureAwait(false)).ToResults();
+                return (await _encoders[Math.Min(arguments.Literal("n_quantizers", _config.NCodebooks), _config.NCodebooks)].RunAsync(cancel, ("samples", input)).ConfigureAwait(false)).ToResults();
             case "decode" when arguments.Has("audio_codes"):
                 var codes = arguments.Tensor<long>("audio_codes");
                 return Squeezed((await _decoders[(int)codes.Shape[1]].RunAsync(cancel, ("codes", codes)).ConfigureAwait(false)).ToResults());

@@ -19,15 +19,24 @@ public sealed record CodecOptions : ModelOptions
 /// <summary>What a codec's numbers mean.</summary>
 /// <param name="SampleRate">Samples per second.</param>
 /// <param name="HopLength">Samples of one frame.</param>
-/// <param name="Codebooks">Number of codebooks.</param>
-/// <param name="CodebookSize">Codes of each.</param>
+/// <param name="CodebookSizes">Codes of each codebook.</param>
 /// <param name="Layout">How tokens are arranged: (codebooks, frames), or one sequence from coarse to fine.</param>
-public sealed record CodecFormat(int SampleRate, int HopLength, int Codebooks, int CodebookSize, TokenLayout Layout = TokenLayout.Frames);
+public sealed record CodecFormat(int SampleRate, int HopLength, IReadOnlyList<int> CodebookSizes, TokenLayout Layout = TokenLayout.Frames)
+{
+    /// <summary>Codebooks of one size.</summary>
+    public CodecFormat(int sampleRate, int hopLength, int codebooks, int codebookSize, TokenLayout layout = TokenLayout.Frames)
+        : this(sampleRate, hopLength, [.. Enumerable.Repeat(codebookSize, codebooks)], layout)
+    {
+    }
+
+    /// <summary>Number of codebooks.</summary>
+    public int Codebooks => CodebookSizes.Count;
+}
 
 /// <summary>What all mono codecs do the same: resampling, tokens, evaluation. A paper brings the two directions and the reference's calls.</summary>
 public abstract class CodecModel(string id, CodecFormat format, Checkpoint checkpoint) : IModel, ITokenize<Audio, CodecOptions>, IEvaluate, IReferenceCalls
 {
-    private readonly Lazy<TokenSpace> _space = new(() => new(id, format.Layout, [.. Enumerable.Repeat(format.CodebookSize, format.Codebooks)], checkpoint.Digest));
+    private readonly Lazy<TokenSpace> _space = new(() => new(id, format.Layout, [.. format.CodebookSizes], checkpoint.Digest));
 
     /// <summary>What the codec's numbers mean.</summary>
     protected CodecFormat Format => format;
@@ -46,7 +55,7 @@ public abstract class CodecModel(string id, CodecFormat format, Checkpoint check
         [
             new("sampling rate", $"{format.SampleRate} Hz"),
             new("frames", FormattableString.Invariant($"{(double)format.SampleRate / format.HopLength:0.##} per second")),
-            new("codebooks", $"{format.Codebooks} x {format.CodebookSize}"),
+            new("codebooks", string.Join(" + ", format.CodebookSizes.CountBy(size => size).Select(sizes => $"{sizes.Value} x {sizes.Key}"))),
         ],
     };
 
