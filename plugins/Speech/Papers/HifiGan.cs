@@ -8,7 +8,7 @@ using ModelZoo.Networks;
 namespace ModelZoo.Plugins.Speech;
 
 /// <summary>The published configuration, of either layout; defaults are V1's.</summary>
-public sealed record HifiGanConfig
+public record HifiGanConfig
 {
     public string? ModelType { get; init; }                                                          // transformers only
     [AllowedValues("1", "2")] public string Resblock { get; init; } = "1";
@@ -33,6 +33,16 @@ public sealed record HifiGanConfig
 
     /// <summary>Mel bands; the authors' code knows 80 only.</summary>
     public int Mels => ModelInDim ?? 80;
+
+    /// <summary>Dilations of the residual blocks of one kernel. The authors' two kinds of blocks read three and two of them, transformers' as many as there are.</summary>
+    internal int[] Dilations(int kernel) => IsTransformers ? ResblockDilationSizes[kernel] : ResblockDilationSizes[kernel][..(Resblock == "1" ? 3 : 2)];
+}
+
+/// <summary>The same in transformers' layout, whose defaults are those of microsoft/speecht5_hifigan.</summary>
+public sealed record SpeechT5HifiGanConfig : HifiGanConfig
+{
+    /// <summary>Creates a configuration with the published defaults.</summary>
+    public SpeechT5HifiGanConfig() => (UpsampleRates, UpsampleKernelSizes, NormalizeBefore, SamplingRate) = ([4, 4, 4, 4], [8, 8, 8, 8], true, 16000);
 }
 
 /// <summary>The generator: transposed convolutions, each followed by the mean of residual blocks that see different reaches (section 2.3).</summary>
@@ -53,7 +63,7 @@ internal static class HifiGanNetwork
                 padding: config.PadsByRate ? (rate + 1) / 2 : (kernel - rate) / 2, outputPadding: config.PadsByRate ? rate % 2 : 0);
             model.Stage($"upsample_{i}", x);
             var count = config.ResblockKernelSizes.Length;
-            var blocks = Enumerable.Range(0, count).Select(j => ResBlock(model["resblocks"][i * count + j], x, config.ResblockKernelSizes[j], config.ResblockDilationSizes[j], config)).ToArray();
+            var blocks = Enumerable.Range(0, count).Select(j => ResBlock(model["resblocks"][i * count + j], x, config.ResblockKernelSizes[j], config.Dilations(j), config)).ToArray();
             if (i == 0) model.Stage("resblock_0", blocks[0]);
             x = blocks.Aggregate((sum, block) => sum + block) / count;
         }
@@ -154,7 +164,7 @@ public sealed class HifiGanModel : IModel, IGenerate<Audio, NoOptions>, IReferen
     private static ValueTask<IModel> OpenAsync(ModelSource source, CancellationToken cancel)
     {
         var folder = source.RequireFolder();
-        var config = PublishedConfig.Read<HifiGanConfig>(folder).Value;
+        var config = PublishedConfig.ReadJson(folder).ContainsKey("model_type") ? PublishedConfig.Read<SpeechT5HifiGanConfig>(folder).Value : PublishedConfig.Read<HifiGanConfig>(folder).Value;
         var checkpoint = source.Parts.Count > 0 || config.IsTransformers ? source.OpenCheckpoint() : Checkpoint.Open(AuthorsFile(folder), "generator");
         return ValueTask.FromResult<IModel>(new HifiGanModel(config, checkpoint, NetworkContext.Of(source, KeyMap.WeightNorm.Then(HifiGanNetwork.AuthorsKeys).Apply(checkpoint))));
     }
