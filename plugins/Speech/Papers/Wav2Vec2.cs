@@ -1,7 +1,7 @@
 // wav2vec 2.0: A Framework for Self-Supervised Learning of Speech Representations. Baevski, Zhou, Mohamed, Auli. arXiv:2006.11477. github.com/facebookresearch/fairseq
 // HuBERT: Self-Supervised Speech Representation Learning by Masked Prediction of Hidden Units. Hsu et al. arXiv:2106.07447. The same network.
 // WavLM: Large-Scale Self-Supervised Pre-Training for Full Stack Speech Processing. Chen et al. arXiv:2110.13900. The same network with gated position biases; X-Codec builds on it.
-// Published layouts: transformers Wav2Vec2Model and HubertModel (config.json + model.safetensors or pytorch_model.bin). Deviations: none; adapters and the pre-training heads are not read.
+// Published layouts: transformers Wav2Vec2Model and HubertModel (config.json + model.safetensors or pytorch_model.bin). Deviations: none; the pre-training heads are not read.
 using System.ComponentModel.DataAnnotations;
 using ModelZoo.Contracts;
 using ModelZoo.Inference;
@@ -29,6 +29,12 @@ public sealed record Wav2Vec2Config
     public string HiddenAct { get; init; } = "gelu";
     public string FeatExtractActivation { get; init; } = "gelu";
     public bool ConvPosBatchNorm { get; init; }                                                      // HuBERT only
+    [Range(1, 65536)] public int? AdapterAttnDim { get; init; }                                      // MMS (arXiv:2305.13516): a narrow layer for each language
+    public bool AddAdapter { get; init; }                                                            // wav2vec 2.0 and WavLM only
+    [Range(1, 64)] public int AdapterKernelSize { get; init; } = 3;
+    [Range(1, 64)] public int AdapterStride { get; init; } = 2;
+    [Range(0, 64)] public int NumAdapterLayers { get; init; } = 3;
+    [Range(1, 65536)] public int? OutputHiddenSize { get; init; }
     public string? ModelType { get; init; }
     [Range(4, 1 << 20)] public int NumBuckets { get; init; } = 320;                                  // WavLM only
     [Range(1, 1 << 20)] public int MaxBucketDistance { get; init; } = 800;                           // WavLM only
@@ -46,10 +52,15 @@ internal static class Wav2Vec2Network
     /// <summary>wav2vec 2.0's names carry a prefix, HuBERT's none.</summary>
     public static readonly KeyMap Keys = new((@"^(?:wav2vec2|hubert)\.", ""));
 
-    /// <summary>x (B, samples), frames to use (B, frames) or null -> (B, frames, D).</summary>
-    public static Value Build(Scope model, Value x, Value? mask, Wav2Vec2Config config) => HiddenStates(model, x, mask, config)[^1];
+    /// <summary>x (B, samples), frames to use (B, frames) or null -> (B, frames, D); fewer frames with an adapter.</summary>
+    public static Value Build(Scope model, Value x, Value? mask, Wav2Vec2Config config)
+    {
+        var h = HiddenStates(model, x, mask, config)[^1];
+        if (config.DoStableLayerNorm) h = model["encoder.layer_norm"].LayerNorm(h, config.LayerNormEps);
+        return config.AddAdapter ? Adapter(model["adapter"], h, config) : h;
+    }
 
-    /// <summary>The input of the first layer and the output of each, the last one normalised where the encoder ends with a norm.</summary>
+    /// <summary>The input of the first layer and the output of each.</summary>
     public static IReadOnlyList<Value> HiddenStates(Scope model, Value x, Value? mask, Wav2Vec2Config config)
     {
         var h = model.Stage("conv_features", Extract(model, x.Unsqueeze(1), config)).Swap(1, 2);      // (B, T, C)
@@ -64,7 +75,6 @@ internal static class Wav2Vec2Network
         var states = new List<Value> { h };
         var distances = config.IsWavLM ? encoder["layers.0.attention.rel_attn_embed"].T5Bias(h.Shape[1], h.Shape[1], config.NumAttentionHeads, config.NumBuckets, config.MaxBucketDistance) : null;
         for (var i = 0; i < config.NumHiddenLayers; i++) states.Add(h = Layer(encoder["layers"][i], h, bias, distances, config));
-        if (config.DoStableLayerNorm) states[^1] = encoder["layer_norm"].LayerNorm(h, config.LayerNormEps);
         for (var i = 0; i < states.Count; i++) model.Stage($"hidden_{i}", states[i]);
         return states;
     }
@@ -115,7 +125,10 @@ internal static class Wav2Vec2Network
         if (config.DoStableLayerNorm)
         {
             h += Attention(layer["attention"], Norm("layer_norm", h), bias, distances, config);
-            return h + FeedForward(layer["feed_forward"], Norm("final_layer_norm", h), config);
+            h += FeedForward(layer["feed_forward"], Norm("final_layer_norm", h), config);
+            if (config.AdapterAttnDim is not { } narrow) return h;
+            var adapter = layer["adapter_layer"];
+            return h + adapter.Mlp(adapter["norm"].LayerNorm(h), narrow, y => y.Relu(), "linear_1", "linear_2");
         }
 
         h = Norm("layer_norm", h + Attention(layer["attention"], h, bias, distances, config));
@@ -141,6 +154,21 @@ internal static class Wav2Vec2Network
         var sums = attention["gru_rel_pos_linear"].Linear(x.SplitHeads(heads), 8).Reshape(x.Shape[0], heads, x.Shape[1], 2, 4).Sum(-1);
         var (a, b) = sums.Sigmoid().Chunk2();
         return a * (b * attention.Weight("gru_rel_pos_const", 1, heads, 1, 1) - 1) + 2;
+    }
+
+    // Strided convolutions with gates, after a map where the width changes.
+    private static Value Adapter(Scope adapter, Value h, Wav2Vec2Config config)
+    {
+        var width = config.OutputHiddenSize ?? config.HiddenSize;
+        if (width != config.HiddenSize) h = adapter["proj_layer_norm"].LayerNorm(adapter["proj"].Linear(h, width));
+        h = h.Swap(1, 2);
+        for (var i = 0; i < config.NumAdapterLayers; i++)
+        {
+            var (value, gate) = adapter["layers"][i]["conv"].Conv(h, 2 * width, config.AdapterKernelSize, config.AdapterStride, padding: 1).Chunk2(1);
+            h = value * gate.Sigmoid();
+        }
+
+        return h.Swap(1, 2);
     }
 
     private static Value FeedForward(Scope mlp, Value x, Wav2Vec2Config config) => mlp.Mlp(x, config.IntermediateSize, Activations.Named(config.HiddenAct), "intermediate_dense", "output_dense");
@@ -207,7 +235,7 @@ public sealed class Wav2Vec2Model : FeatureModel
     protected override async Task<Tensor<float>> FeaturesAsync(Prompt prompt, CancellationToken cancel)
     {
         var audio = Resampler.Convert(prompt.Require<Audio>(), SamplingRate, 1);
-        if (_config.Frames(audio.Length) < 1) throw new MediaException(ErrorCodes.MediaMalformed, "The sound is shorter than one frame.") { Found = $"{audio.Length} samples" };
+        if (_config.Frames(audio.Length) < 1) throw TooShort(audio.Length);
         return (await _encoders[false].RunAsync(cancel, ("input_values", Normalized(audio))).ConfigureAwait(false))["last_hidden_state"];
     }
 
@@ -235,11 +263,14 @@ public sealed class Wav2Vec2Model : FeatureModel
         {
             var length = 0L;
             foreach (var value in samples.Slice(row).Span) length += value;
+            if (_config.Frames(length) < 1) throw TooShort(length);
             mask.Slice(row).Span[..(int)_config.Frames(length)].Fill(1);
         }
 
         return mask;
     }
+
+    private static MediaException TooShort(long samples) => new(ErrorCodes.MediaMalformed, "The sound is shorter than one frame.") { Found = $"{samples} samples" };
 
     // The published feature extractor: zero mean, unit variance.
     private static Tensor<float> Normalized(Audio audio)
