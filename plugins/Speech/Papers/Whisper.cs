@@ -23,7 +23,6 @@ public sealed record WhisperConfig
     [Range(1, 1 << 20)] public int MaxTargetPositions { get; init; } = 448;
     [Range(1, 1 << 24)] public int VocabSize { get; init; } = 51865;
     public string ActivationFunction { get; init; } = "gelu";
-    public bool ScaleEmbedding { get; init; }
 }
 
 /// <summary>Two convolutions and pre-norm transformers.</summary>
@@ -53,7 +52,6 @@ internal static class WhisperNetwork
     public static Value Decode(Scope decoder, Value ids, Value sound, WhisperConfig config)
     {
         var words = decoder["embed_tokens"].Embedding(ids, config.VocabSize, config.DModel);
-        if (config.ScaleEmbedding) words *= Math.Sqrt(config.DModel);
         var h = words + decoder["embed_positions"].Weight("weight", config.MaxTargetPositions, config.DModel).Take(0, ids.Shape[1]);
         for (var i = 0; i < config.DecoderLayers; i++)
         {
