@@ -32,7 +32,7 @@ public sealed record XCodecConfig
     internal int NumQuantizers => (int)Math.Floor(1000 * TargetBandwidths[^1] / (FrameRate * Math.Ceiling(Math.Log2(CodebookSize))));
 
     /// <summary>Codebooks that a bandwidth in kbit/s pays for.</summary>
-    internal int QuantizersFor(double bandwidth) => (int)Math.Max(1, Math.Floor(bandwidth / (Math.Log2(CodebookSize) * FrameRate / 1000)));
+    internal int QuantizersFor(double bandwidth) => Math.Clamp((int)Math.Floor(bandwidth / (Math.Log2(CodebookSize) * FrameRate / 1000)), 1, NumQuantizers);
 }
 
 /// <summary>The Descript codec's convolutions beside a network that knows what is said; one residual quantizer over both.</summary>

@@ -67,7 +67,8 @@ internal sealed class EncodecCodec : IDisposable
         for (var start = 0; start < length; start += stride)
         {
             var chunk = x.Window(start, Math.Min(chunkLength, length - start));
-            if (_config.Normalize) scales.AddRange(Normalize(chunk, mask, start));
+            if (mask is not null) chunk.Mask(mask, start);
+            if (_config.Normalize) scales.AddRange(Normalize(chunk));
             using var network = Short(chunk.Shape[2]) ? BuildEncoder(chunk.Shape[2]) : null;
             var outputs = await (network ?? _encoder).RunAsync(cancel, ("samples", chunk)).ConfigureAwait(false);
             chunks.Add(outputs.Get<long>("codes").TakeRows(codebooks));
@@ -169,14 +170,13 @@ internal sealed class EncodecCodec : IDisposable
     }
 
     // Divides each batch row by the root mean square of its mono mix, masked samples counting as zeros.
-    private static float[] Normalize(Tensor<float> chunk, Tensor? mask, int start)
+    private static float[] Normalize(Tensor<float> chunk)
     {
         var (channels, length) = ((int)chunk.Shape[1], (int)chunk.Shape[2]);
         var scales = new float[chunk.Shape[0]];
         for (var b = 0; b < scales.Length; b++)
         {
             var row = chunk.Slice(b);
-            if (mask is not null) row.Mask(mask, b, start);
             var mono = new float[length];
             for (var c = 0; c < channels; c++) TensorPrimitives.Add(mono, row.Slice(c).Span, mono);
             TensorPrimitives.Divide(mono, channels, mono);

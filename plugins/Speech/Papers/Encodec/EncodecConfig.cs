@@ -42,7 +42,7 @@ public sealed record EncodecConfig
     public int NumQuantizers => (int)(1000 * TargetBandwidths[^1] / (FrameRate * Math.Ceiling(Math.Log2(CodebookSize))));
 
     /// <summary>Codebooks that a bandwidth in kbit/s pays for.</summary>
-    public int QuantizersFor(double bandwidth) => (int)Math.Max(1, Math.Floor(bandwidth * 1000 / CodebookRate));
+    public int QuantizersFor(double bandwidth) => Math.Clamp((int)Math.Floor(bandwidth * 1000 / CodebookRate), 1, NumQuantizers);
 
     /// <summary>Samples of a chunk; null when a recording is one chunk.</summary>
     public int? ChunkLength => ChunkLengthS is { } seconds ? (int)(seconds * SamplingRate) : null;

@@ -57,17 +57,20 @@ internal static class EncodecTensors
     public static Tokens TakeCodebooks(this Tokens tokens, int count) =>
         tokens with { Ids = Tensor.Create(tokens.Ids.Span[..(count * (int)tokens.Ids.Shape[1])].ToArray(), count, tokens.Ids.Shape[1]) };
 
-    /// <summary>Multiplies samples (C, T) by a mask (B, T) or (B, 1, T) of any number type.</summary>
-    public static void Mask(this Tensor<float> samples, Tensor mask, int batch, int start)
+    /// <summary>Samples (B, C, T) become zero where a mask (B, T), (B, 1, T) or (B, C, T) of any number type is, from its place <paramref name="start"/> on.</summary>
+    public static void Mask(this Tensor<float> samples, Tensor mask, int start)
     {
-        var (total, length) = ((int)mask.Shape[^1], (int)samples.Shape[1]);
-        var size = mask.Type.Size();
-        var row = mask.Bytes.Slice(batch * (mask.Bytes.Length / (int)mask.Shape[0]), total * size);
-        for (var t = 0; t < length; t++)
+        var (channels, length, total, size) = ((int)samples.Shape[1], (int)samples.Shape[2], (int)mask.Shape[^1], mask.Type.Size());
+        var masked = mask.Rank == 3 ? (int)mask.Shape[1] : 1;
+        for (var row = 0; row < samples.Shape[0] * channels; row++)
         {
-            // Zero is all bits zero in every number type.
-            if (row.Slice((start + t) * size, size).ContainsAnyExcept((byte)0)) continue;
-            for (var c = 0; c < samples.Shape[0]; c++) samples[c, t] = 0;
+            var bytes = mask.Bytes.Slice((row / channels * masked + row % channels % masked) * total * size, total * size);
+            var target = samples.Span.Slice(row * length, length);
+            for (var t = 0; t < length; t++)
+            {
+                // Zero is all bits zero in every number type.
+                if (!bytes.Slice((start + t) * size, size).ContainsAnyExcept((byte)0)) target[t] = 0;
+            }
         }
     }
 
