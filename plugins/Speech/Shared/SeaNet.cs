@@ -27,6 +27,9 @@ internal sealed record SeaNetSpec
     /// <summary>True for periodic activations with a stored frequency per channel (<c>alpha</c>); false for ELU.</summary>
     public bool Snake { get; init; }
 
+    /// <summary>True where samples that do not fill a window at the end are left out, as caches of a stream do; false where zeros, or what the mode says, fill it.</summary>
+    public bool WholeWindows { get; init; }
+
     /// <summary>True when every layer looks back only, so that a stream can go through chunk by chunk.</summary>
     public bool Streams => Causal && Norm != "time_group_norm" && TrimRightRatio == 1 && !BidirectionalEncoder;
 
@@ -95,7 +98,7 @@ internal static class SeaNet
     {
         var total = (kernel - 1) * dilation + 1 - stride;
         var after = spec.Causal ? 0 : total / 2;
-        var extra = Dim.CeilDiv(x.Shape[2], stride) * stride - x.Shape[2];
+        Dim extra = spec.WholeWindows ? 0 : Dim.CeilDiv(x.Shape[2], stride) * stride - x.Shape[2];
         var conv = scope["conv"];
         var padded = stream is null ? Pad(x, total - after, after + extra, spec.PadMode) : stream.Before(x, total, Mode(spec.PadMode)).Pad(2, 0, extra, Mode(spec.PadMode));
         return Normalized(scope, conv.Conv(padded, Weight(conv, spec, outputs, x.Shape[1].Size, kernel), bias ? conv.Weight("bias", outputs) : null, stride, dilation: dilation), spec);

@@ -7,7 +7,7 @@ namespace ModelZoo.Plugins.Speech;
 public sealed record MimiConfig
 {
     [Range(1, 768000)] public int SamplingRate { get; init; } = 24000;
-    [Range(0.001, 768000)] public double FrameRate { get; init; } = 12.5;
+    [Range(0.001, 768000)] public double? FrameRate { get; init; }
     [Range(1, 1)] public int AudioChannels { get; init; } = 1;
     [Range(1, 65536)] public int HiddenSize { get; init; } = 512;
     [Range(1, 4096)] public int NumFilters { get; init; } = 64;
@@ -39,6 +39,7 @@ public sealed record MimiConfig
     public double RopeTheta { get; init; } = 10000;
     public MimiRope? RopeParameters { get; init; }
     [Range(1, 1 << 30)] public int? SlidingWindow { get; init; } = 250;
+    public bool UseStreaming { get; init; }
 
     /// <summary>Rotary pairs are neighbours, and sound is followed by zeros to whole frames: kyutai's own code.</summary>
     internal bool Kyutai { get; init; }
@@ -52,11 +53,20 @@ public sealed record MimiConfig
     /// <summary>Width that codebooks search in.</summary>
     internal int QuantizerWidth => VectorQuantizationHiddenDimension ?? CodebookDim;
 
+    /// <summary>Frames of the convolutions in a second.</summary>
+    private double ConvolutionRate => Math.Ceiling((double)SamplingRate / SeaNet.HopLength);
+
+    /// <summary>Frames of codes in a second; half of the convolutions' when nothing is said.</summary>
+    private double CodeRate => FrameRate ?? (double)SamplingRate / (2 * SeaNet.HopLength);
+
+    /// <summary>True when codes have another rate than the convolutions.</summary>
+    internal bool ChangesRate => CodeRate != ConvolutionRate;
+
     /// <summary>Frames of the convolutions for each frame of codes.</summary>
-    internal int LatentRatio => (int)(Math.Ceiling((double)SamplingRate / SeaNet.HopLength) / FrameRate);
+    internal int LatentRatio => (int)(ConvolutionRate / CodeRate);
 
     /// <summary>Stride between the two rates. transformers' code has a constant here.</summary>
-    internal int LatentStride => LatentRatio == 1 ? 1 : Kyutai ? LatentRatio : 2;
+    internal int LatentStride => !ChangesRate ? 1 : Kyutai ? LatentRatio : 2;
 
     /// <summary>Samples of one frame of codes.</summary>
     internal int HopLength => SeaNet.HopLength * LatentStride;
@@ -78,6 +88,7 @@ public sealed record MimiConfig
         PadMode = PadMode,
         Norm = "none",
         TrimRightRatio = TrimRightRatio,
+        WholeWindows = UseStreaming,
     };
 }
 

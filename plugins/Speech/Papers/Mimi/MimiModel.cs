@@ -56,11 +56,11 @@ internal static class MimiNetwork
     }
 
     /// <summary>From the frames of the convolutions to those of codes; the edge is repeated in front. x (B, D, T).</summary>
-    public static Value Downsample(Scope conv, Value x, MimiConfig config, StreamState? stream = null) => config.LatentRatio == 1 ? x
+    public static Value Downsample(Scope conv, Value x, MimiConfig config, StreamState? stream = null) => !config.ChangesRate ? x
         : SeaNet.Conv(conv, x, config.HiddenSize, 2 * config.LatentRatio, config.SeaNet with { PadMode = "replicate" }, config.LatentStride, bias: false, stream: stream);
 
     /// <summary>From the frames of codes to those of the convolutions. x (B, D, T).</summary>
-    public static Value Upsample(Scope conv, Value x, MimiConfig config, StreamState? stream = null) => config.LatentRatio == 1 ? x
+    public static Value Upsample(Scope conv, Value x, MimiConfig config, StreamState? stream = null) => !config.ChangesRate ? x
         : SeaNet.ConvTranspose(conv, x, config.HiddenSize, config.LatentStride, config.SeaNet, 2 * config.LatentRatio, config.UpsampleGroups, withBias: false, stream);
 
     /// <summary>Pre-norm blocks with a learned scale on both branches; no norm at the end. x (B, T, D).</summary>
@@ -177,6 +177,8 @@ public sealed class MimiModel : CodecModel, ITokenizeStreaming
         switch (call)
         {
             case "encode":
+                // The reference takes a mask and does not use it.
+                _ = arguments.Has("padding_mask");
                 var outputs = (await EncodeAsync(arguments.Tensor<float>("input_values"), cancel).ConfigureAwait(false)).ToResults();
                 var codes = outputs.Tensor("codes").As<long>().TakeRows(arguments.Literal("num_quantizers", _config.NumQuantizers));
                 return outputs.Without("codes").Add("codes", codes);
