@@ -48,7 +48,7 @@ public sealed class VaeGslmVocoderModel : IModel, IGenerate<Audio, NoOptions>, I
     private readonly Checkpoint _checkpoint;
     private readonly NetworkCache<bool> _generators;
 
-    private VaeGslmVocoderModel(VaeGslmVocoderConfig config, int sampleRate, MelRescale scale, Checkpoint checkpoint, NetworkContext context)
+    private VaeGslmVocoderModel(VaeGslmVocoderConfig config, int sampleRate, MelRescale? scale, Checkpoint checkpoint, NetworkContext context)
     {
         (_config, _sampleRate, _checkpoint) = (config, sampleRate, checkpoint);
         _generators = new(masked => Network.Build(context, "vae-gslm vocoder", scope => Generator(scope, masked, config, scale)));
@@ -72,7 +72,7 @@ public sealed class VaeGslmVocoderModel : IModel, IGenerate<Audio, NoOptions>, I
         OpenAsync);
 
     /// <summary>Every tensor, <c>name [shape]</c>.</summary>
-    internal static IReadOnlyList<string> Inventory(VaeGslmVocoderConfig config) => Network.Inventory(scope => Generator(scope, masked: false, config, new()));
+    internal static IReadOnlyList<string> Inventory(VaeGslmVocoderConfig config) => Network.Inventory(scope => Generator(scope, masked: false, config, null));
 
     /// <inheritdoc/>
     public ModelFacts Facts => new()
@@ -117,19 +117,24 @@ public sealed class VaeGslmVocoderModel : IModel, IGenerate<Audio, NoOptions>, I
         var folder = source.RequireFolder();
         var file = Path.Combine(folder, "hp.yaml");
         var config = PublishedConfig.Read<VaeGslmVocoderConfig>(file, "model.generator").Value;
-        var scale = Path.Combine(folder, "mel_rescale.json") is var path && File.Exists(path) ? PublishedConfig.Read<MelRescale>(path, "mel_rescale").Value : new MelRescale();
+        var scale = Path.Combine(folder, "mel_rescale.json") is var path && File.Exists(path) ? PublishedConfig.Read<MelRescale>(path, "mel_rescale").Value : null;
         var checkpoint = source.Parts.Count > 0 ? source.OpenCheckpoint() : Checkpoint.Open(Path.Combine(folder, "last-cpt.ckpt"));
         var weights = KeyMap.WeightNorm.Then(HifiGanNetwork.AuthorsKeys).Apply(checkpoint);
         return ValueTask.FromResult<IModel>(new VaeGslmVocoderModel(config, PublishedConfig.Read<VaeGslmFeature>(file, "feature").Value.SampleRate, scale, checkpoint, NetworkContext.Of(source, weights)));
     }
 
-    // Frames and samples past a row's length are zeros.
-    private static void Generator(Scope scope, bool masked, VaeGslmVocoderConfig config, MelRescale scale)
+    // Samples past a row's length are zeros; frames too where they are rescaled, as published.
+    private static void Generator(Scope scope, bool masked, VaeGslmVocoderConfig config, MelRescale? scale)
     {
         var (g, frames) = (scope.Graph, Dim.Symbol("frames"));
-        var mel = g.Input("mel", [Dim.Symbol("batch"), frames, config.InChannels]) * scale.Std + scale.Mean;
+        var mel = g.Input("mel", [Dim.Symbol("batch"), frames, config.InChannels]);
         var lengths = masked ? g.Input("lengths", ElementType.Int64, [Dim.Symbol("batch")]).Unsqueeze(1) : null;
-        if (lengths is not null) mel *= Filled(lengths, frames).Unsqueeze(-1);
+        if (scale is not null)
+        {
+            mel = mel * scale.Std + scale.Mean;
+            if (lengths is not null) mel *= Filled(lengths, frames).Unsqueeze(-1);
+        }
+
         var samples = HifiGanNetwork.Build(scope, mel.Swap(1, 2), config.HifiGan).Squeeze(1);
         if (lengths is not null) samples *= Filled(lengths * g.Constant([config.UpsampleRates.Aggregate(1L, (product, rate) => product * rate)]), samples.Shape[1]);
         g.Output("waveform", samples);
