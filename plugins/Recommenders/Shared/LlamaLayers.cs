@@ -1,6 +1,4 @@
 using System.ComponentModel.DataAnnotations;
-using System.Text.Json.Serialization;
-using ModelZoo.Contracts;
 using ModelZoo.Networks;
 
 namespace ModelZoo.Plugins.Recommenders;
@@ -10,8 +8,8 @@ namespace ModelZoo.Plugins.Recommenders;
 /// <summary>The published <c>config.json</c> of LLaMA and Qwen2.</summary>
 public sealed record LlamaConfig
 {
-    /// <summary><c>llama</c> or <c>qwen2</c>; the latter has biases on queries, keys and values.</summary>
-    public string ModelType { get; init; } = "llama";
+    /// <summary><c>llama</c> or <c>qwen2</c>; the latter has biases on queries, keys and values, and on nothing else.</summary>
+    [AllowedValues("llama", "qwen2")] public string ModelType { get; init; } = "llama";
     /// <summary>Number of tokens.</summary>
     [Range(1, 10_000_000)] public long VocabSize { get; init; } = 32000;
     /// <summary>Width.</summary>
@@ -28,7 +26,11 @@ public sealed record LlamaConfig
     public long? HeadDim { get; init; }
     /// <summary>Epsilon of the norms.</summary>
     public double RmsNormEps { get; init; } = 1e-6;
-    /// <summary>Base of the rotary frequencies, where <c>rope_parameters</c> does not say.</summary>
+    /// <summary>Longest sequence.</summary>
+    [Range(1, 1 << 30)] public int MaxPositionEmbeddings { get; init; } = 2048;
+    /// <summary>Length of training where rotary settings stretch it; null is as they say.</summary>
+    [Range(1, 1 << 30)] public int? OriginalMaxPositionEmbeddings { get; init; }
+    /// <summary>Base of the rotary frequencies, where the rotary settings do not say.</summary>
     public double RopeTheta { get; init; } = 10000;
     /// <summary>Newer files' rotary settings.</summary>
     public RopeParameters? RopeParameters { get; init; }
@@ -49,41 +51,17 @@ public sealed record LlamaConfig
 
     internal long HeadWidth => HeadDim ?? HiddenSize / NumAttentionHeads;
 
-    internal double Theta => RopeParameters?.RopeTheta ?? RopeTheta;
+    internal bool IsQwen => ModelType == "qwen2";
 
-    /// <summary>A rotary frequency as the settings change it: divided by the factor (linear), or only where few turns fit in the length of training (llama3).</summary>
-    internal double Scaled(double frequency)
+    /// <summary>Checked rotary settings.</summary>
+    /// <exception cref="Contracts.ModelZooException">They are of a kind that is not supported, or lack a number.</exception>
+    internal LlamaConfig Checked(string folder)
     {
-        if ((RopeParameters ?? RopeScaling) is not { Factor: { } factor } rope || rope.Kind == "default") return frequency;
-        if (rope.Kind == "linear") return frequency / factor;
-        var turns = rope.OriginalMaxPositionEmbeddings * frequency / (2 * Math.PI);
-        var kept = Math.Clamp((turns - rope.LowFreqFactor) / (rope.HighFreqFactor - rope.LowFreqFactor), 0, 1);
-        return kept * frequency + (1 - kept) * frequency / factor;
+        Rotary.Check(folder);
+        return this;
     }
 
-    internal LlamaConfig Checked(string folder) => (RopeParameters ?? RopeScaling) is not { } rope || rope.Kind is "default" or "linear" or "llama3" ? this
-        : throw new ModelZooException(ErrorCodes.ConfigInvalid, "These rotary settings are not supported.") { Where = folder, Expected = "default, linear, llama3", Found = rope.Kind };
-}
-
-/// <summary>Rotary settings.</summary>
-public sealed record RopeParameters
-{
-    /// <summary><c>default</c>, <c>linear</c> or <c>llama3</c>.</summary>
-    public string? RopeType { get; init; }
-    /// <summary>Older name of the same.</summary>
-    public string? Type { get; init; }
-    /// <summary>Base of the frequencies.</summary>
-    public double? RopeTheta { get; init; }
-    /// <summary>What frequencies are divided by.</summary>
-    public double? Factor { get; init; }
-    /// <summary>Turns in the length of training up to which a frequency is divided (llama3).</summary>
-    public double LowFreqFactor { get; init; } = 1;
-    /// <summary>Turns from which on it is kept (llama3).</summary>
-    public double HighFreqFactor { get; init; } = 4;
-    /// <summary>Length of training (llama3).</summary>
-    [Range(1, 1 << 30)] public int OriginalMaxPositionEmbeddings { get; init; } = 8192;
-
-    [JsonIgnore] internal string Kind => RopeType ?? Type ?? "default";
+    internal RotarySettings Rotary => new(RopeScaling ?? RopeParameters ?? new(), HeadWidth, RopeTheta, MaxPositionEmbeddings, OriginalMaxPositionEmbeddings);
 }
 
 /// <summary>The decoder of LLaMA and Qwen2. <c>model</c> is the scope that has <c>embed_tokens</c>, <c>layers</c> and <c>norm</c> in it.</summary>
@@ -103,38 +81,30 @@ internal static class LlamaLayers
     /// <param name="config">The published configuration.</param>
     /// <param name="remember">What stands before; null for nothing.</param>
     /// <param name="real">1 for tokens and 0 for padding (B, N, 1), by which stages are multiplied; null leaves them.</param>
-    public static Value Decode(Scope model, Value h, Value positions, Value bias, LlamaConfig config, Remember? remember = null, Value? real = null)
+    /// <param name="oneByOne">True where the tokens came one after the other, each being the last of its sequence then.</param>
+    public static Value Decode(Scope model, Value h, Value positions, Value bias, LlamaConfig config, Remember? remember = null, Value? real = null, bool oneByOne = false)
     {
-        var (cos, sin) = Angles(positions, config);
+        var (cos, sin) = config.Rotary.Angles(positions, oneByOne);
         for (var i = 0; i < config.NumHiddenLayers; i++)
         {
             var (layer, number) = (model["layers"][i], i);
             h += Attention(layer["self_attn"], layer["input_layernorm"].RmsNorm(h, config.RmsNormEps), cos, sin, bias, config, (k, v) => remember?.Invoke(number, k, v) ?? (k, v));
-            h += layer["mlp"].GatedMlp(layer["post_attention_layernorm"].RmsNorm(h, config.RmsNormEps), config.IntermediateSize, Activations.Named(config.HiddenAct), bias: config.MlpBias);
+            h += layer["mlp"].GatedMlp(layer["post_attention_layernorm"].RmsNorm(h, config.RmsNormEps), config.IntermediateSize, Activations.Named(config.HiddenAct), bias: config.MlpBias && !config.IsQwen);
             model.Stage($"block_{i}", real is null ? h : h * real);
         }
 
         return model["norm"].RmsNorm(h, config.RmsNormEps);
     }
 
-    /// <summary>h (.., D) -> (.., V).</summary>
-    public static Value Logits(Scope root, Value h, LlamaConfig config) => root[config.TieWordEmbeddings ? "model.embed_tokens" : "lm_head"].Linear(h, config.VocabSize, bias: false);
+    /// <summary>h (.., D) -> (.., V). A map that is stored is taken even where the configuration says that it is the embedding table, as transformers 5 does.</summary>
+    public static Value Logits(Scope root, Value h, LlamaConfig config) => root[config.TieWordEmbeddings && !root.Has("lm_head.weight") ? "model.embed_tokens" : "lm_head"].Linear(h, config.VocabSize, bias: false);
 
     private static Value Attention(Scope attention, Value x, Value cos, Value sin, Value bias, LlamaConfig config, Func<Value, Value, (Value, Value)> remember)
     {
         var (heads, keyHeads, width) = (config.NumAttentionHeads, config.KeyValueHeads, config.HeadWidth);
-        var biased = config.ModelType == "qwen2" || config.AttentionBias;
+        var biased = config.IsQwen || config.AttentionBias;
         var q = attention["q_proj"].Linear(x, heads * width, biased).Rotary(heads, cos, sin);
         var (k, v) = remember(attention["k_proj"].Linear(x, keyHeads * width, biased).Rotary(keyHeads, cos, sin), attention["v_proj"].Linear(x, keyHeads * width, biased));
-        return attention["o_proj"].Linear(AttentionLayers.Attention(q, k, v, new() { Heads = heads, KeyValueHeads = keyHeads, Bias = bias }), config.HiddenSize, config.AttentionBias);
-    }
-
-    // cos and sin (B, N, W / 2).
-    private static (Value Cos, Value Sin) Angles(Value positions, LlamaConfig config)
-    {
-        var frequencies = new float[config.HeadWidth / 2];
-        for (var i = 0; i < frequencies.Length; i++) frequencies[i] = (float)config.Scaled(1 / Math.Pow(config.Theta, 2.0 * i / config.HeadWidth));
-        var angles = positions.Cast(ElementType.Float32).Unsqueeze(-1) * positions.Graph.Constant<float>(frequencies, 1, 1, frequencies.Length);
-        return (angles.Cos(), angles.Sin());
+        return attention["o_proj"].Linear(AttentionLayers.Attention(q, k, v, new() { Heads = heads, KeyValueHeads = keyHeads, Bias = bias }), config.HiddenSize, config.AttentionBias && !config.IsQwen);
     }
 }
