@@ -40,7 +40,7 @@ public sealed class InventoryTests
         {
             case "letter":
                 LetterNetwork.Encode(scope, g.Input("x", [1, 768]), new());
-                LetterNetwork.Decode(scope, g.Input("z", [1, 32]), new());
+                LetterNetwork.Decode(scope, g.Input("z", [1, 32]), 768, new());
                 break;
             case "letter-tiger":
                 T5(scope, new() { DModel = 128, DKv = 64, DFf = 1024, NumLayers = 4, NumDecoderLayers = 4, NumHeads = 6, VocabSize = 32128 });

@@ -11,13 +11,17 @@ namespace ModelZoo.Plugins.Recommenders;
 /// <summary>The arguments of the training run, as the checkpoint carries them.</summary>
 public sealed record LetterConfig
 {
-    [Range(1, 1 << 20)] public int InDim { get; init; } = 768;
+    /// <summary>Width of the items' embeddings; null is that of the weights, since the run does not keep it.</summary>
+    [Range(1, 1 << 20)] public int? InDim { get; init; }
     [Length(1, 64)] public int[] NumEmbList { get; init; } = [256, 256, 256, 256];
     [Range(1, 1 << 16)] public int EDim { get; init; } = 32;
     public int[] Layers { get; init; } = [2048, 1024, 512, 256, 128, 64];
     public bool Bn { get; init; }
     [Length(1, 64)] public double[] SkEpsilons { get; init; } = [0, 0, 0, 0.003];
     [Range(1, 10000)] public int SkIters { get; init; } = 50;
+
+    /// <summary>Levels of the quantizer: as published, a level is one that has both a size and an epsilon.</summary>
+    internal int Levels => Math.Min(NumEmbList.Length, SkEpsilons.Length);
 }
 
 /// <summary>Two multilayer perceptrons around a residual quantizer. Scopes are the authors'.</summary>
@@ -27,7 +31,7 @@ internal static class LetterNetwork
     public static Value Encode(Scope model, Value x, LetterConfig config) => Mlp(model["encoder.mlp_layers"], x, [.. config.Layers, config.EDim], config);
 
     /// <summary>z (items, e) -> (items, in).</summary>
-    public static Value Decode(Scope model, Value z, LetterConfig config) => Mlp(model["decoder.mlp_layers"], z, [.. config.Layers.Reverse(), config.InDim], config);
+    public static Value Decode(Scope model, Value z, int width, LetterConfig config) => Mlp(model["decoder.mlp_layers"], z, [.. config.Layers.Reverse(), width], config);
 
     private static Value Mlp(Scope layers, Value x, int[] widths, LetterConfig config) => ItemMlp.Build(layers, x, widths, config.Bn ? ItemMlp.BatchNorm : null);
 }
@@ -38,6 +42,7 @@ public sealed class LetterModel : IModel, ITokenize<NamedTensors, NoOptions>, IR
     private const double CollisionEpsilon = 0.003;
     private const int CollisionRounds = 20;
     private readonly LetterConfig _config;
+    private readonly int _width;
     private readonly Checkpoint _checkpoint;
     private readonly Network _encoder, _decoder;
     private readonly RqCodebooks _codebooks;
@@ -46,11 +51,12 @@ public sealed class LetterModel : IModel, ITokenize<NamedTensors, NoOptions>, IR
     private LetterModel(string id, LetterConfig config, Checkpoint checkpoint, NetworkContext context)
     {
         (_config, _checkpoint) = (config, checkpoint);
+        _width = config.InDim ?? (int)checkpoint.Get("encoder.mlp_layers.1.weight").Shape[1];
         var items = Dim.Symbol("items");
-        _encoder = Network.Build(context, "letter encoder", scope => scope.Graph.Output("latent", LetterNetwork.Encode(scope, scope.Graph.Input("x", [items, config.InDim]), config)));
-        _decoder = Network.Build(context, "letter decoder", scope => scope.Graph.Output("reconstruction", LetterNetwork.Decode(scope, scope.Graph.Input("z", [items, config.EDim]), config)));
-        _codebooks = RqCodebooks.Of(checkpoint, "rq", config.NumEmbList, config.EDim);
-        _space = new(id, TokenLayout.Grid, [.. config.NumEmbList], checkpoint.Digest);
+        _encoder = Network.Build(context, "letter encoder", scope => scope.Graph.Output("latent", LetterNetwork.Encode(scope, scope.Graph.Input("x", [items, _width]), config)));
+        _decoder = Network.Build(context, "letter decoder", scope => scope.Graph.Output("reconstruction", LetterNetwork.Decode(scope, scope.Graph.Input("z", [items, config.EDim]), _width, config)));
+        _codebooks = RqCodebooks.Of(checkpoint, "rq", config.NumEmbList.Take(config.Levels), config.EDim);
+        _space = new(id, TokenLayout.Grid, [.. config.NumEmbList.Take(config.Levels)], checkpoint.Digest);
     }
 
     /// <summary>Card and opening.</summary>
@@ -71,12 +77,12 @@ public sealed class LetterModel : IModel, ITokenize<NamedTensors, NoOptions>, IR
         OpenAsync);
 
     /// <inheritdoc/>
-    public ModelFacts Facts => ItemFacts.Of(_checkpoint, [_encoder, _decoder], new("embedding", $"{_config.InDim} numbers"), new("codebooks", string.Join(" x ", _config.NumEmbList)));
+    public ModelFacts Facts => ItemFacts.Of(_checkpoint, [_encoder, _decoder], new("embedding", $"{_width} numbers"), new("codebooks", string.Join(" x ", _config.NumEmbList.Take(_config.Levels))));
 
     /// <inheritdoc/>
     public async ValueTask<Tokens> TokenizeAsync(NamedTensors media, NoOptions options, CancellationToken cancel = default)
     {
-        return ItemTokens.Of(_space, await GenerateIndicesAsync(ItemTokens.Embeddings(media, _config.InDim), cancel).ConfigureAwait(false));
+        return ItemTokens.Of(_space, await GenerateIndicesAsync(ItemTokens.Embeddings(media, _width), cancel).ConfigureAwait(false));
     }
 
     /// <inheritdoc/>
@@ -93,7 +99,7 @@ public sealed class LetterModel : IModel, ITokenize<NamedTensors, NoOptions>, IR
         {
             case "encode":
                 var latent = await EncodeAsync(arguments.Tensor<float>("item_embeddings"), cancel).ConfigureAwait(false);
-                var epsilons = new double[_config.NumEmbList.Length];
+                var epsilons = new double[_config.Levels];
                 if (arguments.Literal("use_sinkhorn", false))
                 {
                     // A given epsilon stands in for each level that uses Sinkhorn at all.
@@ -135,10 +141,10 @@ public sealed class LetterModel : IModel, ITokenize<NamedTensors, NoOptions>, IR
     // Nearest rows for all items; then each group of items with equal codes is encoded anew by itself, with Sinkhorn's even spread in the last level, until none are equal (section 3.2; generate_indices.py).
     private async Task<Tensor<long>> GenerateIndicesAsync(Tensor<float> embeddings, CancellationToken cancel)
     {
-        var (levels, latent) = (_config.NumEmbList.Length, await EncodeAsync(embeddings, cancel).ConfigureAwait(false));
+        var (levels, latent) = (_config.Levels, await EncodeAsync(embeddings, cancel).ConfigureAwait(false));
         var (codes, _) = _codebooks.Quantize(latent, new double[levels], _config.SkIters);
         var epsilons = new double[levels];
-        epsilons[^1] = _config.SkEpsilons[^1] > 0 ? _config.SkEpsilons[^1] : CollisionEpsilon;
+        epsilons[^1] = _config.SkEpsilons[levels - 1] > 0 ? _config.SkEpsilons[levels - 1] : CollisionEpsilon;
         for (var round = 0; round < CollisionRounds; round++)
         {
             var groups = Enumerable.Range(0, (int)codes.Shape[0]).GroupBy(item => string.Join('-', codes.Slice(item).Span.ToArray())).Where(group => group.Count() > 1).Select(group => group.ToArray()).ToArray();
