@@ -67,12 +67,45 @@ public sealed class RecommendTests : IDisposable
         await Assert.ThrowsAsync<MediaException>(async () => await tokenizer.TokenizeAsync(new NamedTensors(new Dictionary<string, Tensor>()), options));
     }
 
-    private async Task<IModel> OpenAsync(string architecture)
+    [Theory]
+    [InlineData("unigrec", 40)]
+    [InlineData("letter-lcrec", 40)]
+    public async Task Generate_MoreBeamsThanItems_RanksEachOnce(string architecture, int items)
     {
-        var source = Path.Combine(Directory.GetDirectories(Repository.Path("tests", "parity", "recommenders", architecture))[0], "checkpoint");
+        await using var model = await OpenAsync(architecture);
+        var ranked = await RecommendAsync(model, new(["3", "1"]), new KeyValuePair<string, string>("beams", "100"));
+        Assert.Equal(items, ranked.Ids.Distinct().Count());
+        Assert.Equal(items, ranked.Ids.Count);
+        Assert.All(ranked.Scores!, score => Assert.InRange(score, -1000, 0));
+    }
+
+    [Fact]
+    public async Task UniGRec_WithHardCodes_TokenizesOnly()
+    {
+        await using var model = await OpenAsync("unigrec", ("rqvae_config.json", "\"soft\"", "\"standard\""));
+        var tokenizer = model.Get<ITokenize>();
+        var tokens = await tokenizer.TokenizeAsync(new NamedTensors(new Dictionary<string, Tensor> { ["item_embeddings"] = Noise(3, 20) }), tokenizer.TokenizeOptions.Defaults);
+        Assert.Equal([3, 3], tokens.Ids.Shape.ToArray());
+        var error = await Assert.ThrowsAsync<ModelZooException>(() => RecommendAsync(model, new(["3"])));
+        Assert.Equal((ErrorCodes.VerbUnsupported, "standard"), (error.Code, error.Found));
+    }
+
+    [Theory]
+    [InlineData("longrope", "longrope")]
+    [InlineData("linear", "linear")]
+    public async Task LcRec_RotarySettingsThatCannotBeUsed_AreRefusedByName(string kind, string found)
+    {
+        var error = await Assert.ThrowsAsync<ModelZooException>(() => OpenAsync("letter-lcrec", ("config.json", "\"rope_type\": \"default\"", $"\"rope_type\": \"{kind}\"")));
+        Assert.Equal((ErrorCodes.ConfigInvalid, found), (error.Code, error.Found));
+    }
+
+    private async Task<IModel> OpenAsync(string architecture, params (string File, string Text, string Instead)[] changes)
+    {
+        var source = Path.Combine(Directory.GetDirectories(Repository.Path("tests", "parity", "recommenders", architecture), "tiny-*").Single(), "checkpoint");
         var folder = Directory.CreateTempSubdirectory("recommend-").FullName;
         _folders.Add(folder);
         foreach (var file in Directory.GetFiles(source)) File.Copy(file, Path.Combine(folder, Path.GetFileName(file)));
+        foreach (var (file, text, instead) in changes) File.WriteAllText(Path.Combine(folder, file), File.ReadAllText(Path.Combine(folder, file)).Replace(text, instead, StringComparison.Ordinal));
         void Text(string name, string text) => File.WriteAllText(Path.Combine(folder, name), text);
         switch (architecture)
         {
@@ -98,10 +131,10 @@ public sealed class RecommendTests : IDisposable
             new() { Id = ModelId.Parse($"recommenders/{architecture}"), Folder = folder, Services = HostServices.Instance }, CancellationToken.None);
     }
 
-    private static async Task<Items> RecommendAsync(IModel model, Items history)
+    private static async Task<Items> RecommendAsync(IModel model, Items history, params KeyValuePair<string, string>[] options)
     {
         var generate = model.Get<IGenerate>();
-        await foreach (var step in generate.GenerateAsync(new(null, [history]), generate.GenerateOptions.Defaults, 0))
+        await foreach (var step in generate.GenerateAsync(new(null, [history]), generate.GenerateOptions.Bind(options), 0))
         {
             if (step.IsFinal) return (Items)step.Value!;
         }

@@ -50,7 +50,7 @@ internal static class LcRecNetwork
         var width = config.KeyValueHeads * config.HeadWidth;
         var kept = Enumerable.Range(0, config.NumHiddenLayers).Select(layer => (Keys: g.Input($"keys_{layer}", [1, length, width]), Values: g.Input($"values_{layer}", [1, length, width]))).ToArray();
         var h = LlamaLayers.Decode(model["model"], LlamaLayers.Embed(model["model"], ids, config), positions, AttentionMasks.Causal(g, added, length + added), config,
-            (layer, k, v) => (ValueShape.Concat(1, kept[layer].Keys.Expand(beams, length, width), k), ValueShape.Concat(1, kept[layer].Values.Expand(beams, length, width), v)));
+            (layer, k, v) => (ValueShape.Concat(1, kept[layer].Keys.Expand(beams, length, width), k), ValueShape.Concat(1, kept[layer].Values.Expand(beams, length, width), v)), oneByOne: true);
         g.Output("logits", LlamaLayers.Logits(model, h.Last(1, 1).Squeeze(1), config));
     }
 
@@ -171,8 +171,7 @@ public sealed class LetterLcRecModel : IModel, IGenerate<Items, RecommendOptions
         int[] prompt = [.. words.Before, .. history.NotEmpty().TakeLast(options.History).SelectMany((item, i) => i == 0 ? index.Tokens(item) : [.. words.Between, .. index.Tokens(item)]), .. words.After];
         var found = await SearchAsync(prompt, PlaceSets(index.Sequences, _config.EosTokenId), 0, options.Beams, index.Levels + 1, cancel).ConfigureAwait(false);
         // A token set a place allows combinations that are no item: as published, they are left out.
-        var items = found.Select(hypothesis => (Name: index.Name(hypothesis.Tokens[..^1]), hypothesis.Score)).Where(item => item.Name is not null).ToArray();
-        return new([.. items.Select(item => item.Name!)], [.. items.Select(item => item.Score)]);
+        return FoundItems.Rank(found, hypothesis => index.Name(hypothesis.Tokens[..^1]));
     }
 
     private async Task<CallResults> GenerateCallAsync(Tensor<long> ids, Tensor<long> mask, CallArguments arguments, CancellationToken cancel)

@@ -175,7 +175,7 @@ public sealed class LetterTigerModel : IModel, IGenerate<Items, RecommendOptions
 
         var encoded = await _encoder.RunAsync(cancel, ("input_ids", ids), ("attention_mask", mask)).ConfigureAwait(false);
         var ranked = await SearchAsync(index.Trie, index.Levels, options.Beams, encoded["states"], mask, cancel).ConfigureAwait(false);
-        return [.. ranked.Select(list => new Items([.. list.Select(found => index.Name(found.Tokens[..^1])!)], [.. list.Select(found => found.Score)]))];
+        return [.. ranked.Select(list => FoundItems.Rank(list, found => index.Name(found.Tokens[..^1])))];
     }
 
     // Trie-constrained beam search; the end token is generated too and counts as length.

@@ -32,9 +32,12 @@ public sealed record UniGRecTokenizerConfig
     public int[] Layers { get; init; } = [512, 256, 128, 64];
     public bool Bn { get; init; }
     public string? NormType { get; init; }
-    public string VqType { get; init; } = "soft";
+    [AllowedValues("soft", "standard", "Soft", "Standard")] public string VqType { get; init; } = "soft";
     public string Distance { get; init; } = "l2";
     [Range(1e-9, 1e9)] public double Temperature { get; init; } = 0.01;
+
+    /// <summary>Whether levels take the nearest row and do not mix.</summary>
+    internal bool IsHard => VqType.Equals("standard", StringComparison.OrdinalIgnoreCase);
 }
 
 /// <summary>Options of recommending with UniGRec.</summary>
@@ -69,10 +72,10 @@ internal static class UniGRecNetwork
             var distance = Distance(rest, rows, config.Distance);
             levels[i] = (-distance / temperature).Softmax();
             // A hard quantizer's rows come by the smallest distance; the soft one's are mixed.
-            var row = config.VqType == "standard" ? rows.Gather(distance.ArgMin(1)) : levels[i].MatMul(rows);
+            var row = config.IsHard ? rows.Gather(distance.ArgMin(1)) : levels[i].MatMul(rows);
             sum = sum is null ? row : sum + row;
             rest -= row;
-            if (config.VqType == "standard") levels[i] = -distance;
+            if (config.IsHard) levels[i] = -distance;
         }
 
         return (levels, sum!);
@@ -233,7 +236,7 @@ public sealed class UniGRecModel : IModel, ITokenize<NamedTensors, NoOptions>, I
         {
             case "get_indices":
                 return (await TokenizeAsync(arguments.Tensor("item_embeddings"), Tau, cancel).ConfigureAwait(false)).ToResults();
-            case "encode_soft" when _tokenizer.VqType != "standard":
+            case "encode_soft" when !_tokenizer.IsHard:
                 return (await TokenizeAsync(arguments.Tensor("item_embeddings"), arguments.Literal("tau", 1.0), cancel).ConfigureAwait(false)).ToResults();
             case "decode":
                 return (await _decode.RunAsync(cancel, ("quantized", arguments.Tensor("quantized"))).ConfigureAwait(false)).ToResults();
@@ -247,8 +250,8 @@ public sealed class UniGRecModel : IModel, ITokenize<NamedTensors, NoOptions>, I
                 return encoded.ToResults().AddRange((await DecodeAsync(1, arguments.Tensor("decoder_input_ids"), encoded, cancel).ConfigureAwait(false)).ToResults());
             case "generate":
                 var read = await ReadAsync(arguments.Tensor("history_embeddings"), arguments.Tensor("attention_mask"), arguments.Literal("tau", 0.5), cancel).ConfigureAwait(false);
-                var length = arguments.Literal("max_length", 5);
-                var places = arguments.Literal("use_code_range_constraint", true) ? Places(arguments.Literal("max_collision", 100), length) : null;
+                var (length, collisions) = (arguments.Literal("max_length", 5), arguments.Literal("max_collision", 100));
+                var places = arguments.Literal("use_code_range_constraint", true) ? Places(collisions, length) : null;
                 var found = await SearchAsync(read, arguments.Literal("num_beams", 10), length, places, cancel).ConfigureAwait(false);
                 return new CallResults()
                     .Add("sequences", FoundItems.Sequences(found, [.. found.Select(_ => (int[])[0])]))
@@ -282,8 +285,11 @@ public sealed class UniGRecModel : IModel, ITokenize<NamedTensors, NoOptions>, I
 
     private Task<NetworkOutputs> TokenizeAsync(Tensor embeddings, double tau, CancellationToken cancel) => _encode.RunAsync(cancel, ("item_embeddings", embeddings), ("tau", Tensor.Scalar((float)tau)));
 
-    private Task<NetworkOutputs> ReadAsync(Tensor history, Tensor mask, double tau, CancellationToken cancel) =>
-        _history.RunAsync(cancel, ("history_embeddings", history), ("attention_mask", mask), ("tau", Tensor.Scalar((float)tau)));
+    private Task<NetworkOutputs> ReadAsync(Tensor history, Tensor mask, double tau, CancellationToken cancel)
+    {
+        if (_tokenizer.IsHard) throw new ModelZooException(ErrorCodes.VerbUnsupported, "A tokenizer with hard codes reads no histories: the authors draw its soft ones at random.") { Where = "rqvae_config: vq_type", Expected = "soft", Found = _tokenizer.VqType };
+        return _history.RunAsync(cancel, ("history_embeddings", history), ("attention_mask", mask), ("tau", Tensor.Scalar((float)tau)));
+    }
 
     private Task<NetworkOutputs> DecodeAsync(int beams, Tensor ids, NetworkOutputs read, CancellationToken cancel) =>
         _decoders[beams].RunAsync(cancel, ("ids", ids), ("states", read["states"]), ("mask", read.Get<long>("mask")));
@@ -362,11 +368,7 @@ public sealed class UniGRecModel : IModel, ITokenize<NamedTensors, NoOptions>, I
         var read = await ReadAsync(history, mask, Tau, cancel).ConfigureAwait(false);
         var tokens = _tokenizer.NumEmbList.Length + 2;
         var found = await SearchAsync(read, options.Beams, tokens, options.Ranges ? Places(_config.MaxCollision, tokens) : items.Names, cancel).ConfigureAwait(false);
-        return [.. found.Select(list =>
-        {
-            var ranked = list.Select(hypothesis => (Item: items.Names.Find(hypothesis.Tokens), hypothesis.Score)).Where(item => item.Item >= 0).ToArray();
-            return new Items([.. ranked.Select(item => (item.Item + 1).ToString(CultureInfo.InvariantCulture))], [.. ranked.Select(item => item.Score)]);
-        })];
+        return [.. found.Select(list => FoundItems.Rank(list, hypothesis => items.Names.Find(hypothesis.Tokens) is >= 0 and var item ? (item + 1).ToString(CultureInfo.InvariantCulture) : null))];
     }
 
     private async Task<Catalogue> CatalogueAsync(CancellationToken cancel)

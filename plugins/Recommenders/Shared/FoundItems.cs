@@ -28,6 +28,15 @@ internal static class FoundItems
         return sequences;
     }
 
+    /// <summary>The items that hypotheses name, best first; without sequences that are no item, and those that only fill beams where there are fewer items.</summary>
+    /// <param name="found">Hypotheses of one user.</param>
+    /// <param name="name">The item of a hypothesis; null for none.</param>
+    public static Items Rank(IReadOnlyList<BeamHypothesis> found, Func<BeamHypothesis, string?> name)
+    {
+        var items = found.Select(hypothesis => (Name: name(hypothesis), hypothesis.Score)).Where(item => item.Name is not null).DistinctBy(item => item.Name).ToArray();
+        return new([.. items.Select(item => item.Name!)], [.. items.Select(item => item.Score)]);
+    }
+
     /// <summary>A number of each hypothesis (users, beams).</summary>
     public static Tensor<T> Table<T>(IReadOnlyList<IReadOnlyList<BeamHypothesis>> found, Func<BeamHypothesis, T> number) where T : unmanaged
     {
