@@ -19,20 +19,64 @@ public sealed record UNetHooks
     public Func<int, Value, Value> Context { get; init; } = (_, text) => text;
 }
 
+/// <summary>What a U-Net may see beside sample, time and text; what its configuration does not ask for is left out.</summary>
+public sealed record UNetConditions
+{
+    /// <summary>SDXL's pooled text (B, P).</summary>
+    public Value? Pooled { get; init; }
+
+    /// <summary>SDXL's sizes and crops (B, n).</summary>
+    public Value? Sizes { get; init; }
+
+    /// <summary>Classes (B), or vectors (B, W) where they are projected.</summary>
+    public Value? Labels { get; init; }
+
+    /// <summary>The further condition of the time (B, W).</summary>
+    public Value? Guidance { get; init; }
+}
+
 /// <summary>
 /// The U-Net of latent diffusion: residual blocks that see the time, transformer blocks that see the text, and skips from the way down to the way up. Without text, plain attention stands where a block's kind says so. Stages:
 /// <c>time_embedding</c>, <c>conv_in</c>, <c>down_i</c>, <c>mid</c>, <c>up_i</c>, behind a prefix if one is given.
 /// </summary>
 public static class UNetNetwork
 {
-    /// <summary>Predicts noise (or velocity). sample (B, C, H, W), t (B), text (B, M, E) or null for a network without; for SDXL pooled (B, P) and sizes (B, 6) -> (B, C, H, W).</summary>
-    public static Value Build(Scope unet, Value sample, Value t, Value? text, UNetConfig config, Value? pooled = null, Value? sizes = null, UNetHooks? hooks = null, string stages = "")
+    /// <summary>Predicts noise (or velocity). sample (B, C, H, W), t (B), text (B, M, E) or null for a network without -> (B, C, H, W).</summary>
+    public static Value Build(Scope unet, Value sample, Value t, Value? text, UNetConfig config, UNetConditions? conditions = null, UNetHooks? hooks = null, string stages = "")
     {
-        var time = unet.Stage("time_embedding", unet["time_embedding"].DiffusersTimeMlp(Sinusoid(t, config.BlockOutChannels[0], config), config.TimeWidth));
-        if (config.AdditionEmbedType == "text_time") time += unet.Stage("add_embedding", unet["add_embedding"].DiffusersTimeMlp(Sizes(pooled!, sizes!, config), config.TimeWidth));
+        var time = Time(unet, t, config, conditions ?? new());
         if (config.EncoderHidDim is not null && text is not null) text = unet["encoder_hid_proj"].Linear(text, config.ContextWidth);
-        return new Builder(unet, time.Silu(), text, config, hooks ?? new(), stages).Build(config.CenterInputSample ? sample * 2 - 1 : sample);
+        return new Builder(unet, Activation(config)(time), text, config, hooks ?? new(), stages).Build(config.CenterInputSample ? sample * 2 - 1 : sample);
     }
+
+    // The time with all that joins it.
+    private static Value Time(Scope unet, Value t, UNetConfig config, UNetConditions conditions)
+    {
+        var sinusoid = Sinusoid(t, config.BlockOutChannels[0], config);
+        if (config.TimeCondProjDim is not null && conditions.Guidance is { } guidance) sinusoid += unet["time_embedding.cond_proj"].Linear(guidance, config.BlockOutChannels[0], bias: false);
+        var time = unet["time_embedding"].DiffusersTimeMlp(sinusoid, config.TimeWidth, Activation(config));
+        if (config.TimestepPostAct is { } after) time = Activations.Named(after)(time);
+        unet.Stage("time_embedding", time);
+        if (config.ClassEmbedding is { } kind && conditions.Labels is { } labels)
+        {
+            var label = Class(unet["class_embedding"], kind, labels, config);
+            time = config.ClassEmbeddingsConcat ? ValueShape.Concat(-1, time, label) : time + label;
+        }
+
+        if (config.AdditionEmbedType == "text_time") time += unet.Stage("add_embedding", unet["add_embedding"].DiffusersTimeMlp(Sizes(conditions.Pooled!, conditions.Sizes!, config), config.TimeWidth));
+        return config.TimeEmbeddingActFn is { } last ? Activations.Named(last)(time) : time;
+    }
+
+    private static Value Class(Scope embedding, string kind, Value labels, UNetConfig config) => kind switch
+    {
+        "table" => embedding.Embedding(labels, config.NumClassEmbeds!.Value, config.TimeWidth),
+        "timestep" => embedding.DiffusersTimeMlp(Sinusoid(labels, config.BlockOutChannels[0], config), config.TimeWidth, Activation(config)),
+        "projection" => embedding.DiffusersTimeMlp(labels, config.TimeWidth),
+        "simple_projection" => embedding.Linear(labels, config.TimeWidth),
+        _ => labels,
+    };
+
+    private static Func<Value, Value> Activation(UNetConfig config) => Activations.Named(config.ActFn);
 
     private static Value Sinusoid(Value t, long width, UNetConfig config) => t.Sinusoid(width, shift: config.FreqShift, cosinesFirst: config.FlipSinToCos);
 
@@ -41,12 +85,13 @@ public static class UNetNetwork
     {
         var width = config.AdditionTimeEmbedDim ?? 256;
         var each = Sinusoid(sizes.Reshape(-1), width, config).Reshape(sizes.Shape[0], sizes.Shape[1] * width);
-        return ValueShape.Concat(-1, pooled, each);
+        return ValueShape.Concat(-1, pooled, each).Reshape(pooled.Shape[0], config.ProjectionClassEmbeddingsInputDim ?? 2816);
     }
 
     private sealed class Builder(Scope unet, Value time, Value? text, UNetConfig config, UNetHooks hooks, string stages)
     {
         private readonly Stack<Value> _skips = new();
+        private readonly Func<Value, Value> _activation = Activation(config);
         private int _crossAttentions;
 
         public Value Build(Value sample)
@@ -57,7 +102,7 @@ public static class UNetNetwork
             if (config.MidBlockType is not null) h = Middle(h);
             h = hooks.Middle(unet.Stage(stages + "mid", h));
             for (var place = 0; place < config.Levels; place++) h = unet.Stage($"{stages}up_{place}", Up(place, h));
-            return unet["conv_out"].Conv(Norm(unet["conv_norm_out"], h).Silu(), config.OutChannels, config.ConvOutKernel, padding: config.ConvOutKernel / 2);
+            return unet["conv_out"].Conv(_activation(Norm(unet["conv_norm_out"], h)), config.OutChannels, config.ConvOutKernel, padding: config.ConvOutKernel / 2);
         }
 
         private Value Down(int level, Value h)
@@ -65,8 +110,8 @@ public static class UNetNetwork
             var (block, width, attends) = (unet["down_blocks"][level], config.BlockOutChannels[level], Attends(config.DownBlockTypes[level], text is null ? "AttnDownBlock2D" : "CrossAttnDownBlock2D", "DownBlock2D"));
             for (var i = 0; i < config.Layers(level); i++)
             {
-                h = Residual(block["resnets"][i], h, width, config.ResnetOutScaleFactor);
-                if (attends) h = Attention(block["attentions"][i], h, level, config.Depth(level));
+                h = Residual(block["resnets"][i], h, width);
+                if (attends) h = Attention(block["attentions"][i], h, level, config.Depth(level, i));
                 _skips.Push(h);
             }
 
@@ -81,7 +126,9 @@ public static class UNetNetwork
         {
             var (block, deepest) = (unet["mid_block"], config.Levels - 1);
             h = Residual(block["resnets.0"], h, h.Shape[1].Size, config.MidBlockScaleFactor);
-            if (text is not null) h = Transformer(block["attentions.0"], h, config.Heads(deepest), config.Depth(deepest));
+            // Beside text a middle without cross-attention is this one residual block.
+            if (text is not null && config.MidBlockType == "UNetMidBlock2D") return h;
+            if (text is not null) h = Transformer(block["attentions.0"], h, config.Heads(deepest), config.Depth(deepest, 0), onlyText: false);
             else if (config.AddAttention) h = Plain(block["attentions.0"], h, config.HeadsOfWidth(deepest, h.Shape[1].Size), config.MiddleAttentionGroups, config.MidBlockScaleFactor);
             return Residual(block["resnets.1"], h, h.Shape[1].Size, config.MidBlockScaleFactor);
         }
@@ -92,8 +139,8 @@ public static class UNetNetwork
             var (block, width, attends) = (unet["up_blocks"][place], config.BlockOutChannels[level], Attends(config.UpBlockTypes[place], text is null ? "AttnUpBlock2D" : "CrossAttnUpBlock2D", "UpBlock2D"));
             for (var i = 0; i <= config.Layers(level); i++)
             {
-                h = Residual(block["resnets"][i], ValueShape.Concat(1, h, _skips.Pop()), width, config.ResnetOutScaleFactor);
-                if (attends) h = Attention(block["attentions"][i], h, level, config.UpDepth(place));
+                h = Residual(block["resnets"][i], ValueShape.Concat(1, h, _skips.Pop()), width);
+                if (attends) h = Attention(block["attentions"][i], h, level, config.UpDepth(place, i));
             }
 
             if (level == 0) return h;
@@ -102,9 +149,9 @@ public static class UNetNetwork
             return block["upsamplers.0.conv"].Conv(h.Interpolate(Interpolation.Nearest, [next.Shape[2], next.Shape[3]]), width, 3, padding: 1);
         }
 
-        private Value Residual(Scope block, Value x, long width, double divisor)
+        private Value Residual(Scope block, Value x, long width, double divisor = 1)
         {
-            var h = block["conv1"].Conv(Norm(block["norm1"], x).Silu(), width, 3, padding: 1);
+            var h = block["conv1"].Conv(_activation(Norm(block["norm1"], x)), width, 3, padding: 1);
             if (config.ResnetTimeScaleShift == "scale_shift")
             {
                 var (scale, shift) = block["time_emb_proj"].Linear(time, 2 * width).Unsqueeze(2, 3).Chunk2(1);
@@ -115,14 +162,14 @@ public static class UNetNetwork
                 h = Norm(block["norm2"], h + block["time_emb_proj"].Linear(time, width).Unsqueeze(2, 3));
             }
 
-            h = block["conv2"].Conv(h.Silu(), width, 3, padding: 1);
+            h = block["conv2"].Conv(_activation(h), width, 3, padding: 1);
             var sum = (x.Shape[1] == width ? x : block["conv_shortcut"].Conv(x, width, 1)) + h;
             return divisor == 1 ? sum : sum / divisor;
         }
 
         private Value Attention(Scope layer, Value h, int level, int depth) => text is null
             ? Plain(layer, h, config.HeadsOfWidth(level, h.Shape[1].Size), config.NormNumGroups, divisor: 1)
-            : Transformer(layer, h, config.Heads(level), depth);
+            : Transformer(layer, h, config.Heads(level), depth, config.LooksOnlyAtText(level));
 
         // Places look at places.
         private Value Plain(Scope layer, Value x, long heads, int? groups, double divisor)
@@ -132,21 +179,21 @@ public static class UNetNetwork
             return divisor == 1 ? h : h / divisor;
         }
 
-        private Value Transformer(Scope layer, Value x, long heads, int depth)
+        private Value Transformer(Scope layer, Value x, long heads, int depth, bool onlyText)
         {
             var width = x.Shape[1].Size;
             var h = layer["norm"].GroupNorm(x, config.NormNumGroups, 1e-6);
             h = config.UseLinearProjection ? layer["proj_in"].Linear(h.Flatten(2).Swap(1, 2), width) : layer["proj_in"].Conv(h, width, 1).Flatten(2).Swap(1, 2);  // (B, N, C)
-            for (var i = 0; i < depth; i++) h = Block(layer["transformer_blocks"][i], h, heads, (x.Shape[2].Int, x.Shape[3].Int));
+            for (var i = 0; i < depth; i++) h = Block(layer["transformer_blocks"][i], h, heads, (x.Shape[2].Int, x.Shape[3].Int), onlyText);
             h = config.UseLinearProjection ? layer["proj_out"].Linear(h, width).Swap(1, 2).Reshape([.. x.Shape]) : layer["proj_out"].Conv(h.Swap(1, 2).Reshape([.. x.Shape]), width, 1);
             return h + x;
         }
 
-        private Value Block(Scope block, Value h, long heads, (int, int) size)
+        private Value Block(Scope block, Value h, long heads, (int, int) size, bool onlyText)
         {
             var context = hooks.Context(_crossAttentions++, text!);
             if (hooks.Block is { } other) return other(block, h, context, heads, size);
-            h += hooks.Attention(block["attn1"], block["norm1"].LayerNorm(h), null, heads);
+            h += hooks.Attention(block["attn1"], block["norm1"].LayerNorm(h), onlyText ? context : null, heads);
             h += hooks.Attention(block["attn2"], block["norm2"].LayerNorm(h), context, heads);
             return h + block["ff"].DiffusersFeedForward(block["norm3"].LayerNorm(h), "geglu");
         }

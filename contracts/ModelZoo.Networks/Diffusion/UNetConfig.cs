@@ -1,5 +1,5 @@
 // High-Resolution Image Synthesis with Latent Diffusion Models. Rombach, Blattmann, Lorenz, Esser, Ommer. arXiv:2112.10752; SDXL: Podell et al. arXiv:2307.01952. github.com/CompVis/latent-diffusion
-// Published layouts: diffusers UNet2DConditionModel of Stable Diffusion 1, 2 and XL, and UNet2DModel, which sees no text. Deviations: none; blocks that only other models use (K, Skip, Resnet, Simple, ImageProjection) are refused.
+// Published layouts: diffusers UNet2DConditionModel of Stable Diffusion 1, 2, XL and its refiner, of upscalers, unCLIP and latent consistency, and UNet2DModel, which sees no text. Deviations: none; blocks that only other models use (K, Skip, Resnet, Simple, ImageProjection) are refused.
 using System.ComponentModel.DataAnnotations;
 using System.Text.Json;
 using ModelZoo.Contracts;
@@ -34,14 +34,14 @@ public sealed record UNetConfig
     /// <summary>What residual sums of the middle are divided by.</summary>
     public double MidBlockScaleFactor { get; init; } = 1;
     /// <summary>Activation.</summary>
-    [AllowedValues("silu", "swish")] public string ActFn { get; init; } = "silu";
+    [AllowedValues("silu", "swish", "mish", "gelu", "relu")] public string ActFn { get; init; } = "silu";
     /// <summary>Groups of the group norms.</summary>
     [Range(1, 1024)] public int NormNumGroups { get; init; } = 32;
     /// <summary>Epsilon of the residual blocks' norms.</summary>
     public double NormEps { get; init; } = 1e-5;
     /// <summary>Width of the text's tokens, one number or one a level.</summary>
     public JsonElement CrossAttentionDim { get; init; }
-    /// <summary>Transformer blocks of an attention layer, one number or one a level.</summary>
+    /// <summary>Transformer blocks of an attention layer, one number, one a level, or one for each layer of a level.</summary>
     public JsonElement TransformerLayersPerBlock { get; init; }
     /// <summary>The same on the way up, where it is not the reverse.</summary>
     public JsonElement? ReverseTransformerLayersPerBlock { get; init; }
@@ -63,9 +63,7 @@ public sealed record UNetConfig
     public int? ProjectionClassEmbeddingsInputDim { get; init; }
     /// <summary>How the time enters residual blocks.</summary>
     [AllowedValues("default", "scale_shift")] public string ResnetTimeScaleShift { get; init; } = "default";
-    /// <summary>What residual sums are divided by.</summary>
-    public double ResnetOutScaleFactor { get; init; } = 1;
-    /// <summary>Width of the time's embedding; four times the first level's when left out.</summary>
+    /// <summary>Width of the time's embedding, when it is not four times the first level's.</summary>
     public int? TimeEmbeddingDim { get; init; }
     /// <summary>Only sinusoids are published.</summary>
     [AllowedValues("positional")] public string TimeEmbeddingType { get; init; } = "positional";
@@ -76,38 +74,35 @@ public sealed record UNetConfig
     /// <summary>Height and width of the latent it was trained on.</summary>
     public JsonElement? SampleSize { get; init; }
 
-    // What follows belongs to other models (Kandinsky, DeepFloyd IF, GLIGEN, upscalers, LCM), and would change the result without changing a weight's name: refused, not ignored.
+    /// <summary>Levels, counted on the way down, whose transformer blocks look at the text twice and never at themselves: one word or one a level (upscalers).</summary>
+    public JsonElement OnlyCrossAttention { get; init; }
+    /// <summary>How a class or another vector becomes part of the time: timestep, identity, projection or simple_projection; a table of classes when left out and <see cref="NumClassEmbeds"/> is given.</summary>
+    [AllowedValues("timestep", "identity", "projection", "simple_projection", null)] public string? ClassEmbedType { get; init; }
+    /// <summary>Number of classes in the table (levels of noise in upscalers).</summary>
+    public int? NumClassEmbeds { get; init; }
+    /// <summary>True when the class stands beside the time, not in it.</summary>
+    public bool ClassEmbeddingsConcat { get; init; }
+    /// <summary>Width of a further condition of the time: guidance, in latent consistency models.</summary>
+    public int? TimeCondProjDim { get; init; }
+    /// <summary>Activation after the time's embedding.</summary>
+    public string? TimestepPostAct { get; init; }
+    /// <summary>Activation after everything that is added to it.</summary>
+    public string? TimeEmbeddingActFn { get; init; }
 
-    /// <summary>Refused: not part of Stable Diffusion 1, 2 and XL.</summary>
+    // What follows belongs to other models (Kandinsky, GLIGEN), and would change the result without changing a weight's name: refused, not ignored. cross_attention_norm, mid_block_only_cross_attention, resnet_out_scale_factor
+    // and resnet_skip_time_act act only in kinds of blocks that are refused by their names.
+
+    /// <summary>Refused: not part of latent diffusion.</summary>
     [AllowedValues(false)] public bool DualCrossAttention { get; init; }
-    /// <summary>Refused: not part of Stable Diffusion 1, 2 and XL.</summary>
-    [AllowedValues(false)] public bool ClassEmbeddingsConcat { get; init; }
-    /// <summary>Refused: not part of Stable Diffusion 1, 2 and XL.</summary>
-    [AllowedValues(false)] public bool OnlyCrossAttention { get; init; }
-    /// <summary>Refused: not part of Stable Diffusion 1, 2 and XL.</summary>
-    [AllowedValues(false)] public bool ResnetSkipTimeAct { get; init; }
-    /// <summary>Refused: not part of Stable Diffusion 1, 2 and XL.</summary>
-    [AllowedValues(null, false)] public bool? MidBlockOnlyCrossAttention { get; init; }
-    /// <summary>Refused: not part of Stable Diffusion 1, 2 and XL.</summary>
-    [AllowedValues([null])] public string? CrossAttentionNorm { get; init; }
-    /// <summary>Refused: not part of Stable Diffusion 1, 2 and XL.</summary>
+    /// <summary>Refused: not part of latent diffusion.</summary>
     [AllowedValues("default")] public string AttentionType { get; init; } = "default";
-    /// <summary>Refused: not part of Stable Diffusion 1, 2 and XL.</summary>
+    /// <summary>Refused: not part of latent diffusion.</summary>
     [AllowedValues(null, "text_proj")] public string? EncoderHidDimType { get; init; }
-    /// <summary>Refused: not part of Stable Diffusion 1, 2 and XL.</summary>
-    [AllowedValues([null])] public string? ClassEmbedType { get; init; }
-    /// <summary>Refused: not part of Stable Diffusion 1, 2 and XL.</summary>
-    [AllowedValues([null])] public int? NumClassEmbeds { get; init; }
-    /// <summary>Refused: not part of Stable Diffusion 1, 2 and XL.</summary>
-    [AllowedValues([null])] public string? TimestepPostAct { get; init; }
-    /// <summary>Refused: not part of Stable Diffusion 1, 2 and XL.</summary>
-    [AllowedValues([null])] public string? TimeEmbeddingActFn { get; init; }
-    /// <summary>Refused: not part of Stable Diffusion 1, 2 and XL.</summary>
-    [AllowedValues([null])] public int? TimeCondProjDim { get; init; }
 
     internal int Levels => BlockOutChannels.Length;
 
-    internal int TimeWidth => TimeEmbeddingDim ?? 4 * BlockOutChannels[0];
+    /// <summary>Width of the time's embedding.</summary>
+    public int TimeWidth => TimeEmbeddingDim ?? 4 * BlockOutChannels[0];
 
     internal int Heads(int level) => Of(AttentionHeadDim, level, 8);
 
@@ -117,10 +112,16 @@ public sealed record UNetConfig
 
     internal int Layers(int level) => Of(LayersPerBlock, level, 2);
 
-    internal int Depth(int level) => Of(TransformerLayersPerBlock, level, 1);
+    internal int Depth(int level, int layer) => Of(Level(TransformerLayersPerBlock, level), layer, 1);
 
     // Counted from the deepest level.
-    internal int UpDepth(int place) => ReverseTransformerLayersPerBlock is { ValueKind: JsonValueKind.Array or JsonValueKind.Number } given ? Of(given, place, 1) : Depth(Levels - 1 - place);
+    internal int UpDepth(int place, int layer) =>
+        ReverseTransformerLayersPerBlock is { ValueKind: JsonValueKind.Array or JsonValueKind.Number } given ? Of(Level(given, place), layer, 1) : Depth(Levels - 1 - place, layer);
+
+    internal bool LooksOnlyAtText(int level) => Level(OnlyCrossAttention, level).ValueKind == JsonValueKind.True;
+
+    /// <summary>How the class comes in: a table, or what <see cref="ClassEmbedType"/> says; null where there is none.</summary>
+    public string? ClassEmbedding => ClassEmbedType ?? (NumClassEmbeds is null ? null : "table");
 
     /// <summary>Height and width of the latent it was trained on, as one number; 64 when left out.</summary>
     public int Extent => Of(SampleSize ?? default, 0, 64);
@@ -129,6 +130,8 @@ public sealed record UNetConfig
     public int TextWidth => EncoderHidDim ?? Of(CrossAttentionDim, 0, 1280);
 
     internal int ContextWidth => Of(CrossAttentionDim, 0, 1280);
+
+    private static JsonElement Level(JsonElement setting, int level) => setting.ValueKind == JsonValueKind.Array ? setting[level] : setting;
 
     private static int Of(JsonElement setting, int level, int otherwise) => setting.ValueKind switch
     {

@@ -3,8 +3,12 @@ namespace ModelZoo.Networks;
 /// <summary>Parts of diffusers' transformers, under its published names.</summary>
 public static class DiffusersLayers
 {
-    /// <summary>A vector through <c>linear_1</c>, SiLU, <c>linear_2</c>.</summary>
-    public static Value DiffusersTimeMlp(this Scope scope, Value embedding, long width) => scope["linear_2"].Linear(scope["linear_1"].Linear(embedding, width).Silu(), width);
+    /// <summary>A vector through <c>linear_1</c>, SiLU or another activation, <c>linear_2</c>.</summary>
+    public static Value DiffusersTimeMlp(this Scope scope, Value embedding, long width, Func<Value, Value>? activation = null)
+    {
+        var hidden = scope["linear_1"].Linear(embedding, width);
+        return scope["linear_2"].Linear(activation is null ? hidden.Silu() : activation(hidden), width);
+    }
 
     /// <summary>
     /// Attention with <c>to_q</c>, <c>to_k</c>, <c>to_v</c>, <c>to_out.0</c>: of x (B, N, D) to itself, or to a context (B, M, E). The bias of scores is (B, 1, 1 or N, M).
@@ -26,6 +30,9 @@ public static class DiffusersLayers
             "gelu" => scope["net.0.proj"].Linear(x, inner).Gelu(),
             "gelu-approximate" => scope["net.0.proj"].Linear(x, inner).Gelu(Gelu.Tanh),
             "geglu" => Gated(scope["net.0.proj"].Linear(x, 2 * inner), gate => gate.Gelu()),
+            "geglu-approximate" => scope["net.0.proj"].Linear(x, inner).QuickGelu(),
+            "swiglu" => Gated(scope["net.0.proj"].Linear(x, 2 * inner), gate => gate.Silu()),
+            "linear-silu" => scope["net.0.proj"].Linear(x, inner).Silu(),
             _ => throw new ArgumentOutOfRangeException(nameof(activation), activation, "not an activation of diffusers' feed-forward block"),
         };
         return scope["net.2"].Linear(hidden, width);

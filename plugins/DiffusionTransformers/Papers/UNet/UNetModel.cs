@@ -10,14 +10,21 @@ namespace ModelZoo.Plugins.DiffusionTransformers.UNet;
 /// <summary>What a method changes in the network, given its scope and the latent's height and width.</summary>
 internal delegate UNetHooks UNetSteering(Scope scope, int height, int width);
 
-/// <summary>SDXL's further conditions: pooled text (B, P), and sizes and crops (B, 6).</summary>
-internal sealed record AddedConditions(Tensor<float> Pooled, Tensor<float> Sizes);
-
-/// <summary>What the network sees: sample (B, C, H, W), timestep (B), text (B, M, E) and, for SDXL, pooled text (B, P) and sizes (B, 6).</summary>
-internal sealed record UNetInputs(Value Sample, Value Timestep, Value Text, Value? Pooled, Value? Sizes)
+/// <summary>Conditions that some networks have beside the text: SDXL's pooled text (B, P) and sizes and crops (B, n).</summary>
+internal sealed record AddedConditions(Tensor<float>? Pooled = null, Tensor<float>? Sizes = null)
 {
-    /// <summary>Names of SDXL's further inputs.</summary>
-    public const string PooledName = "added_cond_kwargs.text_embeds", SizesName = "added_cond_kwargs.time_ids";
+    /// <summary>Classes (B), or vectors (B, W): levels of noise, features of a picture.</summary>
+    public Tensor? Labels { get; init; }
+
+    /// <summary>Guidance (B, W) of latent consistency models; none when left out.</summary>
+    public Tensor<float>? Guidance { get; init; }
+}
+
+/// <summary>What the network sees: sample (B, C, H, W), timestep (B), text (B, M, E) and what else it asks for.</summary>
+internal sealed record UNetInputs(Value Sample, Value Timestep, Value Text, UNetConditions Further)
+{
+    /// <summary>Names of further inputs.</summary>
+    public const string PooledName = "added_cond_kwargs.text_embeds", SizesName = "added_cond_kwargs.time_ids", LabelsName = "class_labels", GuidanceName = "timestep_cond";
 
     /// <summary>True for a network with SDXL's further conditions.</summary>
     public static bool IsSdxl(UNetConfig config) => config.AdditionEmbedType == "text_time";
@@ -26,10 +33,23 @@ internal sealed record UNetInputs(Value Sample, Value Timestep, Value Text, Valu
     public static UNetInputs Declare(Graph g, UNetConfig config, long height, long width)
     {
         var (batch, sdxl) = (Dim.Symbol("batch"), IsSdxl(config));
-        var count = sdxl ? (config.ProjectionClassEmbeddingsInputDim ?? 2816) - 6 * (config.AdditionTimeEmbedDim ?? 256) : 0;
+        // SDXL has six sizes, its refiner five: the call tells.
         return new(
             g.Input("sample", [batch, config.InChannels, height, width]), g.Input("timestep", [batch]), g.Input("encoder_hidden_states", [batch, Dim.Symbol("tokens"), config.TextWidth]),
-            sdxl ? g.Input(PooledName, [batch, count]) : null, sdxl ? g.Input(SizesName, [batch, 6]) : null);
+            new()
+            {
+                Pooled = sdxl ? g.Input(PooledName, [batch, Dim.Symbol("pooled")]) : null,
+                Sizes = sdxl ? g.Input(SizesName, [batch, Dim.Symbol("sizes")]) : null,
+                Labels = config.ClassEmbedding switch
+                {
+                    null => null,
+                    "table" => g.Input(LabelsName, ElementType.Int64, [batch]),
+                    "timestep" => g.Input(LabelsName, [batch]),
+                    "identity" => g.Input(LabelsName, [batch, config.TimeWidth]),
+                    _ => g.Input(LabelsName, [batch, config.ProjectionClassEmbeddingsInputDim ?? 0]),
+                },
+                Guidance = config.TimeCondProjDim is { } further ? g.Input(GuidanceName, [batch, further]) : null,
+            });
     }
 
     /// <summary>Tensors for the inputs. timestep is one number or one a sample.</summary>
@@ -38,12 +58,19 @@ internal sealed record UNetInputs(Value Sample, Value Timestep, Value Text, Valu
         var times = ClassNetwork.Times(timestep);
         if (times.Length == 1) times = Batch.Filled(sample.Shape[0], times.Span[0]);
         List<(string, Tensor)> inputs = [("sample", sample), ("timestep", times), ("encoder_hidden_states", text)];
-        if (IsSdxl(config)) inputs.AddRange([(PooledName, (added ?? throw Calls.Lacks(PooledName)).Pooled), (SizesName, added.Sizes)]);
+        if (IsSdxl(config)) inputs.AddRange([(PooledName, added?.Pooled ?? throw Calls.Lacks(PooledName)), (SizesName, added.Sizes ?? throw Calls.Lacks(SizesName))]);
+        if (config.ClassEmbedding is { } kind)
+        {
+            var labels = added?.Labels ?? throw Calls.Lacks(LabelsName);
+            inputs.Add((LabelsName, kind == "table" ? labels : ClassNetwork.Times(labels)));
+        }
+
+        if (config.TimeCondProjDim is { } width) inputs.Add((GuidanceName, added?.Guidance ?? Tensor.Zeros<float>(sample.Shape[0], width)));
         return inputs;
     }
 
     /// <summary>The network's prediction for these inputs (B, C, H, W).</summary>
-    public Value Predict(Scope scope, UNetConfig config, UNetHooks? hooks) => UNetNetwork.Build(scope, Sample, Timestep, Text, config, Pooled, Sizes, hooks);
+    public Value Predict(Scope scope, UNetConfig config, UNetHooks? hooks) => UNetNetwork.Build(scope, Sample, Timestep, Text, config, Further, hooks);
 }
 
 /// <summary>Runs the U-Net for pictures of any size.</summary>
@@ -72,13 +99,17 @@ internal sealed class UNet : IDisposable
     public async Task<CallResults> ForwardAsync(CallArguments arguments, CancellationToken cancel, params (string Name, Tensor Tensor)[] further) =>
         (await RunAsync(arguments.Tensor<float>("sample"), arguments.Tensor("timestep"), arguments.Tensor<float>("encoder_hidden_states"), Added(arguments), cancel, further).ConfigureAwait(false)).ToResults();
 
-    /// <summary>Everything at once. timestep is one number or one a sample; SDXL has further conditions.</summary>
+    /// <summary>Everything at once. timestep is one number or one a sample; some networks have further conditions.</summary>
     public Task<NetworkOutputs> RunAsync(Tensor<float> sample, Tensor timestep, Tensor<float> text, AddedConditions? added, CancellationToken cancel, params (string Name, Tensor Tensor)[] further) =>
         _networks.RunAsync(sample.Shape[2], sample.Shape[3], cancel, [.. UNetInputs.Of(Config, sample, timestep, text, added), .. further]);
 
     /// <summary>The further conditions of a call, where the network has them.</summary>
-    public AddedConditions? Added(CallArguments arguments) =>
-        UNetInputs.IsSdxl(Config) ? new(ClassNetwork.Times(arguments.Tensor(UNetInputs.PooledName)), ClassNetwork.Times(arguments.Tensor(UNetInputs.SizesName))) : null;
+    public AddedConditions Added(CallArguments arguments) => new(
+        UNetInputs.IsSdxl(Config) ? ClassNetwork.Times(arguments.Tensor(UNetInputs.PooledName)) : null, UNetInputs.IsSdxl(Config) ? ClassNetwork.Times(arguments.Tensor(UNetInputs.SizesName)) : null)
+    {
+        Labels = Config.ClassEmbedding is null ? null : arguments.Tensor(UNetInputs.LabelsName),
+        Guidance = Config.TimeCondProjDim is null ? null : arguments.FindTensor<float>(UNetInputs.GuidanceName),
+    };
 
     /// <inheritdoc/>
     public void Dispose() => _networks.Dispose();
