@@ -11,7 +11,11 @@ internal static class JointLayers
     /// <param name="Normed">True when queries and keys are normalised, head by head.</param>
     /// <param name="Turn">Rotary positions for queries and keys of all tokens, or null.</param>
     /// <param name="Attend">Attention where it is not the usual one: scope, queries, keys and values of all tokens; or null.</param>
-    public sealed record Options(long Heads, bool TextFirst, bool Normed, Func<Value, Value>? Turn = null, Func<Scope, Value, Value, Value, Value>? Attend = null);
+    public sealed record Options(long Heads, bool TextFirst, bool Normed, Func<Value, Value>? Turn = null, Func<Scope, Value, Value, Value, Value>? Attend = null)
+    {
+        /// <summary>How they are: a root mean square norm unless said otherwise.</summary>
+        public Func<Scope, Value, Value> Norm { get; init; } = (norm, head) => norm.RmsNorm(head);
+    }
 
     /// <summary>Attention over both streams, each with its own maps. image (B, N, D), text (B, M, D) -> the same; no text when it has no further use.</summary>
     public static (Value Image, Value? Text) JointAttention(this Scope attn, Value image, Value text, Options options, bool textOutput = true)
@@ -60,6 +64,6 @@ internal static class JointLayers
     {
         var width = x.Shape[-1].Size;
         var (q, k, v) = (attn[maps[0]].Linear(x, width), attn[maps[1]].Linear(x, width), attn[maps[2]].Linear(x, width));
-        return options.Normed ? (q.PerHead(options.Heads, head => attn[norms[0]].RmsNorm(head)), k.PerHead(options.Heads, head => attn[norms[1]].RmsNorm(head)), v) : (q, k, v);
+        return options.Normed ? (q.PerHead(options.Heads, head => options.Norm(attn[norms[0]], head)), k.PerHead(options.Heads, head => options.Norm(attn[norms[1]], head)), v) : (q, k, v);
     }
 }

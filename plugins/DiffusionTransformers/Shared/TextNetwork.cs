@@ -68,10 +68,13 @@ internal sealed class TextNetwork : IDisposable
     private Task<NetworkOutputs> RunAsync(Tensor<float> sample, Tensor<float> time, Tensor<float> text, Tensor<float>? mask, IReadOnlyDictionary<string, Tensor<float>> vectors, CancellationToken cancel)
     {
         List<(string, Tensor)> inputs = [("hidden_states", sample), ("timestep", time), ("encoder_hidden_states", text)];
-        if (_conditions.Masked) inputs.Add(("encoder_attention_mask", mask ?? Ones(text)));
-        foreach (var (name, width) in _conditions.Vectors) inputs.Add((name, vectors[name].Reshape(sample.Shape[0], width)));
+        if (_conditions.Masked) inputs.Add(("encoder_attention_mask", mask is null ? Ones(text) : ForAll(mask)));
+        foreach (var (name, width) in _conditions.Vectors) inputs.Add((name, ForAll(vectors[name].Reshape(vectors[name].Length / width, width))));
         foreach (var picture in _conditions.Pictures) inputs.Add((picture, vectors[picture]));
         return _networks.RunAsync(sample.Shape[2], sample.Shape[3], cancel, [.. inputs]);
+
+        // One row may stand for all samples.
+        Tensor<float> ForAll(Tensor<float> rows) => rows.Shape[0] == sample.Shape[0] ? rows : Batch.Concat([.. Enumerable.Repeat(rows, (int)(sample.Shape[0] / rows.Shape[0]))]);
     }
 
     private static Tensor<float> Ones(Tensor<float> text)

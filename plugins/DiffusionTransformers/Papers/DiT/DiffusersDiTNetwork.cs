@@ -24,7 +24,7 @@ public sealed record DiffusersDiTConfig
     /// <summary>Height and width of a patch.</summary>
     [Range(1, 64)] public int PatchSize { get; init; } = 2;
     /// <summary>The MLP's activation.</summary>
-    [AllowedValues("gelu-approximate", "gelu")] public string ActivationFn { get; init; } = "gelu-approximate";
+    [AllowedValues("gelu-approximate", "gelu", "geglu", "geglu-approximate", "swiglu", "linear-silu")] public string ActivationFn { get; init; } = "gelu-approximate";
     /// <summary>Number of classes; the null class comes after them.</summary>
     [Range(1, 1 << 20)] public int NumEmbedsAdaNorm { get; init; } = 1000;
     /// <summary>True when the norm before the MLP has weights.</summary>

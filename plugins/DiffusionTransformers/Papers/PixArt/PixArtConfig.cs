@@ -79,7 +79,7 @@ public sealed record DiffusersPixArtConfig
     /// <summary>Height and width of a patch.</summary>
     [Range(1, 64)] public int PatchSize { get; init; } = 2;
     /// <summary>The MLP's activation.</summary>
-    [AllowedValues("gelu-approximate", "gelu", "geglu")] public string ActivationFn { get; init; } = "gelu-approximate";
+    [AllowedValues("gelu-approximate", "gelu", "geglu", "geglu-approximate", "swiglu", "linear-silu")] public string ActivationFn { get; init; } = "gelu-approximate";
     /// <summary>Only adaLN-single is published.</summary>
     [AllowedValues("ada_norm_single")] public string NormType { get; init; } = "ada_norm_single";
     /// <summary>True when the norms have weights.</summary>

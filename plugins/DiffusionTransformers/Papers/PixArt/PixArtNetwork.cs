@@ -18,7 +18,7 @@ internal static class PixArtNetwork
         var (width, patch) = ((long)config.HiddenSize, config.PatchSize);
         var (rows, columns) = (inputs.Sample.Shape[2].Int / patch, inputs.Sample.Shape[3].Int / patch);
         var h = model.Stage("patch_embed", model["x_embedder.proj"].PatchEmbed(inputs.Sample, width, patch));
-        h += config.Model == "PixArtMS"
+        h += config.Model.StartsWith("PixArtMS", StringComparison.Ordinal)
             ? SinCosPositions.Grid(model.Graph, rows, columns, config.HiddenSize, config.InputSize / patch, config.PositionScale)
             : model.Weight("pos_embed", 1, rows * columns, width);                               // (B, N, D)
 

@@ -36,8 +36,8 @@ public sealed record SD3Config
     [Range(1, 4096)] public int PosEmbedMaxSize { get; init; } = 96;
     /// <summary>Blocks whose image stream also attends to itself (3.5 medium).</summary>
     public int[] DualAttentionLayers { get; init; } = [];
-    /// <summary>How queries and keys are normalised (3.5).</summary>
-    [AllowedValues("rms_norm", null)] public string? QkNorm { get; init; }
+    /// <summary>How queries and keys are normalised (3.5 by their root mean square).</summary>
+    [AllowedValues("rms_norm", "layer_norm", null)] public string? QkNorm { get; init; }
 
     internal int Width => NumAttentionHeads * AttentionHeadDim;
 
@@ -95,6 +95,7 @@ internal static class SD3Network
         var block = model["transformer_blocks"][i];
         var (dual, last) = (config.DualAttentionLayers.Contains(i), i == config.NumLayers - 1);
         var options = new JointLayers.Options(config.NumAttentionHeads, TextFirst: false, config.QkNorm is not null);
+        if (config.QkNorm == "layer_norm") options = options with { Norm = (norm, head) => norm.LayerNorm(head, 1e-6) };
         var parts = block["norm1"].LinearModulation(condition, dual ? 9 : 6);                    // shift, scale, gate for each branch
         var textParts = last ? null : block["norm1_context"].LinearModulation(condition, 6);
         var normedText = textParts is null ? block["norm1_context"].ContinuousNorm(text, condition) : text.LayerNorm(1e-6).Modulate(textParts[0], textParts[1]);
