@@ -26,7 +26,7 @@ public sealed record VaeGslmTokens
 /// <summary>A stack of convolutions, with what only some of the stacks have.</summary>
 public sealed record VaeGslmStack
 {
-    [AllowedValues("BottleNeckResNet", "CNNStack", null)] public string? Identifier { get; init; }
+    public string? Identifier { get; init; }
     [Range(1, 1024)] public int NumLayers { get; init; } = 1;
     [Length(1, 1024)] public int[] ResampleRates { get; init; } = [1];                               // below zero: fewer frames
     [Length(1, 1024)] public int[] ResampleKsize { get; init; } = [1];
@@ -73,7 +73,7 @@ public sealed record VaeGslmNorm
 /// <summary>An activation by name.</summary>
 public sealed record VaeGslmActivation
 {
-    [AllowedValues("ReLU", "GELU", "SiLU", "LeakyRELU")] public string Identifier { get; init; } = "ReLU";
+    [AllowedValues("ReLU", "SELU", "GELU", "SiLU", "LeakyRELU")] public string Identifier { get; init; } = "ReLU";
     public double Slope { get; init; } = 0.01;
 }
 
@@ -125,7 +125,7 @@ public sealed record VaeGslmTime
 public sealed record VaeGslmTransformer
 {
     public bool Bias { get; init; } = true;
-    public VaeGslmPositions Rpe { get; init; } = new();
+    public VaeGslmPositions? Rpe { get; init; }
     [Range(1, 1024)] public int NumLayers { get; init; } = 12;
     public VaeGslmTransformerLayer Layer { get; init; } = new();
     public VaeGslmFlow? Flow { get; init; }
@@ -139,7 +139,10 @@ public sealed record VaeGslmTransformer
 /// <summary>Positions.</summary>
 public sealed record VaeGslmPositions
 {
-    [AllowedValues("ALiBi")] public string Identifier { get; init; } = "ALiBi";
+    [AllowedValues("ALiBi", "T5RPE")] public string Identifier { get; init; } = "ALiBi";
+    public bool Bidirectional { get; init; }                                                         // T5's
+    [Range(2, 65536)] public int NumBuckets { get; init; } = 32;
+    [Range(2, 1 << 20)] public int MaxDistance { get; init; } = 128;
 }
 
 /// <summary>A block of the language model.</summary>

@@ -68,6 +68,7 @@ internal static class VaeGslmConvolutions
     /// <summary>An activation by the authors' name.</summary>
     public static Value Activate(Value x, VaeGslmActivation activation) => activation.Identifier switch
     {
+        "SELU" => x.Elu(1.6732632423543772) * 1.0507009873554805,
         "GELU" => x.Gelu(),
         "SiLU" => x.Silu(),
         "LeakyRELU" => x.LeakyRelu(activation.Slope),

@@ -1,5 +1,5 @@
 // A Variational Framework for Improving Naturalness in Generative Spoken Language Models. Chen et al. arXiv:2506.14767. github.com/b04901014/vae-gslm
-// Published layout: hp.yaml (key model) + last-cpt.ckpt. Deviations: none; of the alternatives in the authors' code, bottleneck networks, ALiBi and linear couplings, which the published settings use.
+// Published layout: hp.yaml (key model) + last-cpt.ckpt. Deviations: none; of the alternatives in the authors' code, bottleneck networks and plain stacks, ALiBi and T5's positions, and linear couplings; the published settings use the first of each.
 using ModelZoo.Contracts;
 using ModelZoo.Networks;
 
@@ -12,7 +12,12 @@ internal static class VaeGslmNetwork
     public static (Value Mean, Value LogDeviation) Encode(Scope model, Value mel, VaeGslmConfig config)
     {
         var (scope, stack) = (model["encoder"], config.Encoder);
-        var h = model.Stage("encoder_out", stack.Identifier == "CNNStack" ? VaeGslmConvolutions.Plain(scope[0], mel, stack, config.LatentDim) : VaeGslmConvolutions.Bottleneck(scope[0], mel, stack, config.LatentDim));
+        var h = model.Stage("encoder_out", stack.Identifier switch
+        {
+            "CNNStack" => VaeGslmConvolutions.Plain(scope[0], mel, stack, config.LatentDim),
+            "BottleNeckResNet" => VaeGslmConvolutions.Bottleneck(scope[0], mel, stack, config.LatentDim),
+            _ => throw new ModelZooException(ErrorCodes.ConfigInvalid, "There is no encoder of that name here.") { Where = "model.encoder.identifier", Expected = "BottleNeckResNet, CNNStack", Found = stack.Identifier ?? "ResNet" },
+        });
         return Gaussian(scope[1], h, config.LatentDim, stack.FixStd, stack.StdRange, null, stack.Normalization, stack.TotalStd);
     }
 
@@ -81,7 +86,12 @@ internal static class VaeGslmNetwork
         var (layer, width) = (config.Layer, config.Layer.Dim);
         x = scope["linear"].Linear(x, width, config.Bias);
         if (config.FirstLn) x = VaeGslmConvolutions.Norm(scope["first_norm"], x, layer.Norm, channels: -1);
-        var distances = AttentionMasks.Alibi(x.Graph, x.Shape[1], x.Shape[1], layer.SelfAttn.Nheads);
+        var distances = config.Rpe switch
+        {
+            null => null,
+            { Identifier: "T5RPE" } rpe => scope["rpe.relative_attention_bias"].T5Bias(x.Shape[1], x.Shape[1], layer.SelfAttn.Nheads, rpe.NumBuckets, rpe.MaxDistance, rpe.Bidirectional),
+            _ => AttentionMasks.Alibi(x.Graph, x.Shape[1], x.Shape[1], layer.SelfAttn.Nheads),
+        };
         for (var i = 0; i < config.NumLayers; i++)
         {
             var block = scope["layers"][i];
@@ -96,7 +106,7 @@ internal static class VaeGslmNetwork
         return config.FinalLn ? VaeGslmConvolutions.Norm(scope["final_norm"], x, layer.Norm, channels: -1) : x;
     }
 
-    private static Value Attention(Scope attention, Value x, Value distances, VaeGslmTransformerLayer layer)
+    private static Value Attention(Scope attention, Value x, Value? distances, VaeGslmTransformerLayer layer)
     {
         var bias = layer.SelfAttn.Bias ?? false;
         var (q, k, v) = attention["in_proj"].Qkv(x, layer.Dim, bias);
