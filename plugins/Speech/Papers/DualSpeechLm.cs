@@ -164,7 +164,8 @@ public sealed class DualSpeechLmModel : TensorsModel<DualSpeechLmOptions>
     private static ValueTask<IModel> OpenAsync(ModelSource source, CancellationToken cancel)
     {
         var folder = source.RequireFolder();
-        var config = PublishedConfig.Read<LlamaConfig>(folder).Value;
+        // The authors' copy of Phi-3 has a window in its configuration and does not use it.
+        var config = PublishedConfig.Read<LlamaConfig>(folder).Value with { SlidingWindow = null };
         var decoder = Path.Combine(folder, "acoustic_decoder.json") is var file && File.Exists(file) ? PublishedConfig.Read<DualSpeechLmDecoderConfig>(file).Value : new();
         var checkpoint = source.OpenCheckpoint();
         return ValueTask.FromResult<IModel>(new DualSpeechLmModel(config, decoder, checkpoint, NetworkContext.Of(source, checkpoint)));
@@ -172,7 +173,7 @@ public sealed class DualSpeechLmModel : TensorsModel<DualSpeechLmOptions>
 
     private delegate int Choose(ReadOnlySpan<float> logits);
 
-    private Task<NetworkOutputs> LanguageAsync(Tensor<long> ids, CancellationToken cancel) => _language[_config.RopeScaling is not null && ids.Shape[1] > _config.OriginalPositions].RunAsync(cancel, ("input_ids", ids));
+    private Task<NetworkOutputs> LanguageAsync(Tensor<long> ids, CancellationToken cancel) => _language[_config.IsLong(ids.Shape[1])].RunAsync(cancel, ("input_ids", ids));
 
     private Task<NetworkOutputs> AcousticAsync(Tensor<float> condition, Tensor<float> speaker, Tensor<long> tokens, CancellationToken cancel) =>
         _decoder.RunAsync(cancel, ("condition", condition), ("speaker_embedding", speaker), ("tokens", tokens));

@@ -94,12 +94,13 @@ internal static class UsTokenizerNetwork
 public sealed class UsTokenizerModel : TensorsModel<NoOptions>
 {
     private readonly WhisperConfig _whisper;
+    private readonly LlamaConfig _llama;
     private readonly Network _encoder, _quantizer, _decoder;
     private readonly NetworkCache<bool> _readers;
 
     private UsTokenizerModel(UsTokenizerConfig config, WhisperConfig whisper, LlamaConfig llama, Checkpoint checkpoint, NetworkContext context) : base(checkpoint)
     {
-        _whisper = whisper;
+        (_whisper, _llama) = (whisper, llama);
         var (batch, frames) = (Dim.Symbol("batch"), Dim.Symbol("frames"));
         _encoder = Network.Build(context, "ustokenizer whisper", scope =>
             scope.Graph.Output("whisper_features", WhisperNetwork.Encode(scope["speech_encoder"], scope.Graph.Input("input_features", [batch, whisper.NumMelBins, 2 * whisper.MaxSourcePositions]), whisper)));
@@ -132,14 +133,17 @@ public sealed class UsTokenizerModel : TensorsModel<NoOptions>
         switch (call)
         {
             case "encode":
-                return await EncodeAsync(arguments.Tensor<float>("input_features"), arguments.Literal<int>("samples"), cancel).ConfigureAwait(false);
+                var encoded = await EncodeAsync(arguments.Tensor<float>("input_features"), arguments.Literal<int>("samples"), cancel).ConfigureAwait(false);
+                var tokens = encoded.Tensor("ustokens");
+                // The reference drops the batch's axis when it is one.
+                return tokens.Shape[1] == 1 ? encoded.Without("ustokens").Add("ustokens", tokens.Reshape(tokens.Shape[0], tokens.Shape[2])) : encoded;
             case "decode":
                 return (await _decoder.RunAsync(cancel, ("quantized", arguments.Tensor("quantized"))).ConfigureAwait(false)).ToResults();
             case "understand":
                 var (quantized, text) = (arguments.Tensor("quantized"), arguments.Tensor("text_ids"));
                 var bos = new long[quantized.Shape[0]];
                 Array.Fill(bos, arguments.Literal<long>("bos_token_id"));
-                return (await _readers[false].RunAsync(cancel, ("quantized", quantized), ("bos", Tensor.Create(bos, bos.Length, 1)), ("text_ids", text)).ConfigureAwait(false)).ToResults();
+                return (await _readers[_llama.IsLong(1 + quantized.Shape[1] + text.Shape[1])].RunAsync(cancel, ("quantized", quantized), ("bos", Tensor.Create(bos, bos.Length, 1)), ("text_ids", text)).ConfigureAwait(false)).ToResults();
             default:
                 throw new ModelZooException(ErrorCodes.VerbUnsupported, $"The tokenizer has no call '{call}'.") { Expected = "encode, decode, understand" };
         }

@@ -31,15 +31,26 @@ public sealed record LlamaConfig
     internal double Epsilon => RmsNormEps ?? (IsFused ? 1e-5 : 1e-6);
 
     /// <summary>Length that the model was trained for before its positions were stretched.</summary>
-    internal int OriginalPositions => OriginalMaxPositionEmbeddings ?? MaxPositionEmbeddings;
+    internal int OriginalPositions => OriginalMaxPositionEmbeddings ?? (IsFused ? 4096 : MaxPositionEmbeddings);
+
+    /// <summary>True where so many tokens are more than the original positions, so that factors for long texts apply.</summary>
+    internal bool IsLong(long tokens) => RopeScaling is { Kind: "longrope" or "su" } && tokens > OriginalPositions;
 }
 
-/// <summary>LongRoPE's factors (Ding et al., arXiv:2402.13753).</summary>
+/// <summary>How positions are stretched: by one factor (linear), by wavelength (Llama 3.1), or by a factor for each pair of channels (LongRoPE; Ding et al., arXiv:2402.13753).</summary>
 public sealed record LlamaRopeScaling
 {
-    [AllowedValues("longrope", "su")] public string Type { get; init; } = "longrope";
+    [AllowedValues("longrope", "su", "linear", "llama3", null)] public string? Type { get; init; }
+    [AllowedValues("longrope", "su", "linear", "llama3", null)] public string? RopeType { get; init; }
     public double[] ShortFactor { get; init; } = [];
     public double[] LongFactor { get; init; } = [];
+    public double Factor { get; init; } = 1;
+    public double LowFreqFactor { get; init; } = 1;
+    public double HighFreqFactor { get; init; } = 4;
+    [Range(1, 1 << 24)] public int OriginalMaxPositionEmbeddings { get; init; } = 8192;
+
+    /// <summary>The name of the way; newer files call it <c>rope_type</c>.</summary>
+    internal string Kind => RopeType ?? Type ?? "longrope";
 }
 
 /// <summary>A decoder-only language model: pre-norm blocks with rotary positions and a gated perceptron.</summary>
@@ -91,12 +102,24 @@ internal static class LlamaStack
     private static (Value Cos, Value Sin) Angles(Value x, LlamaConfig config, bool isLong)
     {
         var (g, head) = (x.Graph, config.HiddenSize / config.NumAttentionHeads);
-        if (config.RopeScaling is not { } scaling) return PositionLayers.RotaryAngles(g, x.Shape[1], head, config.RopeTheta);
-        var (factors, frequencies) = (isLong ? scaling.LongFactor : scaling.ShortFactor, new float[head / 2]);
-        for (var i = 0; i < frequencies.Length; i++) frequencies[i] = (float)(1 / (factors[i] * Math.Pow(config.RopeTheta, 2.0 * i / head)));
+        var frequencies = new float[head / 2];
+        for (var i = 0; i < frequencies.Length; i++) frequencies[i] = (float)Stretched(Math.Pow(config.RopeTheta, -2.0 * i / head), i, config.RopeScaling, isLong);
         var angles = AttentionLayers.Range(g, x.Shape[1]).Cast(Contracts.ElementType.Float32).Reshape(-1, 1) * g.Constant<float>(frequencies, 1, frequencies.Length);
+        if (config.RopeScaling is not { Kind: "longrope" or "su" }) return (angles.Cos(), angles.Sin());
         var stretch = (double)config.MaxPositionEmbeddings / config.OriginalPositions;
         var gain = stretch <= 1 ? 1 : Math.Sqrt(1 + Math.Log(stretch) / Math.Log(config.OriginalPositions));
         return (angles.Cos() * gain, angles.Sin() * gain);
+    }
+
+    /// <summary>The frequency of a pair of channels after stretching.</summary>
+    internal static double Stretched(double frequency, int pair, LlamaRopeScaling? scaling, bool isLong)
+    {
+        if (scaling is null) return frequency;
+        if (scaling.Kind == "linear") return frequency / scaling.Factor;
+        if (scaling.Kind != "llama3") return frequency / (isLong ? scaling.LongFactor : scaling.ShortFactor)[pair];
+        // Llama 3.1: short waves stay, long ones are stretched, those in between partly.
+        var turns = scaling.OriginalMaxPositionEmbeddings * frequency / (2 * Math.PI);
+        var kept = Math.Clamp((turns - scaling.LowFreqFactor) / (scaling.HighFreqFactor - scaling.LowFreqFactor), 0, 1);
+        return (1 - kept) * frequency / scaling.Factor + kept * frequency;
     }
 }

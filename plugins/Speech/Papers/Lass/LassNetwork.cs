@@ -229,7 +229,8 @@ internal sealed class LassSeparator(LassLikelihood likelihood, Func<int[][], Tas
             var posterior = await PosteriorAsync(mixture[place], xs, ys).ConfigureAwait(false);
             var best = posterior.SelectMany((row, beam) => row.Select((value, pair) => (Score: scores[beam] + value, Beam: beam, Pair: pair))).OrderBy(entry => entry.Score).TakeLast(beams).ToArray();
             (xs, ys) = ([.. best.Select(entry => (int[])[.. xs[entry.Beam], one[entry.Pair]])], [.. best.Select(entry => (int[])[.. ys[entry.Beam], two[entry.Pair]])]);
-            scores = [.. best.Select(entry => best[entry.Beam].Score)];        }
+            scores = [.. best.Select(entry => best[entry.Beam].Score)];
+        }
 
         return (Ended(xs), Ended(ys));
     }
