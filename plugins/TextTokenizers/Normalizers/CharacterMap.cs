@@ -25,21 +25,31 @@ internal sealed class CharacterMap
     /// <summary>The rule with the shortest left side that starts the text.</summary>
     public bool TryShortest(ReadOnlySpan<byte> text, out ReadOnlySpan<byte> replacement) => TryFind(text, shortest: true, out _, out replacement);
 
+    /// <summary>Whether the left side of a rule is this character of ASCII, or starts with it and another of ASCII.</summary>
+    public bool ChangesAscii(byte value)
+    {
+        var node = Offset(_units[0]);
+        if (value == 0 || !TryStep(ref node, value, out var ends)) return false;
+        for (byte next = 1; next < 0x80 && !ends; next++)
+        {
+            var child = node;
+            ends = TryStep(ref child, next, out _);
+        }
+
+        return ends;
+    }
+
     private bool TryFind(ReadOnlySpan<byte> text, bool shortest, out int length, out ReadOnlySpan<byte> replacement)
     {
         length = 0;
         replacement = default;
         var value = -1;
-        var position = Offset(_units[0]);
-        for (var i = 0; i < text.Length && text[i] != 0; i++)
+        var node = Offset(_units[0]);
+        for (var i = 0; i < text.Length && text[i] != 0 && TryStep(ref node, text[i], out var ends); i++)
         {
-            position ^= text[i];
-            if (position >= (uint)_units.Length || (_units[position] & 0x800000FF) != text[i]) break;
-            var unit = _units[position];
-            position ^= Offset(unit);
-            if ((unit >> 8 & 1) == 0) continue;
-            if (position >= (uint)_units.Length) break;
-            value = (int)(_units[position] & 0x7FFFFFFF);
+            if (!ends) continue;
+            if (node >= (uint)_units.Length) break;
+            value = (int)(_units[node] & 0x7FFFFFFF);
             length = i + 1;
             if (shortest) break;
         }
@@ -48,6 +58,18 @@ internal sealed class CharacterMap
         var rest = _replacements.AsSpan(value);
         var end = rest.IndexOf((byte)0);
         replacement = end < 0 ? rest : rest[..end];
+        return true;
+    }
+
+    // To the child of a node, and whether a left side ends there.
+    private bool TryStep(ref uint node, byte label, out bool ends)
+    {
+        node ^= label;
+        ends = false;
+        if (node >= (uint)_units.Length || (_units[node] & 0x800000FF) != label) return false;
+        var unit = _units[node];
+        node ^= Offset(unit);
+        ends = (unit >> 8 & 1) != 0;
         return true;
     }
 

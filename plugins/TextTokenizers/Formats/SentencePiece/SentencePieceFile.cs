@@ -98,6 +98,9 @@ public sealed record SentencePieceFile
     /// <summary>The padding piece.</summary>
     public string PaddingPiece { get; init; } = "<pad>";
 
+    /// <summary>Texts with their pieces, joined by spaces, by which a model tells that it is read as it was meant.</summary>
+    public IReadOnlyList<(string Input, string Expected)> SelfTests { get; init; } = [];
+
     /// <summary>Reads a file.</summary>
     /// <exception cref="CheckpointException">It is missing or breaks the format.</exception>
     public static SentencePieceFile Load(string path)
@@ -121,7 +124,8 @@ public sealed record SentencePieceFile
     public static SentencePieceFile Parse(ReadOnlySpan<byte> message)
     {
         var pieces = new List<VocabularyPiece>();
-        var file = new SentencePieceFile { Pieces = pieces };
+        var tests = new List<(string, string)>();
+        var file = new SentencePieceFile { Pieces = pieces, SelfTests = tests };
         for (var reader = new ProtoReader(message); reader.Next();)
         {
             switch (reader.Field)
@@ -129,6 +133,7 @@ public sealed record SentencePieceFile
                 case 1: pieces.Add(ReadPiece(reader.Bytes)); break;
                 case 2: file = ReadTrainer(file, reader.Bytes); break;
                 case 3: file = file with { Normalizer = ReadRules(reader.Bytes) }; break;
+                case 4: ReadSelfTests(reader.Bytes, tests); break;
                 case 5: file = file with { Denormalizer = ReadRules(reader.Bytes) }; break;
             }
         }
@@ -170,6 +175,22 @@ public sealed record SentencePieceFile
         }
 
         return file;
+    }
+
+    private static void ReadSelfTests(ReadOnlySpan<byte> message, List<(string Input, string Expected)> tests)
+    {
+        for (var reader = new ProtoReader(message); reader.Next();)
+        {
+            if (reader.Field != 1) continue;
+            var (input, expected) = ("", "");
+            for (var sample = new ProtoReader(reader.Bytes); sample.Next();)
+            {
+                if (sample.Field == 1) input = sample.Text;
+                else if (sample.Field == 2) expected = sample.Text;
+            }
+
+            tests.Add((input, expected));
+        }
     }
 
     private static SentencePieceRules ReadRules(ReadOnlySpan<byte> message)

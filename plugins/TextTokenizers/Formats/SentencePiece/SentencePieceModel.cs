@@ -33,9 +33,12 @@ internal static class SentencePieceModel
             return ValueTask.FromResult<IModel>(new TextTokenizerModel(source, tokenizer, Calls(tokenizer)));
         });
 
-    private static LineCalls Calls(SentencePieceTokenizer tokenizer) => new LineCalls()
+    internal static LineCalls Calls(SentencePieceTokenizer tokenizer) => new LineCalls()
         .Add("encode", line => Answer(tokenizer, line))
         .Add("pieces", line => Describe(tokenizer, line.GetProperty("id").GetInt32()))
+        .Add("decode", line => Decode(tokenizer, line))
+        .Add("normalize", line => new() { ["normalized"] = tokenizer.Normalize(line.GetProperty("text").GetString()!) })
+        .Add("calculate_entropy", line => new() { ["entropy"] = tokenizer.CalculateEntropy(line.GetProperty("text").GetString()!, line.GetProperty("alpha").GetSingle()) })
         .Add("nbest_encode", line => new()
         {
             ["nbests"] = new JsonArray([.. tokenizer.EncodeNBest(line.GetProperty("text").GetString()!, line.GetProperty("nbest").GetInt32())
@@ -44,8 +47,7 @@ internal static class SentencePieceModel
 
     private static JsonObject Answer(SentencePieceTokenizer tokenizer, JsonElement line)
     {
-        if (line.TryGetProperty("ids", out var given)) return new() { ["decoded"] = tokenizer.Decode([.. given.EnumerateArray().Select(id => id.GetInt32())]) };
-        if (line.TryGetProperty("pieces", out var named)) return new() { ["decoded"] = tokenizer.DecodePieces([.. named.EnumerateArray().Select(piece => piece.GetString()!)]) };
+        if (!line.TryGetProperty("text", out _)) return Decode(tokenizer, line);
         var text = line.GetProperty("text").GetString()!;
         var utf8 = Encoding.UTF8.GetBytes(text);
         var pieces = tokenizer.Encode(utf8);
@@ -53,7 +55,7 @@ internal static class SentencePieceModel
         if (Flag("reverse")) pieces.Reverse();
         if (Flag("add_bos") && tokenizer.StartId is { } start) pieces.Insert(0, new(start, tokenizer.File.StartPiece, 0, 0));
         if (Flag("add_eos") && tokenizer.EndId is { } end) pieces.Add(new(end, tokenizer.File.EndPiece, utf8.Length, utf8.Length));
-        if (Flag("emit_unk_piece")) pieces = [.. pieces.Select(piece => piece.Id == tokenizer.UnknownId ? piece with { Text = tokenizer.File.UnknownPiece } : piece)];
+        if (Flag("emit_unk_piece")) pieces = [.. pieces.Select(piece => (tokenizer.IdOf(piece.Text) ?? tokenizer.UnknownId) == tokenizer.UnknownId ? piece with { Text = tokenizer.File.UnknownPiece } : piece)];
         int[] ids = [.. pieces.Select(piece => piece.Id)];
         var length = text.EnumerateRunes().Count();
         var offsets = new OffsetMap(utf8, OffsetUnit.CodePoint);
@@ -69,6 +71,13 @@ internal static class SentencePieceModel
 
         bool Flag(string name) => options.ValueKind == JsonValueKind.Object && options.TryGetProperty(name, out var flag) && flag.GetBoolean();
     }
+
+    private static JsonObject Decode(SentencePieceTokenizer tokenizer, JsonElement line) => new()
+    {
+        ["decoded"] = line.TryGetProperty("ids", out var ids)
+            ? tokenizer.Decode([.. ids.EnumerateArray().Select(id => id.GetInt32())])
+            : tokenizer.DecodePieces([.. line.GetProperty("pieces").EnumerateArray().Select(piece => piece.GetString()!)]),
+    };
 
     private static JsonObject Describe(SentencePieceTokenizer tokenizer, int id)
     {

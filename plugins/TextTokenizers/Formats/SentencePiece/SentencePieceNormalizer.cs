@@ -12,20 +12,32 @@ internal sealed class SentencePieceNormalizer
     private readonly bool _spaceIsSuffix;
     private readonly CharacterMap? _map;
     private readonly ByteTrie _symbols;
+    private readonly SearchValues<byte> _plain; // what stays as it is when it stands before ASCII; no space among it
+    private readonly bool _spaceIsPlain;
 
     /// <exception cref="FormatException">The rules break their format.</exception>
     public SentencePieceNormalizer(SentencePieceRules rules, bool spaceIsSuffix, ByteTrie symbols)
     {
         (_rules, _spaceIsSuffix, _symbols) = (rules, spaceIsSuffix, symbols);
         if (rules.CharacterMap.Length > 0) _map = new(rules.CharacterMap);
+        _plain = SearchValues.Create([.. Enumerable.Range(0, 0x80).Select(value => (byte)value).Where(value => value != ' ' && IsPlain(value))]);
+        _spaceIsPlain = IsPlain((byte)' ');
     }
 
-    private ReadOnlySpan<byte> Space => _rules.EscapeWhitespaces ? "\u2581"u8 : " "u8;
+    private ReadOnlySpan<byte> Space => _rules.EscapeWhitespaces ? SentencePieceVocabulary.Space : " "u8;
 
     /// <summary>The normalized text, and for each of its bytes and for its end the place in the input.</summary>
     public NormalizedText Normalize(ReadOnlySpan<byte> input)
     {
-        var result = new NormalizedText(input.Length * 3 + 6);
+        var result = new NormalizedText { KeepsOrigins = true };
+        Normalize(input, result);
+        return result;
+    }
+
+    /// <summary>Writes the normalized text over <paramref name="result"/>.</summary>
+    public void Normalize(ReadOnlySpan<byte> input, NormalizedText result)
+    {
+        result.Clear();
         var consumed = 0;
         if (_rules.RemoveExtraWhitespaces)
         {
@@ -40,28 +52,31 @@ internal sealed class SentencePieceNormalizer
         if (consumed == input.Length)
         {
             result.Finish(0);
-            return result;
+            return;
         }
 
         if (!_spaceIsSuffix && _rules.AddDummyPrefix) result.Append(Space, consumed);
         var afterSpace = _rules.RemoveExtraWhitespaces;
         while (consumed < input.Length)
         {
+            var plain = PlainLength(input[consumed..]);
+            if (plain > 0)
+            {
+                result.AppendEach(input.Slice(consumed, plain), consumed);
+                consumed += plain;
+                afterSpace = false;
+                continue;
+            }
+
             var prefix = Prefix(input[consumed..], out var length);
             if (afterSpace) prefix = prefix.TrimStart((byte)' ');
             if (!prefix.IsEmpty)
             {
-                foreach (var b in prefix)
-                {
-                    if (b == ' ') result.Append(Space, consumed);
-                    else result.Append(b, consumed);
-                }
-
-                afterSpace = prefix[^1] == ' ';
+                AppendEscaped(prefix, consumed, result);
+                afterSpace = _rules.RemoveExtraWhitespaces && prefix[^1] == ' ';
             }
 
             consumed += length;
-            if (!_rules.RemoveExtraWhitespaces) afterSpace = false;
         }
 
         if (_rules.RemoveExtraWhitespaces)
@@ -71,12 +86,35 @@ internal sealed class SentencePieceNormalizer
 
         if (_spaceIsSuffix && _rules.AddDummyPrefix) result.Append(Space, consumed);
         result.Finish(consumed);
-        return result;
     }
+
+    private void AppendEscaped(ReadOnlySpan<byte> text, int origin, NormalizedText result)
+    {
+        while (text.IndexOf((byte)' ') is >= 0 and var at)
+        {
+            result.Append(text[..at], origin);
+            result.Append(Space, origin);
+            text = text[(at + 1)..];
+        }
+
+        result.Append(text, origin);
+    }
+
+    // How many bytes at the start surely stay as they are. A rule may join a letter with the mark behind it.
+    private int PlainLength(ReadOnlySpan<byte> input)
+    {
+        var length = input.IndexOfAnyExcept(_plain);
+        if (length < 0) return input.Length;
+        return length > 0 && input[length] >= 0x80 ? length - 1 : length;
+    }
+
+    private bool IsPlain(byte value) => _symbols.Child(ByteTrie.Root, value) == 0 && _map?.ChangesAscii(value) != true;
 
     // What stands at the start of the text, normalized, and how much of the text that is.
     private ReadOnlySpan<byte> Prefix(ReadOnlySpan<byte> input, out int length)
     {
+        length = 1;
+        if (_spaceIsPlain && input[0] == ' ' && (input.Length == 1 || input[1] < 0x80)) return input[..1];
         length = _symbols.Longest(input, out _);
         if (length > 0) return input[..length];
         if (_map is not null && _map.TryLongest(input, out length, out var replacement)) return replacement;
@@ -86,42 +124,68 @@ internal sealed class SentencePieceNormalizer
     }
 }
 
-/// <summary>A normalized text with the place in the input of each byte.</summary>
-internal sealed class NormalizedText(int capacity)
+/// <summary>A normalized text with the place in the input of each byte, if that is wanted.</summary>
+internal sealed class NormalizedText
 {
-    private byte[] _bytes = new byte[capacity];
-    private int[] _origins = new int[capacity + 1];
+    private const int MostKept = 1 << 20;
+
+    private byte[] _bytes = new byte[256];
+    private int[] _origins = [];
     private int _count;
+
+    /// <summary>Whether places are kept.</summary>
+    public bool KeepsOrigins { get; init; }
 
     public ReadOnlySpan<byte> Bytes => _bytes.AsSpan(0, _count);
 
     /// <summary>Place in the input of a byte, or of the end.</summary>
     public int Origin(int index) => _origins[index];
 
-    public void Append(byte value, int origin)
-    {
-        if (_count == _bytes.Length)
-        {
-            Array.Resize(ref _bytes, _count * 2 + 16);
-            Array.Resize(ref _origins, _count * 2 + 17);
-        }
+    public void Clear() => _count = 0;
 
-        _bytes[_count] = value;
-        _origins[_count++] = origin;
-    }
-
+    /// <summary>Adds bytes that all come from one place.</summary>
     public void Append(ReadOnlySpan<byte> values, int origin)
     {
-        foreach (var value in values) Append(value, origin);
+        if (values.IsEmpty) return;
+        Grow(values.Length);
+        values.CopyTo(_bytes.AsSpan(_count));
+        if (KeepsOrigins) _origins.AsSpan(_count, values.Length).Fill(origin);
+        _count += values.Length;
+    }
+
+    /// <summary>Adds bytes that come from one place after the other.</summary>
+    public void AppendEach(ReadOnlySpan<byte> values, int origin)
+    {
+        Grow(values.Length);
+        values.CopyTo(_bytes.AsSpan(_count));
+        for (var i = 0; KeepsOrigins && i < values.Length; i++) _origins[_count + i] = origin + i;
+        _count += values.Length;
     }
 
     /// <summary>Drops the last bytes; gives the place in the input of the first of them.</summary>
     public int RemoveLast(int length)
     {
         _count -= length;
-        return _origins[_count];
+        return KeepsOrigins ? _origins[_count] : 0;
     }
 
     /// <summary>Notes the place in the input of the end.</summary>
-    public void Finish(int origin) => _origins[_count] = origin;
+    public void Finish(int origin)
+    {
+        Grow(0);
+        if (KeepsOrigins) _origins[_count] = origin;
+    }
+
+    /// <summary>Clears it, and lets go of a large buffer.</summary>
+    public void Trim()
+    {
+        Clear();
+        if (_bytes.Length > MostKept) _bytes = new byte[256];
+    }
+
+    private void Grow(int more)
+    {
+        if (_count + more > _bytes.Length) Array.Resize(ref _bytes, Math.Max(_bytes.Length * 2, _count + more));
+        if (KeepsOrigins && _origins.Length <= _bytes.Length) Array.Resize(ref _origins, _bytes.Length + 1);
+    }
 }

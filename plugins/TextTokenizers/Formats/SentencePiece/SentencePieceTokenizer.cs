@@ -17,34 +17,41 @@ public readonly record struct SentencePieceToken(int Id, string Text, int Start,
 public sealed class SentencePieceTokenizer : Tokenizer
 {
     private const string SpaceMark = "\u2581";
+    private const float SelfTestTolerance = 1e-7f;
 
     private readonly SentencePieceVocabulary _vocabulary;
     private readonly SentencePieceNormalizer _normalizer;
     private readonly SentencePieceNormalizer? _denormalizer;
     private readonly Segmenter _segmenter;
+    private readonly IdsEncoder _ids;
+    private readonly Pool<IdBuffer> _buffers = new();
 
     /// <summary>A processor of a model file.</summary>
     /// <exception cref="CheckpointException">The model breaks the format.</exception>
-    public SentencePieceTokenizer(SentencePieceFile file)
+    public SentencePieceTokenizer(SentencePieceFile file) : this(Checked(() => new SentencePieceVocabulary(file)))
     {
-        try
+        foreach (var (input, expected) in file.SelfTests)
         {
-            _vocabulary = new(file);
-            _normalizer = new(file.Normalizer, file.TreatWhitespaceAsSuffix, _vocabulary.Symbols);
-            if (file.Denormalizer is { CharacterMap.Length: > 0 } rules) _denormalizer = new(rules, false, new());
+            var found = string.Join(' ', Encode(input).Select(piece => piece.Text));
+            if (found == expected || (file.Kind == SentencePieceKind.Unigram && Math.Abs(_vocabulary.ScoreOf(found.Split(' ')) - _vocabulary.ScoreOf(expected.Split(' '))) <= SelfTestTolerance)) continue;
+            throw new CheckpointException(ErrorCodes.CheckpointMalformed, "The SentencePiece model does not pass its own test.") { Where = input, Expected = expected, Found = found };
         }
-        catch (FormatException error)
-        {
-            throw new CheckpointException(ErrorCodes.CheckpointMalformed, $"The SentencePiece model cannot be used: {error.Message}.", error);
-        }
+    }
 
+    private SentencePieceTokenizer(SentencePieceVocabulary vocabulary)
+    {
+        _vocabulary = vocabulary;
+        var file = vocabulary.File;
+        _normalizer = Checked(() => new SentencePieceNormalizer(file.Normalizer, file.TreatWhitespaceAsSuffix, vocabulary.Symbols));
+        if (file.Denormalizer is { CharacterMap.Length: > 0 } rules) _denormalizer = Checked(() => new SentencePieceNormalizer(rules, false, new()));
         _segmenter = file.Kind switch
         {
-            SentencePieceKind.Unigram => new UnigramSegmenter(_vocabulary),
-            SentencePieceKind.Bpe => new BpeSegmenter(_vocabulary),
-            SentencePieceKind.Word => new WordSegmenter(_vocabulary),
-            _ => new CharacterSegmenter(_vocabulary),
+            SentencePieceKind.Unigram => new UnigramSegmenter(vocabulary),
+            SentencePieceKind.Bpe => new BpeSegmenter(vocabulary),
+            SentencePieceKind.Word => new WordSegmenter(vocabulary),
+            _ => new CharacterSegmenter(vocabulary),
         };
+        _ids = new(vocabulary, _normalizer, _segmenter);
     }
 
     /// <summary>The model file.</summary>
@@ -58,6 +65,9 @@ public sealed class SentencePieceTokenizer : Tokenizer
 
     /// <summary>Id of the piece at the end; null when there is none.</summary>
     public int? EndId => ControlId(File.EndPiece);
+
+    /// <summary>Id of the padding piece; null when there is none.</summary>
+    public int? PaddingId => ControlId(File.PaddingPiece);
 
     /// <inheritdoc/>
     public override int IdLimit => _vocabulary.Count;
@@ -119,6 +129,14 @@ public sealed class SentencePieceTokenizer : Tokenizer
         return [.. new UnigramLattice(_vocabulary, normalized.Bytes).Best(count).Select(best => (Describe(normalized, best.Segments), best.Score))];
     }
 
+    /// <summary>How uncertain the segmentation of a text is: the entropy, in nats, of what <see cref="Sample"/> draws.</summary>
+    /// <exception cref="MediaException">The model is no unigram model.</exception>
+    public float CalculateEntropy(string text, float alpha)
+    {
+        if (File.Kind != SentencePieceKind.Unigram) throw new MediaException(ErrorCodes.VerbUnsupported, "Only unigram models have an entropy.");
+        return new UnigramLattice(_vocabulary, _normalizer.Normalize(Encoding.UTF8.GetBytes(text)).Bytes).Entropy(alpha);
+    }
+
     /// <summary>A segmentation drawn at random: of a unigram model with probability proportional to p^<paramref name="alpha"/>; of a BPE model with merges dropped with probability <paramref name="alpha"/>.</summary>
     /// <param name="text">The text.</param>
     /// <param name="alpha">Smoothing, or dropout.</param>
@@ -135,8 +153,41 @@ public sealed class SentencePieceTokenizer : Tokenizer
         return Describe(normalized, segments);
     }
 
+    /// <summary>A processor that uses only the given pieces, single characters, and control, unknown and user-defined pieces, as of subword-nmt's vocabulary threshold.</summary>
+    /// <remarks>As in the reference, pieces of bytes that are not listed are no longer put together when decoding.</remarks>
+    /// <exception cref="MediaException">The model is a word or character model.</exception>
+    public SentencePieceTokenizer WithVocabulary(IEnumerable<string> pieces) => File.Kind is SentencePieceKind.Unigram or SentencePieceKind.Bpe
+        ? new(_vocabulary.Restrict(pieces.ToHashSet(StringComparer.Ordinal)))
+        : throw new MediaException(ErrorCodes.VerbUnsupported, "Only the vocabulary of unigram and BPE models can be restricted.");
+
     /// <inheritdoc/>
-    public override int[] EncodeToIds(ReadOnlySpan<char> text, bool addSpecialTokens = false) => [.. Framed(Encode(text.ToString()), addSpecialTokens, 0).Select(piece => piece.Id)];
+    public override int[] EncodeToIds(ReadOnlySpan<char> text, bool addSpecialTokens = false)
+    {
+        using var utf8 = new Utf8Buffer(text);
+        return WithIds(utf8.Span, addSpecialTokens, ids => ids.ToArray());
+    }
+
+    /// <summary>The ids of UTF-8; each invalid byte counts as U+FFFD.</summary>
+    public int[] EncodeToIds(ReadOnlySpan<byte> utf8, bool addSpecialTokens = false) => WithIds(utf8, addSpecialTokens, ids => ids.ToArray());
+
+    /// <inheritdoc/>
+    public override int CountTokens(ReadOnlySpan<char> text, bool addSpecialTokens = false)
+    {
+        using var utf8 = new Utf8Buffer(text);
+        return WithIds(utf8.Span, addSpecialTokens, ids => ids.Count);
+    }
+
+    private T WithIds<T>(ReadOnlySpan<byte> utf8, bool addSpecialTokens, Func<IdBuffer, T> use)
+    {
+        var ids = _buffers.Rent();
+        if (addSpecialTokens && StartId is { } start) ids.Add(start);
+        _ids.Encode(utf8, ids);
+        if (addSpecialTokens && EndId is { } end) ids.Add(end);
+        var result = use(ids);
+        ids.Clear();
+        _buffers.Return(ids);
+        return result;
+    }
 
     /// <inheritdoc/>
     public override IReadOnlyList<EncodedToken> EncodeToTokens(string text, bool addSpecialTokens = false)
@@ -235,10 +286,15 @@ public sealed class SentencePieceTokenizer : Tokenizer
     {
         var result = new List<SentencePieceToken>(segments.Count);
         var afterUnknown = false;
+        var taken = 0;
         foreach (var (start, end, id) in segments)
         {
+            // A piece with the text of a control piece becomes that. The reference then forgets to step over its text, and all that follows stands too early.
             var isUnknown = id == UnknownId;
-            var (first, last) = (normalized.Origin(start), normalized.Origin(end));
+            var isControl = _vocabulary[id].Type == PieceType.Control;
+            var first = normalized.Origin(taken);
+            if (!isControl) taken += end - start;
+            var last = normalized.Origin(taken);
             var bytes = normalized.Bytes[start..end];
             if (isUnknown && File.ByteFallback)
             {
@@ -255,13 +311,25 @@ public sealed class SentencePieceTokenizer : Tokenizer
             }
             else
             {
-                result.Add(new(id, isUnknown ? Encoding.UTF8.GetString(bytes) : _vocabulary[id].Text, first, _vocabulary[id].Type == PieceType.Control ? first : last));
+                result.Add(new(id, isUnknown ? Encoding.UTF8.GetString(bytes) : _vocabulary[id].Text, first, last));
             }
 
             afterUnknown = isUnknown;
         }
 
         return result;
+    }
+
+    private static T Checked<T>(Func<T> make)
+    {
+        try
+        {
+            return make();
+        }
+        catch (FormatException error)
+        {
+            throw new CheckpointException(ErrorCodes.CheckpointMalformed, $"The SentencePiece model cannot be used: {error.Message}.", error);
+        }
     }
 
     private int? ControlId(string piece) => _vocabulary.IdOf(Encoding.UTF8.GetBytes(piece)) is var id && _vocabulary[id].Type == PieceType.Control ? id : null;

@@ -17,6 +17,7 @@ internal sealed class UnigramLattice
         public readonly float Score = score;
         public float Best;
         public float Alpha;
+        public float Entropy;
     }
 
     private sealed record Hypothesis(Node Node, Hypothesis? Next, float Score);
@@ -109,6 +110,25 @@ internal sealed class UnigramLattice
 
         result.Reverse();
         return result;
+    }
+
+    /// <summary>The entropy, in nats, of segmentations drawn with probability proportional to exp(<paramref name="theta"/> x score).</summary>
+    public float Entropy(float theta)
+    {
+        Forward(theta);
+        for (var at = 0; at <= _length; at++)
+        {
+            foreach (var right in _begin[at])
+            {
+                foreach (var left in _end[at])
+                {
+                    var share = theta * left.Score + left.Alpha - right.Alpha;
+                    right.Entropy += MathF.Exp(share) * (left.Entropy + share);
+                }
+            }
+        }
+
+        return -_last.Entropy;
     }
 
     private void Viterbi()
