@@ -13,21 +13,21 @@ public sealed record UniFlowConfig
     /// <summary>Pixels a patch.</summary>
     [Range(1, 256)] public int PatchSize { get; init; } = 14;
     /// <summary>Size of the pictures.</summary>
-    [Range(8, 4096)] public int ImageSize { get; init; } = 448;
+    [Range(8, 4096)] public int ImageSize { get; init; } = 224;
     /// <summary>Width.</summary>
     public int VitHiddenSize { get; init; } = 1024;
     /// <summary>Heads of the encoder.</summary>
-    public int NumAttentionHeads { get; init; } = 16;
+    public int NumAttentionHeads { get; init; } = 25;
     /// <summary>Width of the perceptrons.</summary>
-    public int IntermediateSize { get; init; } = 4096;
+    public int IntermediateSize { get; init; } = 12800;
     /// <summary>Blocks of the encoder.</summary>
-    public int NumHiddenLayers { get; init; } = 24;
+    public int NumHiddenLayers { get; init; } = 48;
     /// <summary>Whether queries, keys and values have biases.</summary>
-    public bool QkvBias { get; init; } = true;
+    public bool QkvBias { get; init; }
     /// <summary>Whether queries and keys are normalised over their whole width.</summary>
-    public bool QkNormalization { get; init; }
+    public bool QkNormalization { get; init; } = true;
     /// <summary>Norm of the encoder: <c>rms_norm</c> or <c>layer_norm</c>.</summary>
-    [AllowedValues("rms_norm", "layer_norm")] public string NormType { get; init; } = "layer_norm";
+    [AllowedValues("rms_norm", "layer_norm")] public string NormType { get; init; } = "rms_norm";
     /// <summary>Epsilon of the encoder's norms.</summary>
     public double LayerNormEps { get; init; } = 1e-6;
     /// <summary>Activation of the encoder.</summary>
@@ -39,7 +39,7 @@ public sealed record UniFlowConfig
     /// <summary>Residual blocks of the flow head.</summary>
     public int NumDecoderLayers { get; init; } = 12;
     /// <summary>Steps of the flow.</summary>
-    public string NumSamplingSteps { get; init; } = "1";
+    public string NumSamplingSteps { get; init; } = "100";
     /// <summary>Whether latents are narrower than the features.</summary>
     [AllowedValues(true)] public bool UseChalProj { get; init; } = true;
 
@@ -76,33 +76,42 @@ public static class UniFlowModel
     {
         Networks = new Dictionary<string, Action<Scope>>
         {
-            ["encode"] = model => Encode(model, config),
             ["condition"] = model => Condition(model, config),
             ["flow_net"] = model => model.Graph.Output("velocity", Velocity(model["flow_head.net"], config)),
         },
+        SizedNetworks = new Dictionary<string, SizedNetwork> { ["encode"] = new((model, rows, columns) => Encode(model, rows, columns, config), config.Grid, config.Grid) },
         Calls = new Dictionary<string, ReferenceCall>
         {
+            ["encode"] = (networks, arguments, cancel) => EncodeAsync(networks, arguments, config, cancel),
             ["decode"] = (networks, arguments, cancel) => DecodeAsync(networks, arguments.Tensor<float>("latent"), arguments.Tensor<float>("noise"), config, cancel),
             ["flow_head"] = (networks, arguments, cancel) => FlowAsync(networks, arguments, config, cancel),
         },
         Preparation = ImagePreparation.SignedRange(config.ImageSize, config.ImageSize, isFixed: true),
         Layout = TokenLayout.Flat,
         TrainingOnly = [@"mask_token$", @"^distill"],
-        Encode = TokenizerPlan.EncodeWith("encode", "pixel_values", "latent"),
+        Encode = async (networks, picture, _, cancel) => (await networks.RunAsync("encode", config.Grid, config.Grid, cancel, ("pixel_values", picture)).ConfigureAwait(false))["latent"],
         Decode = async (networks, latent, options, cancel) =>
             (Tensor<float>)(await DecodeAsync(networks, (Tensor<float>)latent, Noise.Normal(options.Seed, config.Grid * config.Grid, config.Pixels), config, cancel).ConfigureAwait(false)).Tensor("reconstruction"),
     };
 
-    private static void Encode(Scope model, UniFlowConfig config)
+    // Pictures of another size than the published one have their positions resized.
+    private static void Encode(Scope model, int rows, int columns, UniFlowConfig config)
     {
-        var (embeddings, width) = (model["embeddings"], config.VitHiddenSize);
-        var image = model.Graph.Input("pixel_values", [TokenizerInputs.Batch, 3, config.ImageSize, config.ImageSize]);
-        var x = ValueShape.Concat(1, embeddings.Weight("class_embedding", 1, 1, width).Expand(image.Shape[0], 1, width), embeddings["patch_embedding"].PatchEmbed(image, width, config.PatchSize))
-              + embeddings.Weight("position_embedding", 1, config.Grid * config.Grid + 1, width);
+        var (embeddings, width, patch) = (model["embeddings"], config.VitHiddenSize, config.PatchSize);
+        var image = model.Graph.Input("pixel_values", [TokenizerInputs.Batch, 3, rows * patch, columns * patch]);
+        var positions = embeddings.Weight("position_embedding", 1, config.Grid * config.Grid + 1, width);
+        var places = positions.From(1, 1).Reshape(1, config.Grid, config.Grid, width).ChannelsFirst().Interpolate(Interpolation.Cubic, [rows, columns]).ChannelsLast().Reshape(1, rows * columns, width);
+        var x = ValueShape.Concat(1, embeddings.Weight("class_embedding", 1, 1, width).Expand(image.Shape[0], 1, width), embeddings["patch_embedding"].PatchEmbed(image, width, patch)) + ValueShape.Concat(1, positions.Take(1, 1), places);
         model.Stage("embeddings", x);
         for (var i = 0; i < config.NumHiddenLayers; i++) x = model.Stage($"block_{i}", Block(model["encoder.layers"][i], x, config));
         x = model.Stage("encoder_out", x).From(1, 1);
         model.Graph.Output("latent", Project(model["chal_proj"], x, width, config.LatentCh));
+    }
+
+    private static async ValueTask<CallResults> EncodeAsync(NetworkSet networks, CallArguments arguments, UniFlowConfig config, CancellationToken cancel)
+    {
+        var image = arguments.Tensor("pixel_values");
+        return (await networks.RunAsync("encode", image.Shape[2] / config.PatchSize, image.Shape[3] / config.PatchSize, cancel, ("pixel_values", image)).ConfigureAwait(false)).ToResults();
     }
 
     // InternViT's block: each branch scaled per channel.
