@@ -101,7 +101,12 @@ public sealed class PublishedSizesTests
         ["flextok.d18-d28"] = (FlexTokModel.Architecture, "EPFL-VILAB/flextok_d18_d28_in1k", () => FlexTok(18, 28)),
         ["tokenflow.siglip-32k"] = (TokenFlowModel.Architecture, "ByteFlow-AI/TokenFlow: tokenflow_siglip_32k", () => TokenFlowModel.Plan(new())),
         ["uniflow"] = (UniFlowModel.Architecture, "ZhengrongYue/UniFlow", () => UniFlowModel.Plan(new() { ImageSize = 448, NumAttentionHeads = 16, IntermediateSize = 4096, NumHiddenLayers = 24, QkvBias = true, QkNormalization = false, NormType = "layer_norm", NumSamplingSteps = "1" })),
-        ["ming-univision"] = (MingTokModel.Architecture, "inclusionAI/MingTok-Vision", () => MingTokModel.Plan(new() { SemanticDecoder = new() { PatchSize = 32, FfnLayer = "swiglufused" } })),
+        ["ming-univision"] = (MingTokModel.Architecture, "inclusionAI/MingTok-Vision", () => MingTokModel.Plan(new()
+        {
+            LowLevelEncoder = new() { ImgSize = 512, PatchSize = 32, Depth = 12, EmbedDim = 768, FfnLayer = "swiglufused" },
+            SemanticDecoder = new() { InDim = 32, PatchSize = 32, DecoderDepth = 24, FfnLayer = "swiglufused" },
+            PixelDecoder = new() { DecoderDepth = 24 },
+        })),
         ["dualtoken.384"] = (DualTokenModel.Architecture, "songweii/DualToken: model_config_siglip_384_rvq8", () => DualToken(384, 14, 27, 8)),
         ["dualtoken.256"] = (DualTokenModel.Architecture, "songweii/DualToken: model_config_siglip_256_rvq4", () => DualToken(256, 16, 16, 4)),
         ["d-ar"] = (DArModel.Architecture, "showlab/D-AR: D-AR-tokenizer", () => DArModel.Plan(new())),

@@ -83,6 +83,7 @@ public static class InstellaModel
             Preparation = ImagePreparation.SignedRange(size, size, isFixed: true),
             Layout = TokenLayout.Frames,
             VocabularySizes = [.. Enumerable.Repeat(2, config.CodebookSize)],
+            TrainingOnly = [@"^decoder\.repa_proj\."],
             Encode = TokenizerPlan.EncodeWith("encode", "image", "codes"),
             Decode = async (networks, codes, _, cancel) => (await networks.RunAsync("decode", cancel, ("codes", codes), ("canvas", Tensor.Zeros<float>(coarse, coarse))).ConfigureAwait(false))["reconstruction"],
         };
@@ -95,7 +96,7 @@ public static class InstellaModel
         var multiple = config.PatchSize << config.DownsampleIdx.Length;
         var image = g.Input("image", [TokenizerInputs.Batch, config.InChannels, Dim.Symbol("rows") * multiple, Dim.Symbol("columns") * multiple]);
         var map = encoder.Stage("patch_embed", encoder["patch_embedder"].Conv(image, width, config.PatchSize, stride: config.PatchSize));
-        var (count, scale) = (config.NumLatentTkns, config.BaeScale / config.PatchSize);
+        var (count, scale) = (config.NumLatentTkns, (double?)config.BaeScale / config.PatchSize);
         var (latents, rows, columns) = (encoder.Weight("latent_tokens", 1, count, width).Expand(image.Shape[0], count, width), map.Shape[2], map.Shape[3]);
         var x = ValueShape.Concat(1, latents, map.Flatten(2).Swap(1, 2));
         for (var i = 0; i < config.EncoderLayers; i++)
@@ -104,7 +105,7 @@ public static class InstellaModel
             var down = Array.IndexOf(config.DownsampleIdx, i);
             if (down < 0) continue;
             map = Halve(encoder["down_layers"][down], x.From(1, count).Swap(1, 2).Reshape(image.Shape[0], width, rows, columns));
-            (rows, columns, scale) = (map.Shape[2], map.Shape[3], scale / 2);
+            (rows, columns, scale) = (map.Shape[2], map.Shape[3], Floor(scale / 2));
             x = ValueShape.Concat(1, x.Take(1, count), encoder.Stage($"down_{down}", map.Flatten(2).Swap(1, 2)));
         }
 
@@ -123,7 +124,8 @@ public static class InstellaModel
         var (g, decoder, width, count) = (model.Graph, model["decoder"], config.DecoderWidth, config.NumLatentTkns);
         var codes = g.Input("codes", ElementType.Int64, [TokenizerInputs.Batch, count, config.CodebookSize]);
         var canvas = g.Input("canvas", [Dim.Symbol("rows"), Dim.Symbol("columns")]);
-        var (rows, columns, scale) = (canvas.Shape[0], canvas.Shape[1], (config.BaeScale / config.PatchSize) >> config.UpsampleIdx.Length);
+        var (rows, columns, scale) = (canvas.Shape[0], canvas.Shape[1], (double?)config.BaeScale / config.PatchSize);
+        if (config.UpsampleIdx.Length > 0) scale = Floor(scale / (1 << config.UpsampleIdx.Length));
         var tokens = decoder["input_layer.1"].Linear(decoder["input_layer.0"].RmsNorm(Entries(model, codes, config)), width);
         var x = ValueShape.Concat(1, tokens, decoder.Weight("mask_tokens", 1, 1, width).Expand(codes.Shape[0], rows * columns, width));
         for (var i = 0; i < config.DecoderLayers; i++)
@@ -156,7 +158,7 @@ public static class InstellaModel
     }
 
     // As published: the table repeats each frequency for neighbours, the rotation pairs halves. Latent token i stands at (i, 0, 0), a place at (0, row, column). -> (tokens, 1, W)
-    private static (Value Cos, Value Sin) Angles(Graph g, int latents, Dim rows, Dim columns, int? scale, InstellaConfig config)
+    private static (Value Cos, Value Sin) Angles(Graph g, int latents, Dim rows, Dim columns, double? scale, InstellaConfig config)
     {
         Value Places(Dim count)
         {
@@ -173,6 +175,8 @@ public static class InstellaModel
         var angles = ValueShape.Concat(0, tokens, ValueShape.Concat(-1, nothing, row, column).Reshape(rows * columns, total)).Unsqueeze(1);
         return (angles.Cos(), angles.Sin());
     }
+
+    private static double? Floor(double? scale) => scale is { } value ? Math.Floor(value) : null;
 
     private static Value Halve(Scope down, Value x)
     {
