@@ -17,6 +17,9 @@ public sealed record CatConfig
     /// <summary>The diffusion transformer.</summary>
     public CatDit Dit { get; init; } = new();
 
+    /// <summary>Places of the latent along each side, of pictures of the size that the autoencoder was trained on.</summary>
+    internal int Side(int ratio) => Math.Max(Vae.SampleSize / ratio, Dit.PatchSize);
+
     /// <summary>The autoencoder of one ratio: the first levels of the nested one.</summary>
     public AutoencoderKlConfig At(int ratio)
     {
@@ -75,18 +78,19 @@ public static class CatAdaptiveModel
             networks[$"decode_{ratio}"] = model => Decode(model, ratio, config);
         }
 
-        // The transformer's positions need the grid: one network for each ratio at the size of the pictures.
-        foreach (var ratio in config.Ratios) networks[$"denoise_{ratio}"] = model => Denoise(model, ratio, config);
         var coarsest = config.Ratios[^1];
         return new()
         {
             Networks = networks,
+            // The transformer's positions need the grid.
+            SizedNetworks = config.Ratios.ToDictionary(ratio => $"denoise_{ratio}", ratio => new SizedNetwork((model, rows, columns) => Denoise(model, ratio, rows, columns, config), config.Side(ratio), config.Side(ratio))),
             Calls = new Dictionary<string, ReferenceCall>
             {
                 ["ratio"] = (_, arguments, _) => ValueTask.FromResult(new CallResults().Add("ratio", Ratios(arguments, config))),
-                ["encode"] = (set, arguments, cancel) => ByRatioAsync(set, "encode", arguments, cancel),
-                ["decode"] = (set, arguments, cancel) => ByRatioAsync(set, "decode", arguments, cancel),
-                ["denoise"] = (set, arguments, cancel) => ByRatioAsync(set, "denoise", arguments, cancel),
+                ["encode"] = async (set, arguments, cancel) => (await set.RunAsync(Named("encode", arguments, config), arguments, cancel).ConfigureAwait(false)).ToResults(),
+                ["decode"] = async (set, arguments, cancel) => (await set.RunAsync(Named("decode", arguments, config), arguments, cancel).ConfigureAwait(false)).ToResults(),
+                ["denoise"] = async (set, arguments, cancel) =>
+                    (await set.RunAsync(Named("denoise", arguments, config), arguments.Tensor("x").Shape[2], arguments.Tensor("x").Shape[3], arguments, cancel).ConfigureAwait(false)).ToResults(),
             },
             Preparation = ImagePreparation.SignedRange(0, coarsest),
             Encode = async (set, picture, _, cancel) => (await set.RunAsync($"encode_{coarsest}", cancel, ("image", picture),
@@ -113,16 +117,16 @@ public static class CatAdaptiveModel
         model.Graph.Output($"reconstruction_{ratio}", DiffusersAutoencoder.Decoder(model["decoder"], z, vae, firstLevel: config.Vae.BlockOutChannels.Length - vae.BlockOutChannels.Length));
     }
 
-    private static void Denoise(Scope model, int ratio, CatConfig config)
+    private static void Denoise(Scope model, int ratio, int rows, int columns, CatConfig config)
     {
         var (g, dit, size, channels) = (model.Graph, model["dit"], config.Dit, config.Vae.LatentChannels);
-        var (width, side) = (size.HiddenSize, config.Vae.SampleSize / ratio);
-        var (x, grid) = (g.Input("x", [TokenizerInputs.Batch, channels, side, side]), side / size.PatchSize);
+        var (width, x) = (size.HiddenSize, g.Input("x", [TokenizerInputs.Batch, channels, rows, columns]));
+        var (high, wide) = (rows / size.PatchSize, columns / size.PatchSize);
         var time = dit["t_embedder.mlp"][2].Linear(dit["t_embedder.mlp"][0].Linear(g.Input("t", ElementType.Int64, [TokenizerInputs.Batch]).Sinusoid(256), width).Silu(), width);
         var kinds = dit["r_embedder.embedding_table"].Weight("weight", config.Ratios.Length, width).Gather(g.Constant([(long)Array.IndexOf(config.Ratios, ratio)]));
         var classes = dit["y_embedder.embedding_table"].Embedding(g.Input("y", ElementType.Int64, [TokenizerInputs.Batch]), size.NumClasses + 1, width);
         var condition = model.Stage("dit_condition", time + classes + kinds).Silu();
-        var h = model.Stage("dit_patch_embed", dit["x_embedder.proj"].PatchEmbed(x, width, size.PatchSize) + PositionLayers.SinCosGrid(g, grid, grid, width));
+        var h = model.Stage("dit_patch_embed", dit["x_embedder.proj"].PatchEmbed(x, width, size.PatchSize) + PositionLayers.SinCosGrid(g, high, wide, width));
         for (var i = 0; i < size.Depth; i++)
         {
             var block = dit["blocks"][i];
@@ -134,7 +138,7 @@ public static class CatAdaptiveModel
         var last = dit["final_layer"];
         var (shift, scale) = last["adaLN_modulation.1"].Linear(condition, 2 * width).Chunk2();
         var pixels = last["linear"].Linear(h.LayerNorm(1e-6).Modulate(shift, scale), 2 * channels * size.PatchSize * size.PatchSize);
-        g.Output("noise_and_variance", pixels.Unpatchify(size.PatchSize, grid, grid, 2 * channels));
+        g.Output("noise_and_variance", pixels.Unpatchify(size.PatchSize, high, wide, 2 * channels));
     }
 
     // Low scores are simple pictures, which take the coarsest ratio.
@@ -147,12 +151,9 @@ public static class CatAdaptiveModel
         return ratios;
     }
 
-    private static async ValueTask<CallResults> ByRatioAsync(NetworkSet networks, string call, CallArguments arguments, CancellationToken cancel)
-    {
-        var name = $"{call}_{arguments.Literal<int>("ratio")}";
-        if (!networks.Names.Contains(name)) throw new OptionsException(ErrorCodes.OptionRange, "The autoencoder has no such ratio.") { Where = "ratio", Found = name };
-        return (await networks.RunAsync(name, arguments, cancel).ConfigureAwait(false)).ToResults();
-    }
+    private static string Named(string call, CallArguments arguments, CatConfig config) => arguments.Literal<int>("ratio") is var ratio && config.Ratios.Contains(ratio)
+        ? $"{call}_{ratio}"
+        : throw new OptionsException(ErrorCodes.OptionRange, "The autoencoder has no such ratio.") { Where = "ratio", Expected = string.Join(", ", config.Ratios), Found = ratio.ToString() };
 
     private static ValueTask<IModel> OpenAsync(ModelSource source, CancellationToken cancel) => ValueTask.FromResult(ImageTokenizer.Open(source, _ => Plan(source.ReadConfig<CatConfig>())));
 }
