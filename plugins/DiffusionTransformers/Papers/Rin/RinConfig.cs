@@ -1,7 +1,6 @@
 // Scalable Adaptive Computation for Iterative Generation. Jabri, Fleet, Chen. arXiv:2212.11972. github.com/google-research/pix2seq (architectures/tape.py)
 // Published layout: the TensorFlow checkpoint's tensors under its keys (model/denoiser_ema/...) as safetensors, with the arguments of ImageTapeDenoiser as config.json. Deviations: a TensorFlow checkpoint itself is not read.
 using System.ComponentModel.DataAnnotations;
-using ModelZoo.Contracts;
 
 namespace ModelZoo.Plugins.DiffusionTransformers.Rin;
 
@@ -33,13 +32,13 @@ public sealed record RinConfig
     /// <summary>Height and width of a patch.</summary>
     [Range(1, 64)] public int PatchSize { get; init; } = 8;
     /// <summary>learned, sin_cos or sin_cos_plus_learned.</summary>
-    public string LatentPosEncoding { get; init; } = "learned";
+    [AllowedValues("learned", "sin_cos", "sin_cos_plus_learned")] public string LatentPosEncoding { get; init; } = "learned";
     /// <summary>learned, sin_cos or sin_cos_plus_learned.</summary>
-    public string TapePosEncoding { get; init; } = "learned";
+    [AllowedValues("learned", "sin_cos", "sin_cos_plus_learned")] public string TapePosEncoding { get; init; } = "learned";
     /// <summary>Factor on gamma before its sinusoids.</summary>
     public float TimeScaling { get; init; } = 1e4f;
     /// <summary>What a step hands to the next: none, latent, tape or latent+tape.</summary>
-    public string SelfCond { get; init; } = "none";
+    [AllowedValues("none", "latent", "tape", "latent+tape")] public string SelfCond { get; init; } = "none";
     /// <summary>True when time is one of the latents, else the tape holds it.</summary>
     public bool TimeOnLatent { get; init; }
     /// <summary>Latents for the class; 0 puts it on the tape.</summary>
@@ -48,6 +47,12 @@ public sealed record RinConfig
     public bool CondTapeWritable { get; init; }
     /// <summary>Width of time and class on the tape; 0 for the tape's.</summary>
     [Range(0, 65536)] public int CondDim { get; init; }
+    /// <summary>True when time and class on the tape are read on their own, before the patches.</summary>
+    public bool CondDecoupledRead { get; init; }
+    /// <summary>Only mapped conditions are published.</summary>
+    [AllowedValues(true)] public bool CondProj { get; init; } = true;
+    /// <summary>Only 0 is published: no convolutions over the tape.</summary>
+    [Range(0, 0)] public int ConvKernelSize { get; init; }
     /// <summary>True when what is read is normalized first.</summary>
     public bool XattnEncLn { get; init; }
 
@@ -62,10 +67,4 @@ public sealed record RinConfig
     internal bool CarriesLatents => SelfCond is "latent" or "latent+tape";
 
     internal bool CarriesTape => SelfCond is "tape" or "latent+tape";
-
-    internal void Check()
-    {
-        if (LatentPosEncoding != "learned" || TapePosEncoding != "learned")
-            throw new OptionsException(ErrorCodes.OptionRange, "Only learned positions are supported.") { Where = "latent_pos_encoding, tape_pos_encoding", Expected = "learned", Found = $"{LatentPosEncoding}, {TapePosEncoding}" };
-    }
 }

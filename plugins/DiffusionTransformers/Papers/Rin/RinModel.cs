@@ -33,7 +33,6 @@ public static class RinModel
     {
         var folder = source.RequireFolder();
         var config = PublishedConfig.Read<RinConfig>(folder).Value;
-        config.Check();
         return Weights.Guarded(Checkpoint.Open(Path.Combine(folder, WeightsFile)), checkpoint =>
         {
             var prefix = checkpoint.Tensors.Any(tensor => tensor.Name.StartsWith(Averaged, StringComparison.Ordinal)) ? Averaged : Raw;

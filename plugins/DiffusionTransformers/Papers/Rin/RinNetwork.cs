@@ -20,7 +20,7 @@ internal static class RinNetwork
         if (condition is not null) g.Stage("cond_embed", condition);
 
         // The tape: patches with positions; what the previous step left; time and class that are read but not written.
-        var tape = scope["stem_ln"].LayerNorm(scope["stem"].PatchEmbed(x, c.TapeDim, c.PatchSize), Epsilon) + scope.Weight("tape.Stape_pos_emb.Skernel.Svis_pos_embedding", count, c.TapeDim);
+        var tape = scope["stem_ln"].LayerNorm(scope["stem"].PatchEmbed(x, c.TapeDim, c.PatchSize), Epsilon) + Positions(scope, "tape.Stape_pos_emb", c.TapePosEncoding, (c.Rows, c.Columns), c.TapeDim, c);
         if (tapeBefore is not null) tape += scope["tape_prev_ln"].LayerNorm(Mlp(scope["tape_prev_proj"], tapeBefore, c.TapeMlpRatio), Epsilon);
         g.Stage("tape_init", tape);
         Value[] read = [.. c.TimeOnLatent ? (Value[])[] : [time], .. condition is null || c.CondOnLatentN > 0 ? (Value[])[] : [condition]];
@@ -29,7 +29,7 @@ internal static class RinNetwork
         // The latents: learned, then those of time and class; what the previous step left.
         Value[] held = [.. c.TimeOnLatent ? (Value[])[time] : [], .. condition is null || c.CondOnLatentN == 0 ? (Value[])[] : [condition]];
         var slots = c.LatentSlots - (c.TimeOnLatent ? 1 : 0) - c.CondOnLatentN;
-        var learned = scope.Weight("tape.Slatent_pos_emb.Skernel.Svis_pos_embedding", slots, c.LatentDim).Unsqueeze(0).Expand(batch, slots, c.LatentDim);
+        var learned = Positions(scope, "tape.Slatent_pos_emb", c.LatentPosEncoding, (slots, 1), c.LatentDim, c).Unsqueeze(0).Expand(batch, slots, c.LatentDim);
         var latent = held.Length == 0 ? learned : ValueShape.Concat(1, [learned, .. held]);
         if (latentBefore is not null) latent += scope["latent_prev_ln"].LayerNorm(Mlp(scope["latent_prev_proj"], latentBefore, c.LatentMlpRatio), Epsilon);
         g.Stage("latent_init", latent);
@@ -37,7 +37,8 @@ internal static class RinNetwork
         var width = Math.Min(c.TapeDim, c.LatentDim) / c.RwNumHeads;
         for (var i = 0; i < c.Layers.Length; i++)
         {
-            latent = Cross(scope["read_units"][i], latent, read.Length == 0 ? tape : ValueShape.Concat(1, [tape, .. read]), c, width, c.LatentMlpRatio);
+            if (c.CondDecoupledRead) latent = Cross(scope["read_cond_units"][i], latent, ValueShape.Concat(1, read), c, Math.Min(c.Condition, c.LatentDim) / c.RwNumHeads, c.LatentMlpRatio);
+            latent = Cross(scope["read_units"][i], latent, c.CondDecoupledRead || read.Length == 0 ? tape : ValueShape.Concat(1, [tape, .. read]), c, width, c.LatentMlpRatio);
             g.Stage($"block_{i}_read", latent);
             if (c.Layers[i] == 0) continue;
             for (var layer = 0; layer < c.Layers[i]; layer++)
@@ -57,6 +58,44 @@ internal static class RinNetwork
         g.Output("latent", latent);
         g.Output("tape", tape);
         g.Output("noise", scope["output_linear"].Linear(scope["output_ln"].LayerNorm(tape, Epsilon), c.PatchSize * c.PatchSize * c.ImageChannels).Unpatchify(c.PatchSize, c.Rows, c.Columns, c.ImageChannels));
+    }
+
+    // Learned numbers for each place, waves of its row and its column, or waves and numbers. (rows columns, D).
+    private static Value Positions(Scope scope, string name, string kind, (int Rows, int Columns) grid, int width, RinConfig c)
+    {
+        if (kind == "learned") return scope.Weight($"{name}.Skernel.Svis_pos_embedding", grid.Rows * grid.Columns, width);
+        var waves = scope.Graph.Constant<float>(Waves(grid, width, c.TimeScaling), grid.Rows * grid.Columns, width);
+        return kind == "sin_cos" ? waves : waves + scope.Weight($"{name}_res.Skernel", grid.Rows * grid.Columns, width);
+    }
+
+    // Of a row of places all channels are waves of the place, of a grid the first half of the row and the second of the column; each from 0 to the largest time. In float, as published: the angles are large.
+    private static float[] Waves((int Rows, int Columns) grid, int width, float largest)
+    {
+        var values = new float[grid.Rows * grid.Columns * width];
+        for (var place = 0; place < grid.Rows * grid.Columns; place++)
+        {
+            var codes = values.AsSpan(place * width, width);
+            if (grid.Rows == 1 || grid.Columns == 1)
+            {
+                Encode(codes, place / (float)(grid.Rows * grid.Columns - 1) * largest);
+                continue;
+            }
+
+            Encode(codes[..(width / 2)], place / grid.Columns / (float)(grid.Rows - 1) * largest);
+            Encode(codes[(width / 2)..], place % grid.Columns / (float)(grid.Columns - 1) * largest);
+        }
+
+        return values;
+    }
+
+    private static void Encode(Span<float> codes, float position)
+    {
+        var half = codes.Length / 2;
+        for (var i = 0; i < half; i++)
+        {
+            var angle = position * (1 / MathF.Pow(10000, 2f * i / codes.Length));
+            (codes[i], codes[half + i]) = (MathF.Sin(angle), MathF.Cos(angle));
+        }
     }
 
     // Sinusoids with mean 0 and deviation 1 over the features.
