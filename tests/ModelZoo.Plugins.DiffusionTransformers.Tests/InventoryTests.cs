@@ -82,7 +82,7 @@ public sealed class InventoryTests
         ["promoe.l"] = (ProMoEModel.Architecture, "ali-vilab/ProMoE: ProMoE-L-Flow", () => ProMoE(1024, 24, 16)),
         ["promoe.xl"] = (ProMoEModel.Architecture, "ali-vilab/ProMoE: ProMoE-XL-Flow", () => ProMoE(1152, 28, 16)),
         ["rae.dinov2-b"] = (RaeModel.Architecture, "bytetriper/RAE: DINOv2-B, ViTXL_n08", RaeAutoencoder),
-        ["rae.ditdh-xl"] = (RaeModel.Architecture, "bytetriper/RAE: DiTDH-XL", () => ClassNetwork.Inventory(new DdtConfig().Sample, (scope, x, t, y) => RaeNetworks.Denoise(scope, x, t, y, new()))),
+        ["rae.ditdh-xl"] = (RaeModel.Architecture, "bytetriper/RAE: DiTDH-XL", () => ClassNetwork.Inventory(new DdtConfig { InputSize = 16 }.Sample, (scope, x, t, y) => RaeNetworks.Denoise(scope, x, t, y, new() { InputSize = 16 }))),
         ["rin.imagenet-64"] = (RinModel.Architecture, "google-research/pix2seq: imagenet 64", () => Network.Inventory(scope => RinNetwork.Declare(scope, new() { RwNumHeads = 16, SelfCond = "latent", TimeOnLatent = true, CondOnLatentN = 1 }, 1000))),
         ["concept-steerers.sd14"] = (ConceptSteerersModel.Architecture, "kim-dahye/steerers: SD 1.4, 4 times 768", () => Network.Inventory(scope => ConceptSteerersCalls.Declare(scope, new SparseAutoencoderConfig()))),
     };

@@ -1,6 +1,9 @@
 // Diffusion Transformers with Representation Autoencoders. Zheng, Ma, Tong, Xie. arXiv:2510.11690. github.com/bytetriper/RAE
-// Published layout: config.yaml (stage_1, stage_2), encoder/ (transformers Dinov2WithRegisters), decoder/ (ViT-MAE decoder), stat.pt, the DiT-DH's .pt. Deviations: none; of the encoders, DINOv2 with registers is here.
+// Published layout: config.yaml (stage_1, stage_2), encoder/ (transformers Dinov2WithRegisters), decoder/ (ViT-MAE decoder), stat.pt, the DiT-DH's .pt. Deviations: none; the encoders are DINOv2 with registers, MAE and SigLIP 2.
 using System.ComponentModel.DataAnnotations;
+using System.Text.Json;
+using System.Text.Json.Serialization;
+using ModelZoo.Contracts;
 using ModelZoo.Plugins.DiffusionTransformers.LightningDiT;
 
 namespace ModelZoo.Plugins.DiffusionTransformers.Rae;
@@ -9,7 +12,7 @@ namespace ModelZoo.Plugins.DiffusionTransformers.Rae;
 public sealed record RaeConfig
 {
     /// <summary>The authors' name of the encoder.</summary>
-    [AllowedValues("Dinov2withNorm")] public string EncoderCls { get; init; } = "Dinov2withNorm";
+    [AllowedValues("Dinov2withNorm", "MAEwNorm", "SigLIP2wNorm")] public string EncoderCls { get; init; } = "Dinov2withNorm";
     /// <summary>Folder of the encoder's configuration and weights.</summary>
     public string EncoderConfigPath { get; init; } = "encoder";
     /// <summary>Height and width that pictures are resized to.</summary>
@@ -22,6 +25,8 @@ public sealed record RaeConfig
     public string PretrainedDecoderPath { get; init; } = "decoder/model.pt";
     /// <summary>File with mean and variance of latents; null when they are not normalised.</summary>
     public string? NormalizationStatPath { get; init; }
+    /// <summary>Only pictures of latents are published, not rows of tokens.</summary>
+    [AllowedValues(true)] public bool ReshapeTo2d { get; init; } = true;
     /// <summary>Added to variances.</summary>
     public double Eps { get; init; } = 1e-5;
     /// <summary>Further arguments of the encoder.</summary>
@@ -56,8 +61,33 @@ public sealed record DinoConfig
     public bool UseSwigluFfn { get; init; }
     /// <summary>Epsilon of the norms.</summary>
     public double LayerNormEps { get; init; } = 1e-6;
+    /// <summary>Activation of plain MLPs.</summary>
+    public string HiddenAct { get; init; } = "gelu";
     /// <summary>True when queries, keys and values have a bias.</summary>
     public bool QkvBias { get; init; } = true;
+}
+
+/// <summary>Keys of transformers' ViTMAE that its encoder has, and of the vision part of Siglip.</summary>
+public sealed record RaeVisionConfig
+{
+    /// <summary>Width.</summary>
+    [Range(1, 65536)] public int HiddenSize { get; init; } = 768;
+    /// <summary>Width of the MLP.</summary>
+    [Range(1, 262144)] public int IntermediateSize { get; init; } = 3072;
+    /// <summary>Number of layers.</summary>
+    [Range(1, 1024)] public int NumHiddenLayers { get; init; } = 12;
+    /// <summary>Number of heads.</summary>
+    [Range(1, 1024)] public int NumAttentionHeads { get; init; } = 12;
+    /// <summary>Size of the pictures that positions were learned for.</summary>
+    [Range(1, 8192)] public int ImageSize { get; init; } = 224;
+    /// <summary>Height and width of a patch.</summary>
+    [Range(1, 256)] public int PatchSize { get; init; } = 16;
+    /// <summary>Epsilon of the norms; 1e-12 of MAE's, 1e-6 of SigLIP's when left out.</summary>
+    public double? LayerNormEps { get; init; }
+    /// <summary>True when MAE's queries, keys and values have a bias.</summary>
+    public bool QkvBias { get; init; } = true;
+    /// <summary>Activation; exact GELU for MAE, its approximation for SigLIP when left out.</summary>
+    public string? HiddenAct { get; init; }
 }
 
 /// <summary>Keys of transformers' ViTMAE that its decoder has.</summary>
@@ -73,6 +103,8 @@ public sealed record RaeDecoderConfig
     [Range(1, 1024)] public int DecoderNumHiddenLayers { get; init; } = 8;
     /// <summary>Epsilon of the norms.</summary>
     public double LayerNormEps { get; init; } = 1e-12;
+    /// <summary>Activation of the MLPs.</summary>
+    public string HiddenAct { get; init; } = "gelu";
     /// <summary>Channels of the picture.</summary>
     [Range(1, 64)] public int NumChannels { get; init; } = 3;
     /// <summary>True when queries, keys and values have a bias.</summary>
@@ -92,17 +124,17 @@ public sealed record RaePreprocessor
 public sealed record DdtConfig
 {
     /// <summary>Height and width of the latent.</summary>
-    [Range(1, 4096)] public int InputSize { get; init; } = 16;
-    /// <summary>Height and width of a patch.</summary>
-    [Range(1, 1)] public int PatchSize { get; init; } = 1;
+    [Range(1, 4096)] public int InputSize { get; init; } = 1;
+    /// <summary>Height and width of a patch, one number or one of encoder and head; only 1 is published.</summary>
+    [JsonConverter(typeof(OneOrMany))] public int[] PatchSize { get; init; } = [1];
     /// <summary>Channels of the latent.</summary>
     [Range(1, 65536)] public int InChannels { get; init; } = 768;
     /// <summary>Widths of encoder and head.</summary>
     [Length(2, 2)] public int[] HiddenSize { get; init; } = [1152, 2048];
     /// <summary>Blocks of encoder and head.</summary>
     [Length(2, 2)] public int[] Depth { get; init; } = [28, 2];
-    /// <summary>Heads of encoder and head.</summary>
-    [Length(2, 2)] public int[] NumHeads { get; init; } = [16, 16];
+    /// <summary>Heads of encoder and head, one number when they are the same.</summary>
+    [Length(1, 2), JsonConverter(typeof(OneOrMany))] public int[] NumHeads { get; init; } = [16, 16];
     /// <summary>Width of the MLP over that of the tokens.</summary>
     public double MlpRatio { get; init; } = 4;
     /// <summary>Share of labels dropped in training; above 0 there is a null class.</summary>
@@ -120,8 +152,30 @@ public sealed record DdtConfig
     /// <summary>True for positions added to the encoder's tokens.</summary>
     public bool UsePosEmbed { get; init; } = true;
 
-    internal long[] Sample => [InChannels, InputSize, InputSize];
+    internal long[] Sample => PatchSize.All(size => size == 1) ? [InChannels, InputSize, InputSize]
+        : throw new ModelZooException(ErrorCodes.ConfigInvalid, "Only patches of one place are published.") { Where = "patch_size", Expected = "1", Found = string.Join(", ", PatchSize) };
 
     // How LightningDiT's blocks are set for both parts.
     internal LightningDiTConfig Blocks => new() { MlpRatio = MlpRatio, UseQknorm = UseQknorm, UseSwiglu = UseSwiglu, UseRope = UseRope, UseRmsnorm = UseRmsnorm };
+}
+
+/// <summary>A number, or a list of them.</summary>
+internal sealed class OneOrMany : JsonConverter<int[]>
+{
+    /// <inheritdoc/>
+    public override int[] Read(ref Utf8JsonReader reader, Type typeToConvert, JsonSerializerOptions options)
+    {
+        if (reader.TokenType == JsonTokenType.Number) return [reader.GetInt32()];
+        var numbers = new List<int>();
+        while (reader.Read() && reader.TokenType != JsonTokenType.EndArray) numbers.Add(reader.GetInt32());
+        return [.. numbers];
+    }
+
+    /// <inheritdoc/>
+    public override void Write(Utf8JsonWriter writer, int[] value, JsonSerializerOptions options)
+    {
+        writer.WriteStartArray();
+        foreach (var number in value) writer.WriteNumberValue(number);
+        writer.WriteEndArray();
+    }
 }

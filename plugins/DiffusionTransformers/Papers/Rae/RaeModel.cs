@@ -19,28 +19,42 @@ internal sealed class RepresentationAutoencoder : IPictureDecoder, IDisposable
     {
         var folder = source.RequireFolder();
         string At(string path) => Path.Combine(folder, path);
-        var dino = PublishedConfig.Read<DinoConfig>(At(config.EncoderConfigPath)).Value;
+        var (latents, patch, tokens) = Encoder(At(config.EncoderConfigPath), config);
         var decoder = PublishedConfig.Read<RaeDecoderConfig>(At(config.DecoderConfigPath)).Value;
         _pixels = File.Exists(At(config.EncoderConfigPath + "/preprocessor_config.json")) ? PublishedConfig.Read<RaePreprocessor>(At(config.EncoderConfigPath + "/preprocessor_config.json")).Value : new();
         Checkpoints = [Checkpoint.Open(At(config.EncoderConfigPath)), Checkpoint.Open(At(config.PretrainedDecoderPath))];
         if (config.NormalizationStatPath is { } statistics) (_mean, _deviation) = Statistics(At(statistics), config.Eps);
 
         var size = config.EncoderInputSize;
-        var side = size / dino.PatchSize;
+        var side = size / patch;
         _encoders = new(extents => Network.Build(NetworkContext.Of(source, Checkpoints[0]), "rae encoder", scope =>
         {
             var x = scope.Graph.Input("x", [Dim.Symbol("batch"), 3, extents.Height, extents.Width]);
             var sized = x.Interpolate(Interpolation.Cubic, [size, size]);
             var normed = (sized - scope.Graph.Constant<float>(_pixels.ImageMean, 3, 1, 1)) / scope.Graph.Constant<float>(_pixels.ImageStd, 3, 1, 1);
-            scope.Graph.Output("tokens", RaeNetworks.Encode(scope, normed, dino, config.EncoderParams.Normalize).Swap(1, 2).Reshape(x.Shape[0], dino.HiddenSize, side, side));
+            scope.Graph.Output("tokens", tokens(scope, normed).Swap(1, 2).Reshape(x.Shape[0], latents, side, side));
         }));
         _decoder = Network.Build(NetworkContext.Of(source, Checkpoints[1]), "rae decoder", scope =>
         {
-            var z = scope.Graph.Input("z", [Dim.Symbol("batch"), dino.HiddenSize, side, side]);
+            var z = scope.Graph.Input("z", [Dim.Symbol("batch"), latents, side, side]);
             var patches = RaeNetworks.Decode(scope, z.Flatten(2).Swap(1, 2), decoder, config.DecoderPatchSize);
             var picture = patches.Unpatchify(config.DecoderPatchSize, side, side, decoder.NumChannels);
             scope.Graph.Output("picture", picture * scope.Graph.Constant<float>(_pixels.ImageStd, 3, 1, 1) + scope.Graph.Constant<float>(_pixels.ImageMean, 3, 1, 1));
         });
+    }
+
+    // Width of the latents, extent of a patch, and the map from pictures to tokens.
+    private static (int Latents, int Patch, Func<Scope, Value, Value> Tokens) Encoder(string folder, RaeConfig config)
+    {
+        if (config.EncoderCls == "Dinov2withNorm")
+        {
+            var dino = PublishedConfig.Read<DinoConfig>(folder).Value;
+            return (dino.HiddenSize, dino.PatchSize, (scope, x) => RaeNetworks.Encode(scope, x, dino, config.EncoderParams.Normalize));
+        }
+
+        var mae = config.EncoderCls == "MAEwNorm";
+        var vision = PublishedConfig.Read<RaeVisionConfig>(folder, !mae && PublishedConfig.ReadJson(folder).ContainsKey("vision_config") ? "vision_config" : null).Value;
+        return (vision.HiddenSize, vision.PatchSize, (scope, x) => mae ? RaeNetworks.EncodeMae(scope, x, vision) : RaeNetworks.EncodeSiglip(scope, x, vision));
     }
 
     /// <summary>The weights.</summary>
@@ -75,25 +89,28 @@ internal sealed class RepresentationAutoencoder : IPictureDecoder, IDisposable
         _decoder.Dispose();
     }
 
-    // (z - mean) / deviation at each place, or back.
+    // (z - mean) / deviation, or back, with a mean and a deviation for each place, or for each channel.
     private Tensor<float> Normalized(Tensor<float> z, bool inverse)
     {
-        if (_mean is null || _deviation is null) return z;
-        var result = Tensor.Zeros<float>(z.Shape);
+        if (_mean is null && _deviation is null) return z;
+        var (result, sample, inner) = (Tensor.Zeros<float>(z.Shape), z.Length / (int)z.Shape[0], (int)(z.Shape[2] * z.Shape[3]));
         for (var i = 0; i < z.Length; i++)
         {
-            var place = i % _mean.Length;
-            result.Span[i] = inverse ? z.Span[i] * _deviation[place] + _mean[place] : (z.Span[i] - _mean[place]) / _deviation[place];
+            var (mean, deviation) = (Of(_mean, i, 0), Of(_deviation, i, 1));
+            result.Span[i] = inverse ? z.Span[i] * deviation + mean : (z.Span[i] - mean) / deviation;
         }
 
         return result;
+
+        float Of(float[]? statistics, int i, float otherwise) => statistics is null ? otherwise : statistics[statistics.Length == sample ? i % sample : i / inner % statistics.Length];
     }
 
-    private static (float[], float[]) Statistics(string path, double epsilon)
+    // Either may be missing: a mean of 0, a variance of 1.
+    private static (float[]?, float[]?) Statistics(string path, double epsilon)
     {
         using var file = Checkpoint.Open(path);
-        float[] Numbers(string name) => WeightConversion.ToFloat32(file.Get(name)).Span<float>().ToArray();
-        return (Numbers("mean"), [.. Numbers("var").Select(variance => MathF.Sqrt(variance + (float)epsilon))]);
+        float[]? Numbers(string name) => file.Find(name) is { } numbers ? WeightConversion.ToFloat32(numbers).Span<float>().ToArray() : null;
+        return (Numbers("mean"), (Numbers("var") ?? [1]).Select(variance => MathF.Sqrt(variance + (float)epsilon)).ToArray());
     }
 }
 
@@ -158,7 +175,7 @@ public static class RaeModel
         var times = Grid(1 - 1f / 1000);
         var nominal = Grid(1);
         var states = new List<Tensor<float>>();
-        await foreach (var state in OdeSolver.SolveAsync(arguments.Literal("sampling_method", "euler"), z, times, VelocityAsync).ConfigureAwait(false)) states.Add(state);
+        await foreach (var state in OdeSolver.SolveAsync(arguments.Literal("sampling_method", DormandPrince.Name), z, times, VelocityAsync, new(arguments.Literal("rtol", 1e-3), arguments.Literal("atol", 1e-6))).ConfigureAwait(false)) states.Add(state);
         var results = new CallResults().Add("timesteps", Tensor.Create(nominal, nominal.Length)).Add("latent_sample", states[^1]).Add("trajectory", Batch.Stack(states));
         for (var i = 0; i < states.Count; i++) results.Add($"trajectory_{i}", states[i]);
         return results;
