@@ -90,6 +90,16 @@ public sealed class MmmTests : IAsyncLifetime
         Assert.Equal(60 + 2 * 4 + 60, motion.Features.Shape[0]);
     }
 
+    [Theory]
+    [InlineData("")]
+    [InlineData(" | ")]
+    public async Task Generate_WithoutWords_MakesAnyMotion(string prompt) =>
+        Assert.Equal(40, (await LastAsync(new(prompt), new MmmOptions { Frames = 40 }, seed: 1)).Features.Shape[0]);
+
+    [Fact]
+    public async Task Generate_FromWhatIsNoMotion_IsRefused() =>
+        await Assert.ThrowsAsync<MediaException>(() => LastAsync(new("a man jumps", [new Items(["1"])]), new MmmOptions { Frames = 40 }, seed: 1));
+
     [Fact]
     public async Task Tokenize_AnotherRepresentation_IsRefused() =>
         await Assert.ThrowsAsync<MediaException>(async () => await _model.Get<ITokenize>().TokenizeAsync(new Contracts.Motion(Tensor.Zeros<float>(8, 66), 20, "features-66"), new NoOptions()));

@@ -29,6 +29,47 @@ public sealed class MotionFormatTests
     public void Frames_OfAnotherRepresentation_AreRefused() =>
         Assert.Equal(ErrorCodes.MediaUnsupported, Assert.Throws<MediaException>(() => Format.Frames(new(Tensor.Zeros<float>(8, 63), 20, "joints-21"))).Code);
 
+    [Fact]
+    public void Frames_OfAFileThatDoesNotSayWhatTheyAre_GoByTheirWidth()
+    {
+        var format = new MotionFormat(11, 4, [9], TokenLayout.Flat);
+        Assert.Equal([8, 11], format.Frames(new(Tensor.Zeros<float>(9, 11), 20, "features-11")).Shape.ToArray());
+        Assert.Throws<MediaException>(() => format.Frames(new(Tensor.Zeros<float>(9, 12), 20, "features-12")));
+    }
+
+    [Fact]
+    public void Frames_NotFinite_AreRefusedByFrame()
+    {
+        var features = Tensor.Zeros<float>(12, 263);
+        features[7, 3] = float.PositiveInfinity;
+        Assert.Equal("frame 7", Assert.Throws<MediaException>(() => Format.Frames(new(features, 20, "humanml3d-263"))).Where);
+    }
+
+    [Fact]
+    public async Task M2dm_MoreFramesThanItTakes_AreRefusedInBothDirections()
+    {
+        var folder = Directory.CreateTempSubdirectory("m2dm-");
+        try
+        {
+            foreach (var file in Directory.GetFiles(Path.Combine(Directory.GetDirectories(Repository.Path("tests", "parity", "motion", "m2dm")).Single(), "checkpoint"))) File.Copy(file, Path.Combine(folder.FullName, Path.GetFileName(file)));
+            TinyParts.Statistics(folder.FullName, 11);
+            await using var model = await M2dmModel.Architecture.Open(new() { Id = ModelId.Parse("motion/m2dm"), Folder = folder.FullName, Services = HostServices.Instance }, default);
+            var tokenizer = model.Get<ITokenize>();
+            ValueTask<Tokens> Of(int frames) => tokenizer.TokenizeAsync(new Contracts.Motion(Tensor.Zeros<float>(frames, 11), 20, "features-11"), new NoOptions());
+            var tokens = await Of(35);
+            Assert.Equal(8, tokens.Ids.Length);
+            var error = await Assert.ThrowsAsync<MediaException>(async () => await Of(36));
+            Assert.Equal(("at most 32 frames", "36"), (error.Expected, error.Found));
+            Assert.NotNull(error.Remedy);
+            error = await Assert.ThrowsAsync<MediaException>(async () => await tokenizer.DetokenizeAsync(tokens with { Ids = Tensor.Zeros<int>(9) }, new NoOptions()));
+            Assert.Equal(("at most 32 frames", "36"), (error.Expected, error.Found));
+        }
+        finally
+        {
+            folder.Delete(recursive: true);
+        }
+    }
+
     private static Vector3D[][] Poses(Tensor<float> features) =>
         new HumanMl3dFeatures(HumanMl3dSkeletons.Human).RecoverFromPositions([.. Enumerable.Range(0, (int)features.Shape[0]).Select(t => features.Slice(t).Span.ToArray())]);
 }

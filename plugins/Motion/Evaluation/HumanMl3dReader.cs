@@ -1,6 +1,5 @@
 using System.Runtime.CompilerServices;
 using ModelZoo.Contracts;
-using ModelZoo.Inference;
 
 namespace ModelZoo.Plugins.Motion;
 
@@ -35,7 +34,7 @@ public sealed class HumanMl3dReader : IDatasetReader
             var (motion, text) = (Path.Combine(path, Motions, name + ".npy"), Path.Combine(path, Texts, name + ".txt"));
             // Lists name mirrored motions that some copies of the data set leave out.
             if (!File.Exists(motion) || !File.Exists(text)) continue;
-            var features = NumpyFile.Read(motion).As<float>();
+            var features = Decimals.Read(motion);
             if (features.Rank != 2) throw new ModelZooException(ErrorCodes.DatasetInvalid, "A motion has another shape.") { Where = motion, Expected = "(frames, features)", Found = features.ToString() };
             var rate = features.Shape[1] == 251 ? 12.5 : 20;
             var whole = new List<string>();

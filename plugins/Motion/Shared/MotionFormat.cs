@@ -1,6 +1,6 @@
 using ModelZoo.Contracts;
-using ModelZoo.Inference;
 using ModelZoo.Networks.Numerics;
+using TensorPrimitives = System.Numerics.Tensors.TensorPrimitives;
 
 namespace ModelZoo.Plugins.Motion;
 
@@ -11,6 +11,9 @@ namespace ModelZoo.Plugins.Motion;
 /// <param name="Layout">(tokens) or (codebooks, tokens).</param>
 internal sealed record MotionFormat(int Features, int Unit, IReadOnlyList<int> VocabularySizes, TokenLayout Layout)
 {
+    /// <summary>Most frames that the tokenizer takes and gives; null for any number.</summary>
+    public int? Longest { get; init; }
+
     /// <summary>Frames per second.</summary>
     public double FrameRate => Features == 251 ? 12.5 : 20;
 
@@ -18,15 +21,26 @@ internal sealed record MotionFormat(int Features, int Unit, IReadOnlyList<int> V
     public string Representation => $"humanml3d-{Features}";
 
     /// <summary>The motion's frames, (frames, features), made from joints where it is given as these, without those at the end that fill no token.</summary>
-    /// <exception cref="MediaException">It is of another representation, or too short.</exception>
+    /// <exception cref="MediaException">It is of another representation, too short or too long, or not of finite numbers.</exception>
     public Tensor<float> Frames(Contracts.Motion motion)
     {
         if (Skeleton is { } skeleton && motion.Representation == $"joints-{skeleton.JointsNum}") motion = FromJoints(motion, skeleton);
-        if (motion.Representation != Representation || motion.Features.Rank != 2 || motion.Features.Shape[1] != Features)
+        // What a file does not say goes by its width.
+        if ((motion.Representation != Representation && motion.Representation != $"features-{Features}") || motion.Features.Rank != 2 || motion.Features.Shape[1] != Features)
             throw new MediaException(ErrorCodes.MediaUnsupported, "The model takes motions of another representation.") { Expected = $"{Representation}, (frames, {Features})", Found = $"{motion.Representation}, {motion.Features}" };
         var frames = (int)motion.Features.Shape[0] / Unit * Unit;
         if (frames == 0) throw new MediaException(ErrorCodes.MediaMalformed, "The motion is too short.") { Expected = $"at least {Unit} frames", Found = $"{motion.Features.Shape[0]}" };
-        return new(motion.Features.Memory[..(frames * Features)], [frames, Features]);
+        CheckLength(frames);
+        var numbers = motion.Features.Memory[..(frames * Features)];
+        if (!TensorPrimitives.IsFiniteAll<float>(numbers.Span)) throw new MediaException(ErrorCodes.MediaMalformed, "The motion has numbers that are not finite.") { Where = $"frame {Array.FindIndex(numbers.ToArray(), number => !float.IsFinite(number)) / Features}" };
+        return new(numbers, [frames, Features]);
+    }
+
+    /// <summary>Refuses more frames than the tokenizer takes and gives.</summary>
+    /// <exception cref="MediaException">They are more.</exception>
+    public void CheckLength(long frames)
+    {
+        if (frames > Longest) throw new MediaException(ErrorCodes.MediaUnsupported, "The motion is longer than the model takes.") { Expected = $"at most {Longest} frames", Found = $"{frames}", Remedy = "Cut it into parts." };
     }
 
     private HumanMl3dSkeleton? Skeleton => Features switch { 263 => HumanMl3dSkeletons.Human, 251 => HumanMl3dSkeletons.Kit, _ => null };
@@ -61,7 +75,7 @@ internal sealed class MotionStatistics(float[] mean, float[] deviation)
     {
         foreach (var (mean, deviation) in new[] { ("mean.npy", "std.npy"), ("Mean.npy", "Std.npy"), (Path.Combine("meta", "mean.npy"), Path.Combine("meta", "std.npy")) })
         {
-            if (File.Exists(Path.Combine(folder, mean))) return new(Read(Path.Combine(folder, mean)), Read(Path.Combine(folder, deviation)));
+            if (File.Exists(Path.Combine(folder, mean))) return new(Decimals.Read(Path.Combine(folder, mean)).Span.ToArray(), Decimals.Read(Path.Combine(folder, deviation)).Span.ToArray());
         }
 
         return null;
@@ -85,11 +99,4 @@ internal sealed class MotionStatistics(float[] mean, float[] deviation)
         for (var i = 0; i < result.Length; i++) result.Span[i] = map(motion.Span[i], i % mean.Length);
         return result;
     }
-
-    private static float[] Read(string path) => NumpyFile.Read(path) switch
-    {
-        Tensor<float> single => single.Span.ToArray(),
-        Tensor<double> wide => Array.ConvertAll(wide.Span.ToArray(), value => (float)value),
-        var other => throw new CheckpointException(ErrorCodes.CheckpointMalformed, "The statistics are no decimal numbers.") { Where = path, Found = other.ToString() },
-    };
 }

@@ -75,6 +75,7 @@ public abstract class MotionModel : IModel, ITokenize<Contracts.Motion, NoOption
         var rank = _format.Layout == TokenLayout.Flat ? 1 : 2;
         if (tokens.Ids.Rank != rank || tokens.Ids.Length == 0 || (rank == 2 && tokens.Ids.Shape[0] > _format.VocabularySizes.Count))
             throw new MediaException(ErrorCodes.TokensInvalid, "The tokens have another arrangement.") { Expected = rank == 1 ? "(tokens)" : $"1..{_format.VocabularySizes.Count} codebooks of tokens", Found = tokens.Ids.ToString() };
+        _format.CheckLength(tokens.Ids.Shape[^1] * _format.Unit);
         var motion = await DecodeAsync(tokens.Ids, cancel).ConfigureAwait(false);
         return ToMotion(motion, tokens.SourceLength > 0 ? (int)tokens.SourceLength : int.MaxValue);
     }

@@ -80,7 +80,7 @@ public sealed class BammModel : ResidualMotionModel, IGenerate<Contracts.Motion,
         var sentence = (await CaptionAsync(prompt.RequireText(), cancel).ConfigureAwait(false)).Sentence;
         var draws = options.Greedy ? null : Draws.Seeded(seed);
         Passes? last = null;
-        await foreach (var passes in GenerateTokensAsync(sentence, (float)options.Guidance, options.Frames is { } frames ? [Math.Min(frames / Format.Unit, Steps)] : null, draws, cancel).ConfigureAwait(false))
+        await foreach (var passes in GenerateTokensAsync(sentence, (float)options.Guidance, options.Frames is { } frames ? [Math.Clamp(frames / Format.Unit, 1, Steps)] : null, draws, cancel).ConfigureAwait(false))
         {
             last = passes;
             yield return Generation<Contracts.Motion>.Progress(passes.Step, 2 * Steps + 1);

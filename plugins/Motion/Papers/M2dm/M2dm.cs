@@ -128,7 +128,7 @@ public sealed class M2dmModel : MotionModel, IGenerate<Contracts.Motion, M2dmOpt
     private readonly Network _encoder, _decoder, _denoiser;
 
     private M2dmModel(ModelSource source, M2dmConfig config, Checkpoint checkpoint, NetworkContext context)
-        : base(source, checkpoint, new(config.Features, config.Stride, [config.Codes], TokenLayout.Flat))
+        : base(source, checkpoint, new(config.Features, config.Stride, [config.Codes], TokenLayout.Flat) { Longest = config.MaxFrames })
     {
         _config = config;
         _encoder = Network.Build(context, "m2dm encoder", scope => M2dmNetwork.Encode(scope["vqvae"], config), independentRows: true);
@@ -164,7 +164,8 @@ public sealed class M2dmModel : MotionModel, IGenerate<Contracts.Motion, M2dmOpt
     public async IAsyncEnumerable<Generation<Contracts.Motion>> GenerateAsync(Prompt prompt, M2dmOptions options, ulong seed, [EnumeratorCancellation] CancellationToken cancel = default)
     {
         var tokens = (options.Frames + _config.Stride - 1) / _config.Stride;
-        if (tokens > _config.MaxTokens) throw new OptionsException(ErrorCodes.OptionRange, "The motion is longer than the model makes.") { Where = "frames", Expected = $"at most {_config.MaxTokens * _config.Stride}", Found = $"{options.Frames}" };
+        var most = Math.Min(_config.MaxTokens, _config.MaxFrames / _config.Stride);
+        if (tokens > most) throw new OptionsException(ErrorCodes.OptionRange, "The motion is longer than the model makes.") { Where = "frames", Expected = $"at most {most * _config.Stride}", Found = $"{options.Frames}" };
         var caption = await CaptionAsync(prompt.RequireText(), cancel).ConfigureAwait(false);
         var (diffusion, draws) = (new PriorityDiffusion(_config, options.Steps, Enumerable.Repeat(1.0, tokens).ToArray()), Draws.Seeded(seed));
         var x = Enumerable.Repeat((long)_config.Codes, tokens).ToArray();

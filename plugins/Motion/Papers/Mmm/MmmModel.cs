@@ -54,7 +54,9 @@ public sealed class MmmModel : MotionModel, IGenerate<Contracts.Motion, MmmOptio
     public async IAsyncEnumerable<Generation<Contracts.Motion>> GenerateAsync(Prompt prompt, MmmOptions options, ulong seed, [EnumeratorCancellation] CancellationToken cancel = default)
     {
         var captions = prompt.RequireText().Split('|', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries);
-        var given = prompt.Media.OfType<Contracts.Motion>().FirstOrDefault();
+        // Without words a motion is of any kind.
+        if (captions.Length == 0) captions = [""];
+        var given = prompt.Media.Count > 0 ? prompt.Require<Contracts.Motion>() : null;
         var draws = options.Greedy ? null : Draws.Seeded(seed);
         var parts = new List<long[]>();
         for (var i = 0; i < captions.Length; i++)

@@ -1,0 +1,17 @@
+using ModelZoo.Contracts;
+using ModelZoo.Inference;
+
+namespace ModelZoo.Plugins.Motion;
+
+/// <summary>Published arrays of decimal numbers, which some scripts save in single and some in double precision.</summary>
+internal static class Decimals
+{
+    /// <summary>The array of an <c>.npy</c> file in single precision.</summary>
+    /// <exception cref="CheckpointException">It holds no decimal numbers, or is no such file.</exception>
+    public static Tensor<float> Read(string path) => NumpyFile.Read(path) switch
+    {
+        Tensor<float> single => single,
+        Tensor<double> wide => Tensor.Create(Array.ConvertAll(wide.Span.ToArray(), value => (float)value), wide.Shape),
+        var other => throw new CheckpointException(ErrorCodes.CheckpointMalformed, "The array holds no decimal numbers.") { Where = path, Found = other.ToString() },
+    };
+}
