@@ -23,8 +23,7 @@ internal sealed class ModelVerbs(IModelRunner runner, ModelResolver resolver, Pr
     public Task<VerbResult<Tokens>> TokenizeAsync(ModelRequest model, Contracts.Media media, JsonObject options, CancellationToken cancel) =>
         RunAsync<ITokenize, Tokens>(model, "tokenize", options, tokenizer => tokenizer.TokenizeOptions, async (lease, tokenizer, bound, stop) =>
         {
-            Require(tokenizer.Takes, media);
-            var tokens = await tokenizer.TokenizeAsync(media, bound, stop).ConfigureAwait(false);
+            var tokens = await tokenizer.TokenizeAsync(Fit(tokenizer.Takes, media), bound, stop).ConfigureAwait(false);
             meter.Counted(lease.Resident.Id, "tokenize", tokens.Ids.Length);
             return tokens;
         }, cancel);
@@ -119,9 +118,14 @@ internal sealed class ModelVerbs(IModelRunner runner, ModelResolver resolver, Pr
         return schema.Bind(JsonSerializer.SerializeToElement(all));
     }
 
-    private static void Require(Modality expected, Contracts.Media media)
+    // Rows of numbers in a file are a motion, but to a model that takes tensors.
+    private static Contracts.Media Fit(Modality expected, Contracts.Media media)
     {
-        if (media.Modality != expected)
-            throw new MediaException(ErrorCodes.MediaUnsupported, "The model takes another kind of media.") { Expected = expected.ToString().ToLowerInvariant(), Found = media.Modality.ToString().ToLowerInvariant() };
+        if (expected == Modality.Tensors && media is Motion rows) return new NamedTensors(new Dictionary<string, Tensor> { ["array"] = rows.Features });
+        return media.Modality == expected ? media : throw new MediaException(ErrorCodes.MediaUnsupported, "The model takes another kind of media.")
+        {
+            Expected = expected.ToString().ToLowerInvariant(),
+            Found = media is NamedTensors tensors ? $"tensors: {string.Join(", ", tensors.Values.Select(tensor => $"{tensor.Key} {tensor.Value}"))}" : media.Modality.ToString().ToLowerInvariant(),
+        };
     }
 }

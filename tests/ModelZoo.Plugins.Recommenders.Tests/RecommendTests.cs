@@ -67,6 +67,28 @@ public sealed class RecommendTests : IDisposable
         await Assert.ThrowsAsync<MediaException>(async () => await tokenizer.TokenizeAsync(new NamedTensors(new Dictionary<string, Tensor>()), options));
     }
 
+    [Fact]
+    public async Task Tokenize_AnArrayWithoutAName_IsTheEmbeddings()
+    {
+        await using var model = await OpenAsync("unigrec");
+        var (tokenizer, rows) = (model.Get<ITokenize>(), Noise(3, 20));
+        ValueTask<Tokens> Of(string name, Tensor tensor) => tokenizer.TokenizeAsync(new NamedTensors(new Dictionary<string, Tensor> { [name] = tensor }), tokenizer.TokenizeOptions.Defaults);
+        var named = await Of("item_embeddings", rows);
+        Assert.Equal(named.Ids.Span.ToArray(), (await Of("array", rows)).Ids.Span.ToArray());
+        Assert.Equal(named.Ids.Span.ToArray(), (await Of("array", Tensor.Create(Array.ConvertAll(rows.Span.ToArray(), value => (double)value), 3, 20))).Ids.Span.ToArray());
+        rows[1, 7] = float.NaN;
+        Assert.Equal("item 1", (await Assert.ThrowsAsync<MediaException>(async () => await Of("array", rows))).Where);
+        Assert.Equal(ErrorCodes.MediaUnsupported, (await Assert.ThrowsAsync<MediaException>(async () => await Of("array", Tensor.Zeros<float>(0, 20)))).Code);
+    }
+
+    [Fact]
+    public async Task RecGpt_HistoryLongerThanItsPositions_IsReadFromTheEnd()
+    {
+        await using var model = await OpenAsync("recgpt-fsq");
+        string[] last = [.. Enumerable.Range(0, 16).Select(i => $"{i * 7 % 40}")];
+        Assert.Equal((await RecommendAsync(model, new(last))).Ids, (await RecommendAsync(model, new(["1", "2", .. last]))).Ids);
+    }
+
     [Theory]
     [InlineData("unigrec", 40)]
     [InlineData("letter-lcrec", 40)]

@@ -347,7 +347,7 @@ public sealed class RecGptModel : IModel, ITokenize<NamedTensors, NoOptions>, IG
     private async Task<Items> RecommendAsync(Items history, RecGptOptions options, CancellationToken cancel)
     {
         var catalogue = _catalogue ??= await CatalogueAsync(cancel).ConfigureAwait(false);
-        var items = history.NotEmpty().TakeLast(MaxHistory).Select(id => (long)ItemFeatures.Number(id, 0, catalogue.Embeddings.Shape[0])).ToArray();
+        var items = history.NotEmpty().TakeLast(Math.Min(MaxHistory, _config.Gpt2.NPositions / _config.SeqLen)).Select(id => (long)ItemFeatures.Number(id, 0, catalogue.Embeddings.Shape[0])).ToArray();
         long[] tokens = [.. items.SelectMany(item => catalogue.Codes.Slice((int)item).Span.ToArray())];
         var outputs = await PredictAsync(catalogue, Tensor.Create(tokens, 1, tokens.Length), Tensor.Create([(long)tokens.Length], 1), Tensor.Create(items, 1, items.Length), cancel).ConfigureAwait(false);
         var found = Search(outputs["logits"], catalogue)[0].Take(options.Count).ToArray();

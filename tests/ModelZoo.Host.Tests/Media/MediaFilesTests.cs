@@ -56,6 +56,17 @@ public sealed class MediaFilesTests : IDisposable
     }
 
     [Fact]
+    public async Task Npy_OfDoublePrecision_IsAMotionToo()
+    {
+        var header = "{'descr': '<f8', 'fortran_order': False, 'shape': (1, 2), }".PadRight(117) + "\n";
+        byte[] bytes = [0x93, .. "NUMPY"u8, 1, 0, .. BitConverter.GetBytes((ushort)header.Length), .. System.Text.Encoding.ASCII.GetBytes(header), .. BitConverter.GetBytes(0.5), .. BitConverter.GetBytes(-2.0)];
+        var path = Path.Combine(_folder, "a.npy");
+        await System.IO.File.WriteAllBytesAsync(path, bytes);
+        var motion = (await _files.ReadAsync(path)).Expect<Motion>();
+        Assert.Equal(("features-2", 0.5f, -2f), (motion.Representation, motion.Features[0, 0], motion.Features[0, 1]));
+    }
+
+    [Fact]
     public async Task Obj_PolygonsAndNegativeIndices_BecomeTriangles()
     {
         var mesh = (await _files.ReadAsync(File("q.obj", "v 0 0 0\nv 1 0 0\nv 1 1 0\nv 0 1 0\nf 1/1 2/2 3/3 -1\n"))).Expect<Mesh>();
