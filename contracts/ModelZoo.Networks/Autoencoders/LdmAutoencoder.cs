@@ -33,6 +33,8 @@ public sealed record LdmAutoencoderConfig
     [AllowedValues("vanilla", "none")] public string AttnType { get; init; } = "vanilla";
     /// <summary>Whether the middle has attention; some descendants leave it out.</summary>
     public bool UsingMidSa { get; init; } = true;
+    /// <summary>Whether the decoder's levels have attention where the encoder's do; null when the checkpoint says so by having it. MAR's published decoder has it in the middle only.</summary>
+    public bool? DecoderAttention { get; init; } = true;
 
     /// <summary>Pixels per place of the latent, along each side.</summary>
     public int Downsampling => 1 << (ChMult.Length - 1);
@@ -79,6 +81,7 @@ public static class LdmAutoencoder
     public static Value Decoder(Scope decoder, Value z, LdmAutoencoderConfig config)
     {
         var deepest = config.ChMult.Length - 1;
+        var attends = config.DecoderAttention ?? !decoder.IsInventory && Enumerable.Range(0, deepest + 1).Any(level => decoder["up"][level]["attn"].Exists);
         var h = decoder.Stage("decoder_conv_in", decoder["conv_in"].Conv(z, config.Ch * config.ChMult[deepest], 3, padding: 1));
         h = decoder.Stage("decoder_mid", Middle(decoder["mid"], h, config));
         for (var level = deepest; level >= 0; level--)
@@ -87,7 +90,7 @@ public static class LdmAutoencoder
             for (var i = 0; i <= config.NumResBlocks; i++)
             {
                 h = decoder.Stage($"decoder_block_{(deepest - level) * (config.NumResBlocks + 1) + i}", ResnetBlock(up["block"][i], h, config.Ch * config.ChMult[level], config));
-                if (config.HasAttention(level)) h = Attention(up["attn"][i], h, config);
+                if (attends && config.HasAttention(level)) h = Attention(up["attn"][i], h, config);
             }
 
             if (level > 0) h = config.ResampWithConv ? up["upsample.conv"].UpsampleConv(h, h.Shape[1].Size) : h.Upsample(2);

@@ -43,7 +43,7 @@ internal sealed class TokenizerPictures : IPictureDecoder
     /// <summary>Latent diffusion's continuous autoencoder as MAR retrained it (<c>vae/kl16.ckpt</c>), or null when there is none. Latents are divided by <paramref name="scale"/> first.</summary>
     public static TokenizerPictures? Kl(ModelSource source, int channels, double scale) => Folder(source, "vae") is not { } folder ? null : new(source, folder, "model", weights => weights, vae =>
     {
-        var config = new LdmAutoencoderConfig { ZChannels = channels, ChMult = [1, 1, 2, 2, 4], AttnResolutions = [16] };
+        var config = new LdmAutoencoderConfig { ZChannels = channels, ChMult = [1, 1, 2, 2, 4], AttnResolutions = [16], DecoderAttention = null };
         var z = vae.Graph.Input("latents", [Dim.Symbol("batch"), channels, Dim.Symbol("rows"), Dim.Symbol("columns")]) / scale;
         return LdmAutoencoder.Decoder(vae["decoder"], vae["post_quant_conv"].Conv(z, channels, 1), config) / 2 + 0.5;
     });

@@ -27,7 +27,7 @@ public sealed record LdmKlConfig
     /// <summary>The same as a <c>ddconfig</c>.</summary>
     public LdmAutoencoderConfig Ddconfig => new()
     {
-        Ch = Ch, ChMult = ChMult, NumResBlocks = NumResBlocks, AttnResolutions = AttnResolutions, Resolution = Resolution, NormGroups = NormGroups, ZChannels = EmbedDim, DoubleZ = true,
+        Ch = Ch, ChMult = ChMult, NumResBlocks = NumResBlocks, AttnResolutions = AttnResolutions, Resolution = Resolution, NormGroups = NormGroups, ZChannels = EmbedDim, DoubleZ = true, DecoderAttention = null,
     };
 }
 
@@ -47,7 +47,7 @@ public static class LdmKlModel
             Inputs = [Modality.Image],
             Outputs = [Modality.Tokens, Modality.Image],
             Layouts = ["authors: kl16.ckpt"],
-            Sizes = [new("LTH14/mar: kl16", 69_610_963, [])],
+            Sizes = [new("LTH14/mar: kl16", 66_456_019, [])],
         },
         OpenAsync);
 
