@@ -13,7 +13,7 @@ public sealed record TexTokConfig
     /// <summary>Size of the pictures.</summary>
     [Range(8, 4096)] public int ImgSize { get; init; } = 256;
     /// <summary>Pixels a patch.</summary>
-    [Range(1, 256)] public int PatchSize { get; init; } = 16;
+    [Range(1, 256)] public int PatchSize { get; init; } = 8;
     /// <summary>Width.</summary>
     public int EmbedDim { get; init; } = 768;
     /// <summary>Blocks.</summary>
@@ -25,7 +25,7 @@ public sealed record TexTokConfig
     /// <summary>Width of a token.</summary>
     public int TokenDim { get; init; } = 8;
     /// <summary>Width of a word's feature.</summary>
-    public int TextDim { get; init; } = 1024;
+    public int TextDim { get; init; } = 768;
     /// <summary>Most words.</summary>
     public int MaxTextLen { get; init; } = 128;
 
