@@ -21,7 +21,7 @@ public static partial class BleuTokenizer
     /// <exception cref="ArgumentException">There is no such tokenizer.</exception>
     public static string[] Tokenize(string line, string tokenizer, bool lowercase = false)
     {
-        line = (lowercase ? line.ToLowerInvariant() : line).TrimEnd();
+        line = (lowercase ? FullCase.Lower(line) : line).TrimEnd();
         return Split(tokenizer switch
         {
             "13a" => Western(Unescaped(line)),

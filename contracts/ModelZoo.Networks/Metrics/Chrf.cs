@@ -44,7 +44,7 @@ public sealed record Chrf(int CharacterOrder = 6, int WordOrder = 0, int Beta = 
 
     private Dictionary<string, int>[] Counts(string text)
     {
-        if (Lowercase) text = text.ToLowerInvariant();
+        if (Lowercase) text = FullCase.Lower(text);
         var characters = (Whitespace ? text : string.Concat(BleuTokenizer.Split(text))).EnumerateRunes().Select(rune => rune.ToString()).ToList();
         var words = BleuTokenizer.Split(text).SelectMany(SplitPunctuation).ToList();
         return [.. Enumerable.Range(1, CharacterOrder).Select(n => NGrams.Count(characters, n)), .. Enumerable.Range(1, WordOrder).Select(n => NGrams.Count(words, n))];

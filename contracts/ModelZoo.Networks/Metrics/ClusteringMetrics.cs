@@ -15,6 +15,11 @@ public sealed record ClusteringMetrics(long[,] Contingency)
         return new(table);
     }
 
+    private const double Tiny = 2.220446049250313e-16;
+
+    // One class and one cluster.
+    private bool IsWhole => Contingency.Length <= 1;
+
     private long[] Rows => [.. Enumerable.Range(0, Contingency.GetLength(0)).Select(i => Enumerable.Range(0, Contingency.GetLength(1)).Sum(j => Contingency[i, j]))];
 
     private long[] Columns => [.. Enumerable.Range(0, Contingency.GetLength(1)).Select(j => Enumerable.Range(0, Contingency.GetLength(0)).Sum(i => Contingency[i, j]))];
@@ -46,8 +51,7 @@ public sealed record ClusteringMetrics(long[,] Contingency)
     /// <param name="mean">Arithmetic, geometric, smaller or larger of the two.</param>
     public double NormalizedMutualInformation(Func<double, double, double> mean)
     {
-        var norm = mean(Entropies.Classes, Entropies.Clusters);
-        return norm == 0 ? 1 : MutualInformation / norm;
+        return IsWhole ? 1 : MutualInformation <= Tiny ? 0 : MutualInformation / mean(Entropies.Classes, Entropies.Clusters);
     }
 
     /// <summary>Mutual information beyond that of random partitions (Vinh, Epps, Bailey 2010).</summary>
@@ -55,9 +59,10 @@ public sealed record ClusteringMetrics(long[,] Contingency)
     {
         get
         {
+            if (IsWhole) return 1;
             var (expected, mean) = (ExpectedMutualInformation(), (Entropies.Classes + Entropies.Clusters) / 2);
             var denominator = mean - expected;
-            return (MutualInformation - expected) / (Math.Abs(denominator) < 2.220446049250313e-16 ? 2.220446049250313e-16 : denominator);
+            return (MutualInformation - expected) / (Math.Abs(denominator) < Tiny ? Tiny : denominator);
         }
     }
 
@@ -78,7 +83,7 @@ public sealed record ClusteringMetrics(long[,] Contingency)
         {
             var (both, rows, columns, all) = Pairs();
             var expected = rows * columns / all;
-            return (both - expected) / ((rows + columns) / 2 - expected);
+            return both == rows && both == columns ? 1 : (both - expected) / ((rows + columns) / 2 - expected);
         }
     }
 

@@ -13,8 +13,8 @@ public sealed record Meteor(double Alpha = 0.9, double Beta = 3, double Gamma = 
     /// <summary>Of words against one reference.</summary>
     public double Score(IReadOnlyList<string> hypothesis, IReadOnlyList<string> reference)
     {
-        var ours = hypothesis.Select((word, i) => (Index: i, Word: word.ToLowerInvariant())).ToList();
-        var theirs = reference.Select((word, i) => (Index: i, Word: word.ToLowerInvariant())).ToList();
+        var ours = hypothesis.Select((word, i) => (Index: i, Word: FullCase.Lower(word))).ToList();
+        var theirs = reference.Select((word, i) => (Index: i, Word: FullCase.Lower(word))).ToList();
         var matches = new List<(int Ours, int Theirs)>();
         Match(word => word);
         Match(PorterStemmer.Stem);

@@ -24,7 +24,7 @@ public static class PorterStemmer
     /// <summary>The stem of a word, in lower case.</summary>
     public static string Stem(string word)
     {
-        word = word.ToLowerInvariant();
+        word = FullCase.Lower(word);
         if (Irregular.TryGetValue(word, out var stem)) return stem;
         if (word.Length <= 2) return word;
         return Step5B(Step5A(Step4(Step3(Step2(Step1C(Step1B(Step1A(word))))))));

@@ -27,6 +27,9 @@ public sealed record StftLoss(int FftSize, int Hop, int WindowLength)
     /// <summary>Square the differences instead of taking their magnitudes.</summary>
     public bool Squared { get; init; }
 
+    /// <summary>Sum the differences instead of averaging them.</summary>
+    public bool Summed { get; init; }
+
     /// <summary>Scale each target's magnitudes to fit best.</summary>
     public bool ScaleInvariant { get; init; }
 
@@ -58,9 +61,10 @@ public sealed record StftLoss(int FftSize, int Hop, int WindowLength)
                 linear += Distance(a - b);
             }
 
-            count += x.Length;
+            count += Summed ? 0 : x.Length;
         }
 
+        count = Math.Max(1, count);
         return ConvergenceWeight * Math.Sqrt(difference / norm) + (LogWeight == 0 ? 0 : LogWeight * logs / count) + LinearWeight * linear / count;
 
         double[] Seen(float[] signal) => [.. (Filters is null ? Magnitudes(signal) : MelFilters.Apply(Filters, Magnitudes(signal))).Cast<double>()];

@@ -13,7 +13,7 @@ public sealed partial record TerTokenizer(bool Normalized = false, bool NoPunctu
     public string[] Tokenize(string text)
     {
         text = text.TrimEnd();
-        if (!CaseSensitive) text = text.ToLowerInvariant();
+        if (!CaseSensitive) text = FullCase.Lower(text);
         if (Normalized)
         {
             text = Western(text);

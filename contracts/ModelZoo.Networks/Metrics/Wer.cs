@@ -1,3 +1,5 @@
+using System.Text.RegularExpressions;
+
 namespace ModelZoo.Networks.Metrics;
 
 /// <summary>Counts of an alignment of recognised with spoken tokens; they add up over a corpus.</summary>
@@ -5,10 +7,10 @@ namespace ModelZoo.Networks.Metrics;
 /// <param name="Substitutions">Tokens that are another.</param>
 /// <param name="Deletions">Spoken tokens that are missing.</param>
 /// <param name="Insertions">Recognised tokens that were not spoken.</param>
-public readonly record struct Wer(long Hits, long Substitutions, long Deletions, long Insertions)
+public readonly partial record struct Wer(long Hits, long Substitutions, long Deletions, long Insertions)
 {
-    /// <summary>Words of a text, as jiwer splits it.</summary>
-    public static string[] Words(string text) => BleuTokenizer.Split(text);
+    /// <summary>Words of a text, as jiwer splits it: at blanks, and at runs of other white space.</summary>
+    public static string[] Words(string text) => Spaces().Replace(text, " ").Trim().Split(' ', StringSplitOptions.RemoveEmptyEntries);
 
     /// <summary>Characters (code points) of a text without white space at its ends, for the character error rate.</summary>
     public static string[] Characters(string text) => [.. text.Trim().EnumerateRunes().Select(rune => rune.ToString())];
@@ -67,4 +69,6 @@ public readonly record struct Wer(long Hits, long Substitutions, long Deletions,
 
         return result;
     }
+
+    [GeneratedRegex(@"\s\s+")] private static partial Regex Spaces();
 }

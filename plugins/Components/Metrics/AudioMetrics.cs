@@ -50,6 +50,12 @@ internal static class AudioMetrics
         Window = arguments.Literal("window", "hann_window"), Epsilon = arguments.Literal("eps", 1e-8),
         ConvergenceWeight = arguments.Literal("w_sc", 1.0), LogWeight = arguments.Literal("w_log_mag", 1.0), LinearWeight = arguments.Literal("w_lin_mag", 0.0),
         Squared = arguments.Literal("mag_distance", "L1") == "L2", ScaleInvariant = arguments.Literal("scale_invariance", false),
+        Summed = arguments.Literal("reduction", "mean") switch
+        {
+            "mean" => false,
+            "sum" => true,
+            var reduction => throw new ModelZooException(ErrorCodes.VerbUnsupported, "A loss is a mean or a sum.") { Where = "reduction", Expected = "mean, sum", Found = reduction },
+        },
     };
 
     private static CallResults MultiResolution(CallArguments arguments)
@@ -57,7 +63,12 @@ internal static class AudioMetrics
         var (input, target) = (Signals(arguments, "input"), Signals(arguments, "target"));
         var (ffts, hops, windows) = (arguments.Literal<int[]>("fft_sizes"), arguments.Literal<int[]>("hop_sizes"), arguments.Literal<int[]>("win_lengths"));
         var (rate, bands) = (arguments.Literal<int?>("sample_rate", null), arguments.Literal<int?>("n_bins", null));
-        var mel = arguments.Literal<string?>("scale", null) == "mel";
+        var mel = arguments.Literal<string?>("scale", null) switch
+        {
+            null => false,
+            "mel" => true,
+            var scale => throw new ModelZooException(ErrorCodes.VerbUnsupported, "Spectra are seen as they are, or in mels.") { Where = "scale", Expected = "mel", Found = scale },
+        };
         var losses = ffts.Select((fft, i) => Loss(arguments, fft, hops[i], windows[i]) with { Filters = mel ? MelFilters.Slaney(rate!.Value, fft, bands!.Value, 0, rate.Value / 2.0) : null }).ToList();
         var results = new CallResults();
 

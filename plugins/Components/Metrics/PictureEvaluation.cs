@@ -7,7 +7,7 @@ namespace ModelZoo.Plugins.Components.Metrics;
 internal static class PictureEvaluation
 {
     private const int PixelGrid = 8;
-    private static readonly Ssim Structural = new(Range: 1);
+    private static readonly Ssim Structural = new(range: 1);
 
     public static IReadOnlyList<IMetric> All { get; } =
     [
@@ -15,7 +15,7 @@ internal static class PictureEvaluation
         Picture("ssim", "", true, "Structural similarity (Wang et al. 2004), Gaussian window of 11, channels averaged, as pytorch-msssim.", (a, b) => a.Height < 11 || a.Width < 11 ? null
             : Enumerable.Range(0, a.Channels).Average(c => Structural.Mean(a.Pixels.Slice(c).Span, b.Pixels.Slice(c).Span, a.Height, a.Width).Similarity)),
         Picture("ms-ssim", "", true, "Multi-scale structural similarity (Wang et al. 2003), as pytorch-msssim; pictures above 160 pixels.", (a, b) => Math.Min(a.Height, a.Width) <= 160 ? null
-            : MsSsim.PerChannel(a.Pixels.Span, b.Pixels.Span, a.Channels, a.Height, a.Width, Structural, MsSsim.PaperWeights)),
+            : MsSsim.PerChannel(a.Pixels.Span, b.Pixels.Span, [a.Height, a.Width], Structural, MsSsim.PaperWeights)),
         Picture("l1", "", false, "Mean absolute difference of pixels.", (a, b) => Mean(a, b, Math.Abs)),
         Picture("mse", "", false, "Mean squared difference of pixels.", (a, b) => Mean(a, b, d => d * d)),
         new SetMetric<Pair>("pixel-fid@8", "", false, "Fréchet distance of pictures shrunk to 8x8 pixels; needs no network and is no substitute for FID.",

@@ -75,4 +75,20 @@ public sealed class TextMetricTests
         var shifted = Contracts.Tensor.Create(Array.ConvertAll(noise.Span.ToArray(), x => x + 2), 50, 4);
         Assert.Equal(16, FrechetDistance.Compute(FeatureStatistics.Of(noise), FeatureStatistics.Of(shifted)), 1e-4);
     }
+
+    // Python lowers a dotted capital I to two characters, and a sigma at a word's end to its final form.
+    [Theory]
+    [InlineData("İZMİR", "i̇zmi̇r")]
+    [InlineData("ΣΊΣΥΦΟΣ ΟΔΟΣ.", "σίσυφος οδος.")]
+    public void Lowercase_LettersWithFullMappings_AreAsInPython(string text, string lower)
+    {
+        Assert.Equal(BleuTokenizer.Tokenize(lower, "none"), BleuTokenizer.Tokenize(text, "none", lowercase: true));
+        Assert.Equal(0, Ter.Edits(new TerTokenizer().Tokenize(text), new TerTokenizer(CaseSensitive: true).Tokenize(lower)));
+        Assert.Equal(100, new Chrf { Lowercase = true }.Sentence(text, [lower]), 1e-9);
+    }
+
+    [Theory]
+    [InlineData("  a  b\t\tc ", "a|b|c")]
+    [InlineData("a\tb c", "a\tb|c")]
+    public void Words_WhiteSpace_SplitsAtBlanksAndRuns(string text, string words) => Assert.Equal(words.Split('|'), Wer.Words(text));
 }

@@ -18,4 +18,21 @@ public sealed class ImageMetricTests
             .With("preds", Tensor.Create([0f, 0.25f, 0.5f, 1.5f], 1, 1, 2, 2)).With("target", Tensor.Create([0.25f, 0.25f, -0.5f, 0.75f], 1, 1, 2, 2)).With("data_range", JsonElement.Parse(range)));
         Assert.Equal(expected, results.Tensor("psnr_batch").As<double>().Span[0], 1e-5);
     }
+
+    // 10 log_base(range² / error) over some dimensions: errors of the rows are 0.25 and 1, 0.625 of all.
+    [Theory]
+    [InlineData("[1, 2, 3]", 10, "none", new[] { 2.0411998265592475 })]
+    [InlineData("3", 10, "none", new[] { 6.0205999132796242, 0 })]
+    [InlineData("[-1]", 2, "none", new[] { 20.0, 0 })]
+    [InlineData("[-1]", 2, "sum", new[] { 20.0 })]
+    [InlineData("[3, 1]", 2, "elementwise_mean", new[] { 10.0 })]
+    public async Task Psnr_OverDimensionsWithABase_IsTorchmetrics(string dim, double numberBase, string reduction, double[] expected)
+    {
+        await using var model = await new ComponentsPlugin().Architectures.Single(architecture => architecture.Card.Id == "metrics/psnr")
+            .Open(new ModelSource { Id = new("metrics", "psnr"), Services = HostServices.Instance }, default);
+        var results = await model.Find<IReferenceCalls>()!.CallAsync("psnr", new CallArguments()
+            .With("preds", Tensor.Create([0.5f, 0.5f, 1f, 1f], 1, 1, 2, 2)).With("target", Tensor.Create([0f, 1f, 0f, 2f], 1, 1, 2, 2)).With("data_range", JsonElement.Parse("1.0"))
+            .With("dim", JsonElement.Parse(dim)).With("base", JsonElement.Parse(numberBase.ToString(System.Globalization.CultureInfo.InvariantCulture))).With("reduction", JsonElement.Parse($"\"{reduction}\"")));
+        Assert.Equal(expected, results.Tensor("psnr_per_image").As<double>().Span.ToArray(), (a, b) => Math.Abs(a - b) < 1e-9);
+    }
 }
