@@ -82,7 +82,7 @@ internal sealed class PtDiTNetwork
 
     private Value Attention(Scope attn, Value x, Value? context = null, Value? bias = null) => attn.DiffusersAttention(x, _config.NumHeads, context, bias, _config.AttentionBias);
 
-    private Value Size(string embedder, Value values) => _model["adaln_single.emb"][embedder].DiffusersTimeMlp(values.Reshape(-1).Sinusoid(256), Width / 3).Reshape(_batch, -1);
+    private Value Size(string embedder, Value values) => _model["adaln_single.emb"][embedder].DiffusersTimeMlp(values.Reshape(-1).Sinusoid(256), Width / 3).Reshape(_batch, values.Shape[1] * (Width / 3));
 
     // (B, F, H, W, D) -> (B windows, tokens, D).
     private Value ToWindows(Value grid) =>
