@@ -9,8 +9,8 @@ public sealed record UNetHooks
     /// <summary>Attention of a transformer block: scope of <c>attn1</c> or <c>attn2</c>, normalised tokens, text or null for the tokens themselves, heads.</summary>
     public Func<Scope, Value, Value?, long, Value> Attention { get; init; } = (attn, x, context, heads) => attn.DiffusersAttention(x, heads, context);
 
-    /// <summary>The whole transformer block, where it is not the published one: scope, tokens, text, heads, picture size.</summary>
-    public Func<Scope, Value, Value, long, (int Rows, int Columns), Value>? Block { get; init; }
+    /// <summary>The whole transformer block, where it is not the published one: scope, tokens, text, heads, whether the first attention looks at the text, too.</summary>
+    public Func<Scope, Value, Value, long, bool, Value>? Block { get; init; }
 
     /// <summary>What the middle gives (B, C, h, w).</summary>
     public Func<Value, Value> Middle { get; init; } = h => h;
@@ -184,15 +184,15 @@ public static class UNetNetwork
             var width = x.Shape[1].Size;
             var h = layer["norm"].GroupNorm(x, config.NormNumGroups, 1e-6);
             h = config.UseLinearProjection ? layer["proj_in"].Linear(h.Flatten(2).Swap(1, 2), width) : layer["proj_in"].Conv(h, width, 1).Flatten(2).Swap(1, 2);  // (B, N, C)
-            for (var i = 0; i < depth; i++) h = Block(layer["transformer_blocks"][i], h, heads, (x.Shape[2].Int, x.Shape[3].Int), onlyText);
+            for (var i = 0; i < depth; i++) h = Block(layer["transformer_blocks"][i], h, heads, onlyText);
             h = config.UseLinearProjection ? layer["proj_out"].Linear(h, width).Swap(1, 2).Reshape([.. x.Shape]) : layer["proj_out"].Conv(h.Swap(1, 2).Reshape([.. x.Shape]), width, 1);
             return h + x;
         }
 
-        private Value Block(Scope block, Value h, long heads, (int, int) size, bool onlyText)
+        private Value Block(Scope block, Value h, long heads, bool onlyText)
         {
             var context = hooks.Context(_crossAttentions++, text!);
-            if (hooks.Block is { } other) return other(block, h, context, heads, size);
+            if (hooks.Block is { } other) return other(block, h, context, heads, onlyText);
             h += hooks.Attention(block["attn1"], block["norm1"].LayerNorm(h), onlyText ? context : null, heads);
             h += hooks.Attention(block["attn2"], block["norm2"].LayerNorm(h), context, heads);
             return h + block["ff"].DiffusersFeedForward(block["norm3"].LayerNorm(h), "geglu");

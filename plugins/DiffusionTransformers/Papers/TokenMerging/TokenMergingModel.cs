@@ -52,7 +52,7 @@ internal static class TokenMergingNetwork
     public static UNetHooks Hooks(Scope scope, int height, int width, MergingOptions options)
     {
         var number = 0;
-        return new() { Block = (block, h, text, heads, _) => scope.Stage($"block_{number++}", Block(block, h, text, heads, Matching(h))) };
+        return new() { Block = (block, h, text, heads, onlyText) => scope.Stage($"block_{number++}", Block(block, h, text, heads, onlyText, Matching(h))) };
 
         Merging Matching(Value h)
         {
@@ -64,9 +64,9 @@ internal static class TokenMergingNetwork
             return BipartiteMatching.Match(h, h.Graph.Constant<long>(order, order.Length), BipartiteMatching.Destinations(rows, columns, options.Sy, options.Sx), (long)(tokens * options.Ratio));
         }
 
-        Value Block(Scope block, Value h, Value text, long heads, Merging merging)
+        Value Block(Scope block, Value h, Value text, long heads, bool onlyText, Merging merging)
         {
-            h += Within(options.MergeAttn, "norm1", x => block["attn1"].DiffusersAttention(x, heads));
+            h += Within(options.MergeAttn, "norm1", x => block["attn1"].DiffusersAttention(x, heads, onlyText ? text : null));
             h += Within(options.MergeCrossattn, "norm2", x => block["attn2"].DiffusersAttention(x, heads, text));
             return h + Within(options.MergeMlp, "norm3", x => block["ff"].DiffusersFeedForward(x, "geglu"));
 
