@@ -2,6 +2,7 @@ using ModelZoo.Conformance;
 using ModelZoo.Contracts;
 using ModelZoo.Networks;
 using ModelZoo.Networks.Encoders;
+using ModelZoo.Networks.LanguageModels;
 
 namespace ModelZoo.Plugins.Recommenders.Tests;
 

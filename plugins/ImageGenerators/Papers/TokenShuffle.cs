@@ -6,29 +6,17 @@ using System.Runtime.CompilerServices;
 using ModelZoo.Contracts;
 using ModelZoo.Inference;
 using ModelZoo.Networks;
+using ModelZoo.Networks.LanguageModels;
 using ModelZoo.Networks.Sampling;
 
 namespace ModelZoo.Plugins.ImageGenerators;
 
 /// <summary>Llama's configuration with the shuffle's sizes; defaults are those of the 2.7B model.</summary>
-public sealed record TokenShuffleConfig
+public sealed record TokenShuffleConfig : LlamaConfig
 {
-    /// <summary>Number of text ids.</summary>
-    [Range(1, 1 << 24)] public int VocabSize { get; init; } = 32000;
-    /// <summary>Width.</summary>
-    [Range(1, 1 << 16)] public int HiddenSize { get; init; } = 3072;
-    /// <summary>Hidden width of the gated perceptrons.</summary>
-    public int IntermediateSize { get; init; } = 8192;
-    /// <summary>Blocks.</summary>
-    [Range(1, 256)] public int NumHiddenLayers { get; init; } = 20;
-    /// <summary>Heads.</summary>
-    [Range(1, 1024)] public int NumAttentionHeads { get; init; } = 24;
-    /// <summary>Key and value heads.</summary>
-    public int? NumKeyValueHeads { get; init; }
-    /// <summary>Epsilon of the norms.</summary>
-    public double RmsNormEps { get; init; } = 1e-5;
-    /// <summary>Base of the rotary angles.</summary>
-    public double RopeTheta { get; init; } = 10000;
+    /// <summary>The 2.7B model's sizes.</summary>
+    public TokenShuffleConfig() => (HiddenSize, IntermediateSize, NumHiddenLayers, NumAttentionHeads, RmsNormEps) = (3072, 8192, 20, 24, 1e-5);
+
     /// <summary>Number of image ids.</summary>
     [Range(1, 1 << 24)] public int VisualVocabSize { get; init; } = 16384;
     /// <summary>Tokens along each side of a window.</summary>
@@ -71,10 +59,10 @@ internal static class TokenShuffleNetwork
     {
         var g = model.Graph;
         var x = ValueShape.Concat(1, TextPositions(model, config), Fused(model, WindowIds(model, config), config));
-        var hidden = Transformer(model, x, AttentionLayers.Range(g, x.Shape[1]), config, (_, q, k, v, options) => AttentionLayers.Attention(q, k, v, options));
+        var hidden = Llama.Decode(model["model"], x, config);
         g.Output("hidden", hidden);
         g.Output("image_logits", Unshuffled(model, hidden.Slice(1, Words - 1, Words - 1 + Windows), config));
-        g.Output("text_logits", model["lm_head"].Linear(hidden.Take(1, Words), config.VocabSize, bias: false));
+        g.Output("text_logits", Llama.Logits(model, hidden.Take(1, Words), config));
     }
 
     /// <summary>Positions x (rows, n, D) after those in the cache -> logits (rows, s s, V) of the next window.</summary>
@@ -82,13 +70,13 @@ internal static class TokenShuffleNetwork
     {
         var count = Dim.Symbol("positions");
         var x = model.Graph.Input("x", [Rows, count, config.HiddenSize]);
-        var cache = new KeyValueCache(model.Graph, Rows, count, config.NumKeyValueHeads ?? config.NumAttentionHeads, config.HiddenSize / config.NumAttentionHeads);
-        var hidden = Transformer(model, x, cache.Positions, config, cache.Attention);
+        var cache = new KeyValueCache(model.Graph, Rows, count, config.KeyValueHeads, config.HeadWidth);
+        var hidden = Llama.Decode(model["model"], x, config, cache.Positions, cache.Attention, oneByOne: true);
         model.Graph.Output("logits", Unshuffled(model, hidden.Last(1, 1), config).Squeeze(1));
     }
 
     private static Value TextPositions(Scope model, TokenShuffleConfig config) =>
-        model["model.embed_tokens"].Embedding(model.Graph.Input("text_ids", ElementType.Int64, [Rows, Words]), config.VocabSize, config.HiddenSize);
+        Llama.Embed(model["model"], model.Graph.Input("text_ids", ElementType.Int64, [Rows, Words]), config);
 
     private static Value WindowIds(Scope model, TokenShuffleConfig config) => model.Graph.Input("windows", ElementType.Int64, [Rows, Windows, config.Window]);
 
@@ -110,25 +98,6 @@ internal static class TokenShuffleNetwork
     {
         for (var i = 0; i < config.NumMlp; i++) x += blocks[i].Mlp(blocks[i]["norm"].LayerNorm(x), (long)(config.MlpRatio * config.HiddenSize), value => value.Gelu());
         return x;
-    }
-
-    private static Value Transformer(Scope model, Value x, Value positions, TokenShuffleConfig config, Func<int, Value, Value, Value, AttentionOptions, Value> attention)
-    {
-        var (width, heads, shared) = (config.HiddenSize, config.NumAttentionHeads, config.NumKeyValueHeads ?? config.NumAttentionHeads);
-        var head = width / heads;
-        var (cos, sin) = PositionLayers.RotaryAngles(positions, head, config.RopeTheta);
-        for (var i = 0; i < config.NumHiddenLayers; i++)
-        {
-            var layer = model["model.layers"][i];
-            var (attn, h) = (layer["self_attn"], layer["input_layernorm"].RmsNorm(x, config.RmsNormEps));
-            var q = attn["q_proj"].Linear(h, width, bias: false).Rotary(heads, cos, sin);
-            var k = attn["k_proj"].Linear(h, shared * head, bias: false).Rotary(shared, cos, sin);
-            var v = attn["v_proj"].Linear(h, shared * head, bias: false);
-            x += attn["o_proj"].Linear(attention(i, q, k, v, new() { Heads = heads, KeyValueHeads = shared, Causal = true }), width, bias: false);
-            x += layer["mlp"].GatedMlp(layer["post_attention_layernorm"].RmsNorm(x, config.RmsNormEps), config.IntermediateSize, value => value.Silu());
-        }
-
-        return model["model.norm"].RmsNorm(x, config.RmsNormEps);
     }
 }
 

@@ -3,6 +3,7 @@
 using System.ComponentModel.DataAnnotations;
 using ModelZoo.Contracts;
 using ModelZoo.Networks;
+using ModelZoo.Networks.LanguageModels;
 using ModelZoo.Networks.Autoencoders;
 
 namespace ModelZoo.Plugins.ImageTokenizers;
@@ -20,30 +21,12 @@ public sealed record EttConfig
     public EttLanguageModel Llm { get; init; } = new();
 }
 
-/// <summary>The published configuration of Qwen2.</summary>
-public sealed record EttLanguageModel
+/// <summary>The published configuration of Qwen2.5 1.5B.</summary>
+public sealed record EttLanguageModel : LlamaConfig
 {
-    /// <summary>Ids of text.</summary>
-    public int VocabSize { get; init; } = 151936;
-    /// <summary>Width.</summary>
-    public int HiddenSize { get; init; } = 1536;
-    /// <summary>Width of the perceptrons.</summary>
-    public int IntermediateSize { get; init; } = 8960;
-    /// <summary>Layers.</summary>
-    public int NumHiddenLayers { get; init; } = 28;
-    /// <summary>Heads.</summary>
-    public int NumAttentionHeads { get; init; } = 12;
-    /// <summary>Heads of keys and values.</summary>
-    public int NumKeyValueHeads { get; init; } = 2;
-    /// <summary>Epsilon of the norms.</summary>
-    public double RmsNormEps { get; init; } = 1e-6;
-    /// <summary>Base of the rotary frequencies.</summary>
-    public double RopeTheta { get; init; } = 1e6;
-    /// <summary>Whether the output map is the embedding table.</summary>
-    public bool TieWordEmbeddings { get; init; }
-
-    /// <summary>Width of a head.</summary>
-    public int HeadDim => HiddenSize / NumAttentionHeads;
+    /// <summary>Its sizes.</summary>
+    public EttLanguageModel() =>
+        (ModelType, VocabSize, HiddenSize, IntermediateSize, NumHiddenLayers, NumAttentionHeads, NumKeyValueHeads, RopeTheta) = ("qwen2", 151936, 1536, 8960, 28, 12, 2, 1e6);
 }
 
 /// <summary>ETT: a tokenizer whose codes a language model reads as vectors, tuned with it.</summary>
@@ -151,8 +134,8 @@ internal static class EttNetwork
         var codes = model.CodeMap("codes");
         var after = g.Input("text_after", ElementType.Int64, [TokenizerInputs.Batch, Dim.Symbol("after")]);
         var picture = Project(model["projector"], Table(model["tokenizer"], config).Gather(codes).Flatten(1, 2), config);
-        var hidden = Read(model["llm"], ValueShape.Concat(1, Words(model, before, config), picture, Words(model, after, config)), config);
-        var logits = config.Llm.TieWordEmbeddings ? model.Linear(hidden, WordTable(model, config), null) : model["lm_head"].Linear(hidden, config.Llm.VocabSize, bias: false);
+        var hidden = Llama.Decode(model["llm"], ValueShape.Concat(1, Words(model, before, config), picture, Words(model, after, config)), config.Llm);
+        var logits = Llama.Logits(model, hidden, config.Llm, "llm");
         g.Output("hidden", hidden);
         g.Output("text_logits", logits);
         g.Output("next_text_id", logits.Last(1, 1).Squeeze(1).ArgMax(-1));
@@ -165,7 +148,7 @@ internal static class EttNetwork
         var text = g.Input("text_ids", ElementType.Int64, [TokenizerInputs.Batch, Dim.Symbol("words")]);
         var codes = g.Input("codes", ElementType.Int64, [TokenizerInputs.Batch, Dim.Symbol("known")]);
         var picture = Project(model["projector"], Table(model["tokenizer"], config).Gather(codes), config);
-        var hidden = Read(model["llm"], ValueShape.Concat(1, Words(model, text, config), picture.Take(1, codes.Shape[1] - 1)), config);
+        var hidden = Llama.Decode(model["llm"], ValueShape.Concat(1, Words(model, text, config), picture.Take(1, codes.Shape[1] - 1)), config.Llm);
         g.Output("logits", model["visual_head"].Linear(hidden.Last(1, 1).Squeeze(1), config.Codes, bias: false));
     }
 
@@ -189,27 +172,5 @@ internal static class EttNetwork
 
     private static Value Project(Scope projector, Value x, EttConfig config) => projector[2].Linear(projector[0].Linear(x, config.Llm.HiddenSize).Gelu(), config.Llm.HiddenSize);
 
-    private static Value WordTable(Scope model, EttConfig config) => model["llm.embed_tokens"].Weight("weight", config.Llm.VocabSize, config.Llm.HiddenSize);
-
-    private static Value Words(Scope model, Value ids, EttConfig config) => WordTable(model, config).Gather(ids);
-
-    // Qwen2: causal, rotary, queries share keys and values.
-    private static Value Read(Scope llm, Value x, EttConfig config)
-    {
-        var size = config.Llm;
-        var (width, narrow) = (size.HiddenSize, size.NumKeyValueHeads * size.HeadDim);
-        var (cos, sin) = PositionLayers.RotaryAngles(llm.Graph, x.Shape[1], size.HeadDim, size.RopeTheta);
-        for (var i = 0; i < size.NumHiddenLayers; i++)
-        {
-            var layer = llm["layers"][i];
-            var (attention, normed) = (layer["self_attn"], layer["input_layernorm"].RmsNorm(x, size.RmsNormEps));
-            var q = attention["q_proj"].Linear(normed, width).Rotary(size.NumAttentionHeads, cos, sin);
-            var k = attention["k_proj"].Linear(normed, narrow).Rotary(size.NumKeyValueHeads, cos, sin);
-            var seen = AttentionLayers.Attention(q, k, attention["v_proj"].Linear(normed, narrow), new() { Heads = size.NumAttentionHeads, KeyValueHeads = size.NumKeyValueHeads, Causal = true });
-            x += attention["o_proj"].Linear(seen, width, bias: false);
-            x += layer["mlp"].GatedMlp(layer["post_attention_layernorm"].RmsNorm(x, size.RmsNormEps), size.IntermediateSize, value => value.Silu());
-        }
-
-        return llm["norm"].RmsNorm(x, size.RmsNormEps);
-    }
+    private static Value Words(Scope model, Value ids, EttConfig config) => Llama.Embed(model["llm"], ids, config.Llm);
 }

@@ -7,6 +7,7 @@ using System.Runtime.CompilerServices;
 using ModelZoo.Contracts;
 using ModelZoo.Inference;
 using ModelZoo.Networks;
+using ModelZoo.Networks.LanguageModels;
 using ModelZoo.Networks.Sampling;
 
 namespace ModelZoo.Plugins.Recommenders;
@@ -32,12 +33,12 @@ internal static class LcRecNetwork
         Shape shape = [Dim.Symbol("batch"), Dim.Symbol("length")];
         var (ids, mask, positions) = (g.Input("ids", ElementType.Int64, shape), g.Input("mask", ElementType.Int64, shape), g.Input("positions", ElementType.Int64, shape));
         var bias = AttentionMasks.Padding(mask) + AttentionMasks.Causal(g, shape[1], shape[1]);                              // (B, 1, N, N)
-        var h = LlamaLayers.Decode(model["model"], LlamaLayers.Embed(model["model"], ids, config), positions, bias, config, (layer, k, v) =>
+        var h = Llama.Decode(model["model"], Llama.Embed(model["model"], ids, config), config, positions, (layer, q, k, v, options) =>
         {
             if (keep) Keep(g, layer, k, v);
-            return (k, v);
+            return AttentionLayers.Attention(q, k, v, options with { Causal = false, Bias = bias });
         });
-        g.Output("logits", LlamaLayers.Logits(model, h, config));
+        g.Output("logits", Llama.Logits(model, h, config));
     }
 
     /// <summary>Tokens after a prompt of one user, in beams. ids (beams, L), prompt keys and values (1, N, kv) -> logits of the last place (beams, V).</summary>
@@ -47,11 +48,12 @@ internal static class LcRecNetwork
         Dim beams = Dim.Symbol("beams"), added = Dim.Symbol("added"), length = Dim.Symbol("length");
         var ids = g.Input("ids", ElementType.Int64, [beams, added]);
         var positions = g.Input("positions", ElementType.Int64, [beams, added]);
-        var width = config.KeyValueHeads * config.HeadWidth;
+        long width = config.KeyValueHeads * config.HeadWidth;
         var kept = Enumerable.Range(0, config.NumHiddenLayers).Select(layer => (Keys: g.Input($"keys_{layer}", [1, length, width]), Values: g.Input($"values_{layer}", [1, length, width]))).ToArray();
-        var h = LlamaLayers.Decode(model["model"], LlamaLayers.Embed(model["model"], ids, config), positions, AttentionMasks.Causal(g, added, length + added), config,
-            (layer, k, v) => (ValueShape.Concat(1, kept[layer].Keys.Expand(beams, length, width), k), ValueShape.Concat(1, kept[layer].Values.Expand(beams, length, width), v)), oneByOne: true);
-        g.Output("logits", LlamaLayers.Logits(model, h.Last(1, 1).Squeeze(1), config));
+        Value After(Value before, Value x) => ValueShape.Concat(1, before.Expand(beams, length, width), x);
+        var h = Llama.Decode(model["model"], Llama.Embed(model["model"], ids, config), config, positions, (layer, q, k, v, options) =>
+            AttentionLayers.Attention(q, After(kept[layer].Keys, k), After(kept[layer].Values, v), options), oneByOne: true);
+        g.Output("logits", Llama.Logits(model, h.Last(1, 1).Squeeze(1), config));
     }
 
     private static void Keep(Graph g, int layer, Value k, Value v)
@@ -100,7 +102,7 @@ public sealed class LetterLcRecModel : IModel, IGenerate<Items, RecommendOptions
         {
             var folder = source.RequireFolder();
             var checkpoint = source.OpenCheckpoint();
-            return ValueTask.FromResult<IModel>(new LetterLcRecModel(folder, PublishedConfig.Read<LlamaConfig>(folder).Value.Checked(folder), checkpoint, NetworkContext.Of(source, checkpoint)));
+            return ValueTask.FromResult<IModel>(new LetterLcRecModel(folder, PublishedConfig.Read<LlamaConfig>(folder).Value, checkpoint, NetworkContext.Of(source, checkpoint)));
         });
 
     /// <inheritdoc/>

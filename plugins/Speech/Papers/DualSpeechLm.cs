@@ -5,6 +5,7 @@ using System.ComponentModel.DataAnnotations;
 using ModelZoo.Contracts;
 using ModelZoo.Inference;
 using ModelZoo.Networks;
+using ModelZoo.Networks.LanguageModels;
 using ModelZoo.Networks.Sampling;
 using TensorPrimitives = System.Numerics.Tensors.TensorPrimitives;
 
@@ -48,11 +49,11 @@ public sealed record DualSpeechLmOptions : ModelOptions
 internal static class DualSpeechLmNetwork
 {
     /// <summary>ids (B, N) -> states (B, N, D), logits (B, N, V), and the states as the decoder takes them (B, N, d).</summary>
-    public static (Value States, Value Logits, Value Condition) Language(Scope model, Value ids, LlamaConfig config, DualSpeechLmDecoderConfig decoder, bool isLong)
+    public static (Value States, Value Logits, Value Condition) Language(Scope model, Value ids, LlamaConfig config, DualSpeechLmDecoderConfig decoder)
     {
-        var states = LlamaStack.Build(model["model"], model["model.embed_tokens"].Embedding(ids, config.VocabSize, config.HiddenSize), config, isLong);
+        var states = Llama.Decode(model["model"], Llama.Embed(model["model"], ids, config), config);
         var projection = model["llama_decoder_proj"];
-        return (states, LlamaStack.Logits(model, states, config), projection["fc2"].Linear(projection["fc1"].Linear(states, config.HiddenSize).Relu(), decoder.DecoderDim));
+        return (states, Llama.Logits(model, states, config), projection["fc2"].Linear(projection["fc1"].Linear(states, config.HiddenSize).Relu(), decoder.DecoderDim));
     }
 
     /// <summary>condition (B, N, d), speaker (B, s), tokens so far (B, T) -> logits of the next ones (B, T, tokens).</summary>
@@ -84,21 +85,19 @@ internal static class DualSpeechLmNetwork
 /// <summary>Token ids of text and understanding tokens, and a speaker's vector, to acoustic tokens.</summary>
 public sealed class DualSpeechLmModel : TensorsModel<DualSpeechLmOptions>
 {
-    private readonly LlamaConfig _config;
     private readonly DualSpeechLmDecoderConfig _decoderConfig;
-    private readonly NetworkCache<bool> _language;
-    private readonly Network _decoder;
+    private readonly Network _language, _decoder;
 
     private DualSpeechLmModel(LlamaConfig config, DualSpeechLmDecoderConfig decoder, Checkpoint checkpoint, NetworkContext context) : base(checkpoint)
     {
-        (_config, _decoderConfig) = (config, decoder);
-        _language = new(isLong => Network.Build(context, "dualspeechlm language model", scope =>
+        _decoderConfig = decoder;
+        _language = Network.Build(context, "dualspeechlm language model", scope =>
         {
-            var (states, logits, condition) = DualSpeechLmNetwork.Language(scope, scope.Graph.Input("input_ids", ElementType.Int64, [Dim.Symbol("batch"), Dim.Symbol("tokens")]), config, decoder, isLong);
+            var (states, logits, condition) = DualSpeechLmNetwork.Language(scope, scope.Graph.Input("input_ids", ElementType.Int64, [Dim.Symbol("batch"), Dim.Symbol("tokens")]), config, decoder);
             scope.Graph.Output("last_hidden_state", states);
             scope.Graph.Output("logits", logits);
             scope.Graph.Output("condition", condition);
-        }));
+        });
         _decoder = Network.Build(context, "dualspeechlm decoder", scope =>
         {
             var (g, batch) = (scope.Graph, Dim.Symbol("batch"));
@@ -125,7 +124,7 @@ public sealed class DualSpeechLmModel : TensorsModel<DualSpeechLmOptions>
         OpenAsync);
 
     /// <inheritdoc/>
-    protected override IEnumerable<Network> Networks => [.. _language.Built, _decoder];
+    protected override IEnumerable<Network> Networks => [_language, _decoder];
 
     /// <inheritdoc/>
     public override async ValueTask<CallResults> CallAsync(string call, CallArguments arguments, CancellationToken cancel = default)
@@ -173,7 +172,7 @@ public sealed class DualSpeechLmModel : TensorsModel<DualSpeechLmOptions>
 
     private delegate int Choose(ReadOnlySpan<float> logits);
 
-    private Task<NetworkOutputs> LanguageAsync(Tensor<long> ids, CancellationToken cancel) => _language[_config.IsLong(ids.Shape[1])].RunAsync(cancel, ("input_ids", ids));
+    private Task<NetworkOutputs> LanguageAsync(Tensor<long> ids, CancellationToken cancel) => _language.RunAsync(cancel, ("input_ids", ids));
 
     private Task<NetworkOutputs> AcousticAsync(Tensor<float> condition, Tensor<float> speaker, Tensor<long> tokens, CancellationToken cancel) =>
         _decoder.RunAsync(cancel, ("condition", condition), ("speaker_embedding", speaker), ("tokens", tokens));

@@ -4,6 +4,7 @@ using System.ComponentModel.DataAnnotations;
 using ModelZoo.Contracts;
 using ModelZoo.Inference;
 using ModelZoo.Networks;
+using ModelZoo.Networks.LanguageModels;
 
 namespace ModelZoo.Plugins.Speech;
 
@@ -94,13 +95,12 @@ internal static class UsTokenizerNetwork
 public sealed class UsTokenizerModel : TensorsModel<NoOptions>
 {
     private readonly WhisperConfig _whisper;
-    private readonly LlamaConfig _llama;
     private readonly Network _encoder, _quantizer, _decoder;
-    private readonly NetworkCache<bool> _readers;
+    private readonly Lazy<Network> _reader;
 
     private UsTokenizerModel(UsTokenizerConfig config, WhisperConfig whisper, LlamaConfig llama, Checkpoint checkpoint, NetworkContext context) : base(checkpoint)
     {
-        (_whisper, _llama) = (whisper, llama);
+        _whisper = whisper;
         var (batch, frames) = (Dim.Symbol("batch"), Dim.Symbol("frames"));
         _encoder = Network.Build(context, "ustokenizer whisper", scope =>
             scope.Graph.Output("whisper_features", WhisperNetwork.Encode(scope["speech_encoder"], scope.Graph.Input("input_features", [batch, whisper.NumMelBins, 2 * whisper.MaxSourcePositions]), whisper)));
@@ -111,7 +111,7 @@ public sealed class UsTokenizerModel : TensorsModel<NoOptions>
             scope.Graph.Output("quantized", quantized);
         });
         _decoder = Network.Build(context, "ustokenizer decoder", scope => scope.Graph.Output("reconstructed_features", UsTokenizerNetwork.Decode(scope, scope.Graph.Input("quantized", [batch, frames, config.CodeDim]), config)));
-        _readers = new(isLong => Network.Build(context, "ustokenizer reader", scope => Reader(scope, config, llama, isLong)));
+        _reader = new(() => Network.Build(context, "ustokenizer reader", scope => Reader(scope, config, llama)));
     }
 
     /// <summary>Card and opening.</summary>
@@ -125,7 +125,7 @@ public sealed class UsTokenizerModel : TensorsModel<NoOptions>
         OpenAsync);
 
     /// <inheritdoc/>
-    protected override IEnumerable<Network> Networks => [_encoder, _quantizer, _decoder, .. _readers.Built];
+    protected override IEnumerable<Network> Networks => [_encoder, _quantizer, _decoder, .. _reader.IsValueCreated ? [_reader.Value] : Array.Empty<Network>()];
 
     /// <inheritdoc/>
     public override async ValueTask<CallResults> CallAsync(string call, CallArguments arguments, CancellationToken cancel = default)
@@ -143,7 +143,7 @@ public sealed class UsTokenizerModel : TensorsModel<NoOptions>
                 var (quantized, text) = (arguments.Tensor("quantized"), arguments.Tensor("text_ids"));
                 var bos = new long[quantized.Shape[0]];
                 Array.Fill(bos, arguments.Literal<long>("bos_token_id"));
-                return (await _readers[_llama.IsLong(1 + quantized.Shape[1] + text.Shape[1])].RunAsync(cancel, ("quantized", quantized), ("bos", Tensor.Create(bos, bos.Length, 1)), ("text_ids", text)).ConfigureAwait(false)).ToResults();
+                return (await _reader.Value.RunAsync(cancel, ("quantized", quantized), ("bos", Tensor.Create(bos, bos.Length, 1)), ("text_ids", text)).ConfigureAwait(false)).ToResults();
             default:
                 throw new ModelZooException(ErrorCodes.VerbUnsupported, $"The tokenizer has no call '{call}'.") { Expected = "encode, decode, understand" };
         }
@@ -171,14 +171,14 @@ public sealed class UsTokenizerModel : TensorsModel<NoOptions>
     }
 
     // The language model on [BOS, speech, text].
-    private static void Reader(Scope scope, UsTokenizerConfig config, LlamaConfig llama, bool isLong)
+    private static void Reader(Scope scope, UsTokenizerConfig config, LlamaConfig llama)
     {
         var (g, batch) = (scope.Graph, Dim.Symbol("batch"));
         var speech = UsTokenizerNetwork.Embed(scope, g.Input("quantized", [batch, Dim.Symbol("frames"), config.OutputChannels]), llama);
-        Value Words(string name, Dim count) => scope["llama_model.model.embed_tokens"].Embedding(g.Input(name, ElementType.Int64, [batch, count]), llama.VocabSize, llama.HiddenSize);
-        var states = LlamaStack.Build(scope["llama_model.model"], ValueShape.Concat(1, Words("bos", 1), speech, Words("text_ids", Dim.Symbol("tokens"))), llama, isLong);
+        Value Words(string name, Dim count) => Llama.Embed(scope["llama_model.model"], g.Input(name, ElementType.Int64, [batch, count]), llama);
+        var states = Llama.Decode(scope["llama_model.model"], ValueShape.Concat(1, Words("bos", 1), speech, Words("text_ids", Dim.Symbol("tokens"))), llama);
         g.Output("speech_embeddings", speech);
-        g.Output("logits", LlamaStack.Logits(scope["llama_model"], states, llama));
+        g.Output("logits", Llama.Logits(scope["llama_model"], states, llama));
     }
 
     // Features of the sound alone, without those of the silence after it.

@@ -1,23 +1,26 @@
 // CAD-Tokenizer: Towards Text-based CAD Prototyping via Modality-Specific Tokenization, arXiv:2509.21150: the networks.
-using System.Text.Json;
 using ModelZoo.Contracts;
+using ModelZoo.Inference;
 using ModelZoo.Networks;
+using ModelZoo.Networks.LanguageModels;
 
 namespace ModelZoo.Plugins.TextTokenizers.Papers;
 
 /// <summary>Sizes of the sequence VQ-VAE and of the language model; keys as in config.json.</summary>
 internal sealed record CadConfig(
     int Vocabulary, int Width, int Heads, int Depth, int CodeWidth, int Codes, int CodesPerPrimitive, int MaxLength, int MaxPrimitives,
-    int TextVocabulary, int Hidden, int Intermediate, int Layers, int QueryHeads, int KeyHeads, double Epsilon)
+    LlamaConfig Llm)
 {
-    public static CadConfig Read(JsonElement json)
+    public static CadConfig Read(ModelSource source)
     {
-        int Vq(string key) => json.Member("vq").Member(key).GetInt32();
-        int Llm(string key) => json.Member("llm").Member(key).GetInt32();
+        var vq = source.Json("config.json").Member("vq");
+        int Vq(string key) => vq.Member(key).GetInt32();
         return new(
-            Vq("vocab_size"), Vq("width"), Vq("heads"), Vq("depth"), Vq("code_dim"), Vq("codes"), Vq("codes_per_primitive"), Vq("max_length"), Vq("max_primitives"), Llm("vocab_size"), Llm("hidden_size"),
-            Llm("intermediate_size"), Llm("num_hidden_layers"), Llm("num_attention_heads"), Llm("num_key_value_heads"), json.Member("llm").Member("rms_norm_eps").GetDouble());
+            Vq("vocab_size"), Vq("width"), Vq("heads"), Vq("depth"), Vq("code_dim"), Vq("codes"), Vq("codes_per_primitive"), Vq("max_length"), Vq("max_primitives"), PublishedConfig.Read<LlamaConfig>(source.PathOf("config.json"), "llm").Value);
     }
+
+    /// <summary>Text ids.</summary>
+    public int TextVocabulary => Llm.VocabSize;
 
     /// <summary>Text ids, codes, and the end of a program.</summary>
     public int LanguageVocabulary => TextVocabulary + Codes + 1;
@@ -69,25 +72,12 @@ internal static class CadNetworks
         var ids = g.Input("ids", ElementType.Int64, [1, n]);
         var code = (ids - config.TextVocabulary).Clip(0, config.Codes - 1);
         var isCode = ids.GreaterOrEqual(g.Constant([(long)config.TextVocabulary])).And(ids.Less(g.Constant([(long)config.TextVocabulary + config.Codes])));
-        var geometry = root["adapter"].Linear(root["vq"].Weight("codebook", config.Codes, config.CodeWidth).Gather(code), config.Hidden);
-        var x = isCode.Unsqueeze(-1).Where(geometry, root["llm.embed_tokens"].Embedding(ids, config.LanguageVocabulary, config.Hidden));
-        var head = config.Hidden / config.QueryHeads;
-        var (cos, sin) = PositionLayers.RotaryAngles(g, n, head);
-        for (var i = 0; i < config.Layers; i++)
-        {
-            var layer = root["llm.layers"][i];
-            var (h, self) = (layer["input_layernorm"].RmsNorm(x, config.Epsilon), layer["self_attn"]);
-            var q = self["q_proj"].Linear(h, config.Hidden, bias: false).Rotary(config.QueryHeads, cos, sin);
-            var key = self["k_proj"].Linear(h, config.KeyHeads * head, bias: false).Rotary(config.KeyHeads, cos, sin);
-            var value = self["v_proj"].Linear(h, config.KeyHeads * head, bias: false);
-            var seen = AttentionLayers.Attention(q, key, value, new() { Heads = config.QueryHeads, KeyValueHeads = config.KeyHeads, Causal = true });
-            x += self["o_proj"].Linear(seen, config.Hidden, bias: false);
-            x += layer["mlp"].GatedMlp(layer["post_attention_layernorm"].RmsNorm(x, config.Epsilon), config.Intermediate, ValueMath.Silu);
-        }
-
-        x = root["llm.norm"].RmsNorm(x, config.Epsilon);
+        var llm = config.Llm with { VocabSize = config.LanguageVocabulary };
+        var geometry = root["adapter"].Linear(root["vq"].Weight("codebook", config.Codes, config.CodeWidth).Gather(code), llm.HiddenSize);
+        var x = isCode.Unsqueeze(-1).Where(geometry, Llama.Embed(root["llm"], ids, llm));
+        x = Llama.Decode(root["llm"], x, llm);
         g.Output("llm_hidden", x);
-        g.Output("llm_logits", root["lm_head"].Linear(x, config.LanguageVocabulary, bias: false));
+        g.Output("llm_logits", Llama.Logits(root, x, llm, "llm"));
     }
 
     private static Value Embed(Scope vq, Value ids, CadConfig config) =>

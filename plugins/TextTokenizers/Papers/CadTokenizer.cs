@@ -16,7 +16,7 @@ internal sealed class CadTokenizer(CadConfig config, Network encoder, Network de
             with { Inputs = [Modality.Tensors, Modality.Text], Layouts = ["config.json + model.safetensors"], Deviations = "No public code; geometry needs a CAD kernel and is not evaluated." },
         source =>
         {
-            var config = CadConfig.Read(source.Json("config.json"));
+            var config = CadConfig.Read(source);
             var checkpoint = source.OpenCheckpoint();
             var context = NetworkContext.Of(source, checkpoint);
             Network[] networks = [Network.Build(context, "encoder", root => CadNetworks.Encoder(root, config)), Network.Build(context, "decoder", root => CadNetworks.Decoder(root, config)), Network.Build(context, "language", root => CadNetworks.Language(root, config))];

@@ -2,6 +2,7 @@
 using ModelZoo.Contracts;
 using ModelZoo.Inference;
 using ModelZoo.Networks;
+using ModelZoo.Networks.LanguageModels;
 
 namespace ModelZoo.Plugins.TextTokenizers.Papers;
 
@@ -17,33 +18,13 @@ internal sealed class LlamaNextToken : INextToken, IDisposable
 
     public LlamaNextToken(ModelSource source)
     {
-        var config = source.Json("config.json");
-        int Int(string key) => config.Member(key).GetInt32();
-        var (hidden, heads) = (Int("hidden_size"), Int("num_attention_heads"));
-        var head = config.Find("head_dim")?.GetInt32() ?? hidden / heads;
-        var keyHeads = config.Find("num_key_value_heads")?.GetInt32() ?? heads;
-        var theta = (config.Find("rope_parameters")?.Find("rope_theta") ?? config.Find("rope_theta"))?.GetDouble() ?? 10000;
-        var (epsilon, vocabulary) = (config.Member("rms_norm_eps").GetDouble(), Int("vocab_size"));
-        var tied = config.Find("tie_word_embeddings")?.GetBoolean() ?? false;
+        var config = PublishedConfig.Read<LlamaConfig>(source.PathOf("config.json")).Value;
         _checkpoint = Checkpoint.Open(source.PathOf("model.safetensors"));
         _network = Network.Build(NetworkContext.Of(source, _checkpoint), "llama", root =>
         {
-            var (g, model, n) = (root.Graph, root["model"], Dim.Symbol("N"));
-            var x = model["embed_tokens"].Embedding(g.Input("ids", ElementType.Int64, [1, n]), vocabulary, hidden);                 // (1, n, D)
-            var (cos, sin) = PositionLayers.RotaryAngles(g, n, head, theta);
-            for (var i = 0; i < Int("num_hidden_layers"); i++)
-            {
-                var layer = model["layers"][i];
-                var (h, self) = (layer["input_layernorm"].RmsNorm(x, epsilon), layer["self_attn"]);
-                var query = self["q_proj"].Linear(h, heads * head, bias: false).Rotary(heads, cos, sin);
-                var key = self["k_proj"].Linear(h, keyHeads * head, bias: false).Rotary(keyHeads, cos, sin);
-                var value = self["v_proj"].Linear(h, keyHeads * head, bias: false);
-                x += self["o_proj"].Linear(AttentionLayers.Attention(query, key, value, new() { Heads = heads, KeyValueHeads = keyHeads, Causal = true }), hidden, bias: false);
-                x += layer["mlp"].GatedMlp(layer["post_attention_layernorm"].RmsNorm(x, epsilon), Int("intermediate_size"), ValueMath.Silu);
-            }
-
-            var last = model["norm"].RmsNorm(x, epsilon).Last(1, 1);                                               // (1, 1, D)
-            g.Output("logits", (tied ? model["embed_tokens"] : root["lm_head"]).Linear(last, vocabulary, bias: false));
+            var (g, model) = (root.Graph, root["model"]);
+            var x = Llama.Decode(model, Llama.Embed(model, g.Input("ids", ElementType.Int64, [1, Dim.Symbol("N")]), config), config);          // (1, n, D)
+            g.Output("logits", Llama.Logits(root, x.Last(1, 1), config));                                             // (1, 1, V)
         });
     }
 

@@ -4,35 +4,15 @@ using System.ComponentModel.DataAnnotations;
 using ModelZoo.Contracts;
 using ModelZoo.Inference;
 using ModelZoo.Networks;
+using ModelZoo.Networks.LanguageModels;
 
 namespace ModelZoo.Plugins.Motion;
-
-/// <summary>The language model: LLaMA's configuration.</summary>
-public sealed record LcbLanguageConfig
-{
-    /// <summary>Number of tokens, the action token among them.</summary>
-    [Range(1, 10_000_000)] public int VocabSize { get; init; } = 32001;
-    /// <summary>Width.</summary>
-    [Range(1, 65536)] public int HiddenSize { get; init; } = 4096;
-    /// <summary>Width of the feed-forward network.</summary>
-    [Range(1, 262144)] public int IntermediateSize { get; init; } = 11008;
-    /// <summary>Number of layers.</summary>
-    [Range(1, 1024)] public int NumHiddenLayers { get; init; } = 32;
-    /// <summary>Number of query heads.</summary>
-    [Range(1, 1024)] public int NumAttentionHeads { get; init; } = 32;
-    /// <summary>Number of key and value heads.</summary>
-    [Range(1, 1024)] public int NumKeyValueHeads { get; init; } = 32;
-    /// <summary>Epsilon of the norms.</summary>
-    public double RmsNormEps { get; init; } = 1e-5;
-    /// <summary>Base of the rotary positions.</summary>
-    public double RopeTheta { get; init; } = 10000;
-}
 
 /// <summary>The whole: language model, bridge, policy.</summary>
 public sealed record LcbConfig
 {
     /// <summary>The language model.</summary>
-    public LcbLanguageConfig Llm { get; init; } = new();
+    public LlamaConfig Llm { get; init; } = new();
     /// <summary>Id of the token whose state becomes the goal.</summary>
     public int ActTokenId { get; init; } = 32000;
     /// <summary>Id in whose place the picture's features are put.</summary>
@@ -63,24 +43,8 @@ internal static class LcbNetwork
     /// <summary>Embeddings (1, N, d) to scores of the next token (1, V), the last state (1, d) and the goal that it stands for (1, g).</summary>
     public static (Value Logits, Value State, Value Goal) HighLevel(Scope model, Value embeddings, LcbConfig config)
     {
-        var (llm, size) = (config.Llm, config.Llm.HiddenSize);
-        var head = size / llm.NumAttentionHeads;
-        var (cos, sin) = PositionLayers.RotaryAngles(model.Graph, embeddings.Shape[1], head, llm.RopeTheta);
-        var options = new AttentionOptions { Heads = llm.NumAttentionHeads, KeyValueHeads = llm.NumKeyValueHeads, Causal = true };
-        var x = embeddings;
-        for (var i = 0; i < llm.NumHiddenLayers; i++)
-        {
-            var (layer, attention) = (model["llm.layers"][i], model["llm.layers"][i]["self_attn"]);
-            var h = layer["input_layernorm"].RmsNorm(x, llm.RmsNormEps);
-            var q = attention["q_proj"].Linear(h, size, bias: false).Rotary(llm.NumAttentionHeads, cos, sin);
-            var k = attention["k_proj"].Linear(h, llm.NumKeyValueHeads * head, bias: false).Rotary(llm.NumKeyValueHeads, cos, sin);
-            var v = attention["v_proj"].Linear(h, llm.NumKeyValueHeads * head, bias: false);
-            x += attention["o_proj"].Linear(AttentionLayers.Attention(q, k, v, options), size, bias: false);
-            x += layer["mlp"].GatedMlp(layer["post_attention_layernorm"].RmsNorm(x, llm.RmsNormEps), llm.IntermediateSize, gate => gate.Silu());
-        }
-
-        var state = model["llm.norm"].RmsNorm(x, llm.RmsNormEps).Last(1, 1).Squeeze(1);
-        return (model["lm_head"].Linear(state, llm.VocabSize, bias: false), state, model["act_proj"].Linear(state, config.GoalDim));
+        var state = Llama.Decode(model["llm"], embeddings, config.Llm).Last(1, 1).Squeeze(1);
+        return (Llama.Logits(model, state, config.Llm, "llm"), state, model["act_proj"].Linear(state, config.GoalDim));
     }
 
     /// <summary>observation (B, P, o), goal (B, g) -> actions (B, horizon, action).</summary>
@@ -229,7 +193,7 @@ public sealed class LcbModel : IModel, IReferenceCalls
     private static void HighLevel(Scope scope, LcbConfig config)
     {
         var g = scope.Graph;
-        Value Words(Value ids) => scope["llm.embed_tokens"].Embedding(ids, config.Llm.VocabSize, config.Llm.HiddenSize);
+        Value Words(Value ids) => Llama.Embed(scope["llm"], ids, config.Llm);
         var (before, after) = (g.Input("before", ElementType.Int64, [1, Dim.Symbol("before")]), g.Input("after", ElementType.Int64, [1, Dim.Symbol("after")]));
         var image = g.Input("image", [1, Dim.Symbol("patches"), config.Llm.HiddenSize]);
         var (logits, state, goal) = LcbNetwork.HighLevel(scope, ValueShape.Concat(1, Words(before), image, Words(after)), config);

@@ -2,6 +2,7 @@
 using ModelZoo.Contracts;
 using ModelZoo.Inference;
 using ModelZoo.Networks;
+using ModelZoo.Networks.LanguageModels;
 
 namespace ModelZoo.Plugins.Recommenders;
 
@@ -10,7 +11,7 @@ internal static class SetRecQwenNetwork
     public static void Build(Scope root, LlamaConfig config, SetRecConfig set)
     {
         var (g, model) = (root.Graph, root["model"]);
-        var (prompt, mask) = SetRecNetwork.Prompt(model["embed_tokens"], config.VocabSize, set, (int)config.HiddenSize);
+        var (prompt, mask) = SetRecNetwork.Prompt(model["embed_tokens"], config.VocabSize, set, config.HiddenSize);
         var batch = prompt.Shape[0];
         var queries = root["query"].Weight("weight", set.NQuery, config.HiddenSize).Unsqueeze(0).Expand(batch, set.NQuery, config.HiddenSize);
         var h = ValueShape.Concat(1, prompt, queries);
@@ -23,7 +24,8 @@ internal static class SetRecQwenNetwork
         var allowed = g.Input("allowed", ElementType.Int64, [1, 1, length, length]) * mask.Unsqueeze(1, 2);                  // (B, 1, T, T)
         root.Stage("position_ids", positions);
         root.Stage("attention_mask", allowed);
-        var output = LlamaLayers.Decode(model, h, positions, AttentionMasks.Where(allowed), config, real: real).Last(1, set.NQuery);
+        var bias = AttentionMasks.Where(allowed);
+        var output = Llama.Decode(model, h, config, positions, (_, q, k, v, options) => AttentionLayers.Attention(q, k, v, options with { Causal = false, Bias = bias }), real).Last(1, set.NQuery);
         g.Output("query_output", output);
         g.Output("scores", SetRecNetwork.Scores(output, set));
     }
@@ -34,7 +36,7 @@ public sealed class SetRecQwenModel : SetRecModel
 {
     private readonly Network _network;
 
-    private SetRecQwenModel(string folder, LlamaConfig config, SetRecConfig set, Checkpoint checkpoint, NetworkContext context) : base(folder, set, (int)config.HiddenSize, checkpoint, context) =>
+    private SetRecQwenModel(string folder, LlamaConfig config, SetRecConfig set, Checkpoint checkpoint, NetworkContext context) : base(folder, set, config.HiddenSize, checkpoint, context) =>
         _network = Network.Build(context, "setrec qwen", scope => SetRecQwenNetwork.Build(scope, config, set));
 
     /// <summary>Card and opening.</summary>
@@ -49,7 +51,7 @@ public sealed class SetRecQwenModel : SetRecModel
         {
             var folder = source.RequireFolder();
             var checkpoint = PublishedFiles.Open(source, "model.safetensors", "adapter.pth");
-            return ValueTask.FromResult<IModel>(new SetRecQwenModel(folder, PublishedConfig.Read<LlamaConfig>(folder).Value.Checked(folder), PublishedConfig.Read<SetRecConfig>(Path.Combine(folder, "setrec.json")).Value, checkpoint, NetworkContext.Of(source, checkpoint)));
+            return ValueTask.FromResult<IModel>(new SetRecQwenModel(folder, PublishedConfig.Read<LlamaConfig>(folder).Value, PublishedConfig.Read<SetRecConfig>(Path.Combine(folder, "setrec.json")).Value, checkpoint, NetworkContext.Of(source, checkpoint)));
         });
 
     /// <inheritdoc/>
