@@ -17,7 +17,7 @@ else if (args is ["bare", var kind, var bytes]) await BareServer.RunAsync(kind, 
 else if (args is ["steps", var family, var loop, var weights, .. var more]) await StepBatching.RunAsync(family, loop, weights, more is [var options] ? options : "", Console.Out);
 else if (args is ["tokenizers", "--npm", var npm, "--quicktok", var quicktok, .. var texts]) TokenizerSpeed.Run(npm, quicktok, texts, Console.Out);
 else if (args is ["tokenizers", "--npm", var packages, .. var corpora]) TokenizerSpeed.Run(packages, null, corpora, Console.Out);
-else if (args is ["unigram", "--npm", var reference, .. var items]) PipelineSpeed.Run(reference, [.. items.Where(item => item.EndsWith(".json", StringComparison.Ordinal))], [.. items.Where(item => !item.EndsWith(".json", StringComparison.Ordinal))], Console.Out);
+else if (args is ["unigram", "--npm", var reference, .. var items]) PipelineSpeed.Run(reference, [.. items.Where(PipelineSpeed.IsTokenizer)], [.. items.Where(item => !PipelineSpeed.IsTokenizer(item))], Console.Out);
 else if (args is ["exact", "--npm", var encoders, .. var rest])
 {
     var tokenizers = rest.Zip(rest.Skip(1)).Where(pair => pair.First == "--tokenizer").Select(pair => pair.Second).ToList();

@@ -121,7 +121,7 @@ internal sealed class BpeSegmenter : Segmenter
             symbol.Pair = None;
             if (symbol.Next < 0 || symbol.Id == Frozen || _symbols[symbol.Next].Id == Frozen) return;
             var piece = _text.Slice(symbol.Start, symbol.Length + _symbols[symbol.Next].Length);
-            if (!owner._vocabulary.Ordinary.TryGet(piece, out var id)) return;
+            if (!owner._vocabulary.Ordinary.TryGetRare(in piece[0], piece.Length, out var id)) return;
             symbol.Pair = id;
             _heap.Push((ulong)(uint)owner._ranks[id] << 32 | (uint)left);
             if (splits is not null && owner._vocabulary.IsUnused(id)) splits[Encoding.UTF8.GetString(piece)] = symbol.Length;

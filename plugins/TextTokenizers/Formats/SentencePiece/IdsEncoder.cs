@@ -13,6 +13,8 @@ internal sealed class IdsEncoder(SentencePieceVocabulary vocabulary, SentencePie
     private readonly UnigramSegmenter? _unigram = segmenter as UnigramSegmenter;
     private readonly WordJoint _joint = segmenter is UnigramSegmenter || (segmenter is BpeSegmenter && !vocabulary.HasUnused) ? vocabulary.Joint : WordJoint.None;
     private readonly float _largestGain = vocabulary.LargestGain;
+    private readonly float[] _gains = Gains(vocabulary);
+    private readonly bool _hasBytes = vocabulary.File.ByteFallback;
     private readonly Pool<Scratch> _scratches = new();
 
     /// <summary>What one thread needs.</summary>
@@ -44,7 +46,7 @@ internal sealed class IdsEncoder(SentencePieceVocabulary vocabulary, SentencePie
             text = text[word.Length..];
         }
 
-        scratch.Text.Trim();
+        scratch.Text.Dispose();
         _scratches.Return(scratch);
     }
 
@@ -90,14 +92,23 @@ internal sealed class IdsEncoder(SentencePieceVocabulary vocabulary, SentencePie
         state.AfterUnknown = false;
         if (_unigram is null) return true;
         if (!(lead > Slack(state.Score, length))) return false;
-        foreach (var id in ids) state.Score += vocabulary.GainOf(id);
+        foreach (var id in ids) state.Score += _gains[id];
         return true;
     }
 
-    // How far rounding can move two segmentations of a word of so many bytes apart: each of at most as many sums is off by half a step.
-    private float Slack(float score, int length) => _unigram is null ? 0 : 4 * length * HalfStep * (Math.Abs(score) + length * _largestGain);
+    // How far rounding can move two segmentations of a word of so many bytes apart: each is off by half a step for every piece, and there are no more pieces than bytes.
+    private float Slack(float score, int length) => _unigram is null ? 0 : 2 * length * HalfStep * (Math.Abs(score) + length * _largestGain);
 
-    // Gives the lead of the segmentation: none where there is an unknown piece, which depends on its neighbours.
+    // What each id adds to the score. Of an unknown character that becomes bytes, the first one does.
+    private static float[] Gains(SentencePieceVocabulary vocabulary)
+    {
+        var gains = new float[vocabulary.Count];
+        for (var id = 0; id < gains.Length; id++) gains[id] = vocabulary.GainOf(id);
+        for (var value = 0; vocabulary.File.ByteFallback && value < 256; value++) gains[vocabulary.ByteId((byte)value)] = (value & 0xC0) == 0x80 ? 0 : vocabulary.UnknownScore;
+        return gains;
+    }
+
+    // Gives the lead of the segmentation: none where there is an unknown piece, which is one with those beside it.
     private float EncodeNew(ReadOnlySpan<byte> text, List<Segment> segments, ref State state, IdBuffer output)
     {
         segments.Clear();
@@ -107,15 +118,13 @@ internal sealed class IdsEncoder(SentencePieceVocabulary vocabulary, SentencePie
         foreach (var (start, end, id) in segments)
         {
             var isUnknown = id == vocabulary.UnknownId;
-            if (isUnknown && vocabulary.File.ByteFallback)
+            if (isUnknown && _hasBytes)
             {
                 foreach (var value in text[start..end]) output.Add(vocabulary.ByteId(value));
-            }
-            else if (!(isUnknown && state.AfterUnknown))
-            {
-                output.Add(id);
+                continue;
             }
 
+            if (!(isUnknown && state.AfterUnknown)) output.Add(id);
             state.AfterUnknown = isUnknown;
             if (isUnknown) lead = 0;
         }

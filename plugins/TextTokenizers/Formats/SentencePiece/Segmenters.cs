@@ -9,7 +9,7 @@ internal readonly record struct Segment(int Start, int End, int Id);
 /// <summary>Cuts normalized text into pieces.</summary>
 internal abstract class Segmenter
 {
-    /// <summary>Appends the pieces of a text, in order, covering it.</summary>
+    /// <summary>Appends the pieces of a text, in order, covering it. 16 bytes behind the text must be readable.</summary>
     public abstract void Cut(ReadOnlySpan<byte> text, List<Segment> output);
 
     /// <summary>Number of bytes of the first character, or of the user-defined symbol that stands there.</summary>

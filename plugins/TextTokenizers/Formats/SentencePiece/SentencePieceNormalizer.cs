@@ -26,7 +26,7 @@ internal sealed class SentencePieceNormalizer
 
     private ReadOnlySpan<byte> Space => _rules.EscapeWhitespaces ? SentencePieceVocabulary.Space : " "u8;
 
-    /// <summary>The normalized text, and for each of its bytes and for its end the place in the input.</summary>
+    /// <summary>The normalized text, and for each of its bytes and for its end the place in the input; to be disposed.</summary>
     public NormalizedText Normalize(ReadOnlySpan<byte> input)
     {
         var result = new NormalizedText { KeepsOrigins = true };
@@ -124,12 +124,12 @@ internal sealed class SentencePieceNormalizer
     }
 }
 
-/// <summary>A normalized text with the place in the input of each byte, if that is wanted.</summary>
-internal sealed class NormalizedText
+/// <summary>A normalized text with the place in the input of each byte, if that is wanted. In rented arrays; disposed, it is empty and can be used again.</summary>
+internal sealed class NormalizedText : IDisposable
 {
-    private const int MostKept = 1 << 20;
+    private const int Padding = 16; // readable behind the text, for loading vectors
 
-    private byte[] _bytes = new byte[256];
+    private byte[] _bytes = [];
     private int[] _origins = [];
     private int _count;
 
@@ -176,16 +176,24 @@ internal sealed class NormalizedText
         if (KeepsOrigins) _origins[_count] = origin;
     }
 
-    /// <summary>Clears it, and lets go of a large buffer.</summary>
-    public void Trim()
+    public void Dispose()
     {
         Clear();
-        if (_bytes.Length > MostKept) _bytes = new byte[256];
+        Replace(ref _bytes, [], 0);
+        Replace(ref _origins, [], 0);
     }
 
     private void Grow(int more)
     {
-        if (_count + more > _bytes.Length) Array.Resize(ref _bytes, Math.Max(_bytes.Length * 2, _count + more));
-        if (KeepsOrigins && _origins.Length <= _bytes.Length) Array.Resize(ref _origins, _bytes.Length + 1);
+        var length = Math.Max(_bytes.Length * 2, _count + more + Padding);
+        if (_count + more + Padding > _bytes.Length) Replace(ref _bytes, ArrayPool<byte>.Shared.Rent(length), _count);
+        if (KeepsOrigins && _count + more >= _origins.Length) Replace(ref _origins, ArrayPool<int>.Shared.Rent(length), _count);
+    }
+
+    private static void Replace<T>(ref T[] array, T[] larger, int count)
+    {
+        array.AsSpan(0, count).CopyTo(larger);
+        if (array.Length > 0) ArrayPool<T>.Shared.Return(array);
+        array = larger;
     }
 }

@@ -97,7 +97,7 @@ public sealed class SentencePieceTokenizer : Tokenizer
     public override bool IsSpecial(int id) => (uint)id < (uint)_vocabulary.Count && _vocabulary[id].Type is PieceType.Control or PieceType.Unknown;
 
     /// <summary>The normalized text.</summary>
-    public string Normalize(string text) => Encoding.UTF8.GetString(_normalizer.Normalize(Encoding.UTF8.GetBytes(text)).Bytes);
+    public string Normalize(string text) => Normalize(_normalizer, text);
 
     /// <summary>The pieces of a text.</summary>
     public List<SentencePieceToken> Encode(string text) => Encode(Encoding.UTF8.GetBytes(text));
@@ -105,7 +105,7 @@ public sealed class SentencePieceTokenizer : Tokenizer
     /// <summary>The pieces of UTF-8; each invalid byte counts as U+FFFD.</summary>
     public List<SentencePieceToken> Encode(ReadOnlySpan<byte> utf8)
     {
-        var normalized = _normalizer.Normalize(utf8);
+        using var normalized = _normalizer.Normalize(utf8);
         var segments = new List<Segment>();
         _segmenter.Cut(normalized.Bytes, segments);
         return Describe(normalized, segments);
@@ -116,7 +116,7 @@ public sealed class SentencePieceTokenizer : Tokenizer
     public IReadOnlyList<(List<SentencePieceToken> Pieces, float Score)> EncodeNBest(string text, int count)
     {
         if (File.Kind != SentencePieceKind.Unigram) throw new MediaException(ErrorCodes.VerbUnsupported, "Only unigram models have n-best segmentations.");
-        var normalized = _normalizer.Normalize(Encoding.UTF8.GetBytes(text));
+        using var normalized = _normalizer.Normalize(Encoding.UTF8.GetBytes(text));
         count = Math.Clamp(count, 1, 1024);
         if (normalized.Bytes.IsEmpty) return [([], 0)];
         if (count == 1)
@@ -134,7 +134,8 @@ public sealed class SentencePieceTokenizer : Tokenizer
     public float CalculateEntropy(string text, float alpha)
     {
         if (File.Kind != SentencePieceKind.Unigram) throw new MediaException(ErrorCodes.VerbUnsupported, "Only unigram models have an entropy.");
-        return new UnigramLattice(_vocabulary, _normalizer.Normalize(Encoding.UTF8.GetBytes(text)).Bytes).Entropy(alpha);
+        using var normalized = _normalizer.Normalize(Encoding.UTF8.GetBytes(text));
+        return new UnigramLattice(_vocabulary, normalized.Bytes).Entropy(alpha);
     }
 
     /// <summary>A segmentation drawn at random: of a unigram model with probability proportional to p^<paramref name="alpha"/>; of a BPE model with merges dropped with probability <paramref name="alpha"/>.</summary>
@@ -144,7 +145,7 @@ public sealed class SentencePieceTokenizer : Tokenizer
     /// <exception cref="MediaException">The model is a word or character model.</exception>
     public List<SentencePieceToken> Sample(string text, float alpha, Func<double> uniform)
     {
-        var normalized = _normalizer.Normalize(Encoding.UTF8.GetBytes(text));
+        using var normalized = _normalizer.Normalize(Encoding.UTF8.GetBytes(text));
         if (normalized.Bytes.IsEmpty) return [];
         var segments = new List<Segment>();
         if (_segmenter is BpeSegmenter bpe) bpe.Cut(normalized.Bytes, segments, () => uniform() < alpha);
@@ -236,7 +237,7 @@ public sealed class SentencePieceTokenizer : Tokenizer
         }
 
         Flush(bytes, text);
-        return _denormalizer is null ? text.ToString() : Encoding.UTF8.GetString(_denormalizer.Normalize(Encoding.UTF8.GetBytes(text.ToString())).Bytes);
+        return _denormalizer is null ? text.ToString() : Normalize(_denormalizer, text.ToString());
     }
 
     /// <summary>Decodes ids one by one, giving text as soon as it is certain.</summary>
@@ -273,6 +274,12 @@ public sealed class SentencePieceTokenizer : Tokenizer
             else text.Append('\uFFFD');
             run = run[(valid ? length : 1)..];
         }
+    }
+
+    private static string Normalize(SentencePieceNormalizer normalizer, string text)
+    {
+        using var normalized = normalizer.Normalize(Encoding.UTF8.GetBytes(text));
+        return Encoding.UTF8.GetString(normalized.Bytes);
     }
 
     private IEnumerable<SentencePieceToken> Framed(List<SentencePieceToken> pieces, bool addSpecialTokens, int end)

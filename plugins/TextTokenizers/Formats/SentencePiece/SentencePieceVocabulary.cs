@@ -32,7 +32,6 @@ internal sealed class SentencePieceVocabulary
             var table = IsOrdinary(piece.Type) ? Ordinary : Reserved;
             if (table.TryGet(_bytes[id], out _)) throw new FormatException($"the piece {piece.Text} is there twice");
             table.Add(_bytes[id], id);
-            if (IsOrdinary(piece.Type)) Trie.Add(_bytes[id], id);
             if (piece.Type == PieceType.UserDefined) Symbols.Add(_bytes[id], id);
             if (piece.Type == PieceType.Normal) (MinScore, MaxScore) = (Math.Min(MinScore, piece.Score), Math.Max(MaxScore, piece.Score));
             if (piece.Type == PieceType.Unknown) UnknownId = UnknownId < 0 ? id : throw new FormatException("there are two unknown pieces");
@@ -42,6 +41,7 @@ internal sealed class SentencePieceVocabulary
         if (UnknownId < 0) throw new FormatException("there is no unknown piece");
         if (file.ByteFallback && bytes != 256) throw new FormatException($"there are {bytes} byte pieces, not 256");
         UnknownScore = MinScore - UnknownPenalty;
+        Trie = new(Ordinary.Ids.Select(id => (_bytes[id], id)));
         _unused = [.. _pieces.Select(piece => piece.Type == PieceType.Unused)];
         _shownIds = [.. _bytes.Select(piece => IdOf(piece))];
         _byteIds = [.. Enumerable.Range(0, 256).Select(value => IdOf(Encoding.UTF8.GetBytes(ByteTokens.NameOf((byte)value))))];
@@ -72,7 +72,7 @@ internal sealed class SentencePieceVocabulary
     public TokenTable Reserved { get; }
 
     /// <summary>The ordinary pieces.</summary>
-    public ByteTrie Trie { get; } = new();
+    public DoubleArrayTrie Trie { get; }
 
     /// <summary>The user-defined symbols.</summary>
     public ByteTrie Symbols { get; } = new();

@@ -42,7 +42,7 @@ internal sealed class UnigramLattice
         {
             var length = CodePoints.Utf8Length(text[start]);
             var single = false;
-            var node = ByteTrie.Root;
+            var node = DoubleArrayTrie.Root;
             var characters = 0;
             for (var end = start; end < _length;)
             {

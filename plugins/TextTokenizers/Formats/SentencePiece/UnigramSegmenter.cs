@@ -55,7 +55,7 @@ internal sealed class UnigramSegmenter(SentencePieceVocabulary vocabulary) : Seg
             var length = Math.Min(CodePoints.Utf8Length(text[start]), text.Length - start);
             var here = best[start].Score;
             var single = false;
-            var node = ByteTrie.Root;
+            var node = DoubleArrayTrie.Root;
             for (var end = start; end < text.Length;)
             {
                 node = trie.Child(node, text[end++]);
