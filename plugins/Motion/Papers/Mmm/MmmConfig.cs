@@ -7,8 +7,11 @@ namespace ModelZoo.Plugins.Motion;
 /// <summary>The authors' command line, as <c>args.json</c>; defaults are those of the published model.</summary>
 public sealed record MmmConfig : GeneratorArgs
 {
+    /// <summary>The published model's values, where they are not those of T2M-GPT.</summary>
+    public MmmConfig() => (NbCode, CodeDim) = (8192, 32);
+
     /// <summary>Blocks of the first half that look at the words of the caption.</summary>
-    [Range(0, 1024)] public int NumLocalLayer { get; init; } = 1;
+    [Range(0, 1024)] public int NumLocalLayer { get; init; } = 2;
 }
 
 /// <summary>Options of generating with MMM.</summary>

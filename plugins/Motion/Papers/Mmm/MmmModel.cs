@@ -36,7 +36,7 @@ public sealed class MmmModel : MotionModel, IGenerate<Contracts.Motion, MmmOptio
             Inputs = [Modality.Motion, Modality.Text],
             Outputs = [Modality.Tokens, Modality.Motion],
             Layouts = ["authors: args.json + vq/net_last.pth + t2m/net_last.pth"],
-            Sizes = [new("exitudio/MMM: HumanML3D", 248_851_207, [])],
+            Sizes = [new("exitudio/MMM: HumanML3D", 254_749_575, [])],
         },
         OpenAsync);
 

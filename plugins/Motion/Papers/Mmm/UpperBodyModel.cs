@@ -39,7 +39,7 @@ public sealed class UpperBodyModel : MotionModel, IGenerate<Contracts.Motion, Up
     public static ModelArchitecture Architecture { get; } = new(
         MmmModel.Architecture.Card with
         {
-            Id = "motion/mmm-upper-body", Sizes = [new("exitudio/MMM: HumanML3D, upper body", 265_905_697, [])], Deviations = "HumanML3D's 22 joints only, as the authors' masks.",
+            Id = "motion/mmm-upper-body", Sizes = [new("exitudio/MMM: HumanML3D, upper body", 271_804_785, [])], Deviations = "HumanML3D's 22 joints only, as the authors' masks.",
         },
         OpenAsync);
 
