@@ -100,7 +100,7 @@ public sealed class LmrModel : MotionModel, IGenerate<Contracts.Motion, LmrOptio
             case "sample":
                 double? Option(string name) => arguments.Has(name) ? arguments.Literal<double>(name) : null;
                 var draws = arguments.Literal("if_categorial", false) ? Draws.Given(arguments.FindTensor<float>("uniform")) : null;
-                var run = new LmrSampling(_config.Vocabulary, _config.Semantics, arguments.Literal("min_motion_len", 0), Option("topp"), Option("temperature_sem"), Option("temperature_motion"), draws);
+                var run = new LmrSampling(_config.Vocabulary, _config.Semantics, arguments.Literal("min_motion_len", 0), arguments.Literal("topp", 0.96), Option("temperature_sem"), Option("temperature_motion"), draws);
                 LmrRow[] last = [];
                 await foreach (var rows in SampleAsync(run, arguments.Tensor<float>("text_embedding"), arguments.Literal("cond_scale", 1f), cancel).ConfigureAwait(false)) last = rows;
                 return new CallResults().Add("sampled_tokens", last.Select(row => row.Ids.ToArray()).ToArray().ToTensor());
