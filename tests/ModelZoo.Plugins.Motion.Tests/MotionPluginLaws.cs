@@ -14,6 +14,7 @@ public sealed class MotionPluginLaws(LawFolder folder) : PluginLaws<MotionPlugin
     {
         "t2m-gpt" => With(sample, features: 263, width: 24),
         "lmr" => With(sample, features: 263, width: 20),
+        "bamm" => With(sample, features: 263, width: 512),
         // Its positions end at 32 frames.
         "m2dm" => With(sample, features: 11, width: 8, words: 4) with { Input = new Contracts.Motion(Wave(32, 11), 20, "humanml3d-11") },
         _ => sample,

@@ -53,8 +53,8 @@ public sealed record TokenTransformerConfig
     [Range(1, 1024)] public int NLayers { get; init; } = 8;
     /// <summary>Whether the residual transformer's layers share embeddings with the outputs before them.</summary>
     public bool ShareWeight { get; init; }
-    /// <summary>BAMM: which transformer it is.</summary>
-    [AllowedValues(null, "official")] public string? Trans { get; init; }
+    /// <summary>BAMM's first layer: PyTorch's transformer (<c>official</c>, or null), or the pre-norm blocks of T2M-GPT (<c>t2mgpt</c>).</summary>
+    [AllowedValues(null, "official", "t2mgpt")] public string? Trans { get; init; }
 }
 
 /// <summary>The three configurations of MoMask and BAMM.</summary>

@@ -45,7 +45,8 @@ internal static class MoMaskNetwork
     {
         // The caption has a position too.
         var x = Place(trans, ValueShape.Concat(1, Condition(trans, sentence, config), Embed(trans, tokens, special: 3, tokenizer, config)));
-        return Head(trans, Transform(trans, x, bias, config, "block_0"), tokenizer.NbCode + 1, config).Swap(1, 2);
+        var h = config.Trans == "t2mgpt" ? PreNorm(trans, x, bias, config) : Transform(trans, x, bias, config, "block_0");
+        return Head(trans, h, tokenizer.NbCode + 1, config).Swap(1, 2);
     }
 
     /// <summary>Scores of the next layer's codes and padding. history (B, N, C) sums the codes so far, layer is one-hot (B, layers) and its number less one (), sentence (B, C) -> (B, codes + 1, N).</summary>
@@ -102,6 +103,19 @@ internal static class MoMaskNetwork
             x = layer["norm1"].LayerNorm(x + Attend(layer["self_attn"], x, bias, config));
             x = layer["norm2"].LayerNorm(x + layer["linear2"].Linear(layer["linear1"].Linear(x, config.FfSize).Gelu(), config.LatentDim));
             if (i == 0) trans.Stage(firstStage, x.Swap(0, 1));
+        }
+
+        trans.Stage("encoder_output", x.Swap(0, 1));
+        return x;
+    }
+
+    // The other transformer that BAMM can be trained with. x (B, N, D).
+    private static Value PreNorm(Scope trans, Value x, Value bias, TokenTransformerConfig config)
+    {
+        for (var i = 0; i < config.NLayers; i++)
+        {
+            x = TransformerBlock.Build(trans["seqTransEncoder.blocks"][i], x, new() { Heads = config.NHeads, Bias = bias }, config.FfSize);
+            if (i == 0) trans.Stage("block_0", x.Swap(0, 1));
         }
 
         trans.Stage("encoder_output", x.Swap(0, 1));
