@@ -44,22 +44,22 @@ public static class UNetNetwork
     /// <summary>Predicts noise (or velocity). sample (B, C, H, W), t (B), text (B, M, E) or null for a network without -> (B, C, H, W).</summary>
     public static Value Build(Scope unet, Value sample, Value t, Value? text, UNetConfig config, UNetConditions? conditions = null, UNetHooks? hooks = null, string stages = "")
     {
-        var time = Time(unet, t, config, conditions ?? new());
+        var time = Time(unet, t, config, conditions ?? new(), Edge(text, config));
         if (config.EncoderHidDim is not null && text is not null) text = unet["encoder_hid_proj"].Linear(text, config.ContextWidth);
         return new Builder(unet, Activation(config)(time), text, config, hooks ?? new(), stages).Build(config.CenterInputSample ? sample * 2 - 1 : sample);
     }
 
     // The time with all that joins it.
-    private static Value Time(Scope unet, Value t, UNetConfig config, UNetConditions conditions)
+    private static Value Time(Scope unet, Value t, UNetConfig config, UNetConditions conditions, Func<Value, Value> activation)
     {
         var sinusoid = Sinusoid(t, config.BlockOutChannels[0], config);
         if (config.TimeCondProjDim is not null && conditions.Guidance is { } guidance) sinusoid += unet["time_embedding.cond_proj"].Linear(guidance, config.BlockOutChannels[0], bias: false);
-        var time = unet["time_embedding"].DiffusersTimeMlp(sinusoid, config.TimeWidth, Activation(config));
+        var time = unet["time_embedding"].DiffusersTimeMlp(sinusoid, config.TimeWidth, activation);
         if (config.TimestepPostAct is { } after) time = Activations.Named(after)(time);
         unet.Stage("time_embedding", time);
         if (config.ClassEmbedding is { } kind && conditions.Labels is { } labels)
         {
-            var label = Class(unet["class_embedding"], kind, labels, config);
+            var label = Class(unet["class_embedding"], kind, labels, config, activation);
             time = config.ClassEmbeddingsConcat ? ValueShape.Concat(-1, time, label) : time + label;
         }
 
@@ -67,16 +67,19 @@ public static class UNetNetwork
         return config.TimeEmbeddingActFn is { } last ? Activations.Named(last)(time) : time;
     }
 
-    private static Value Class(Scope embedding, string kind, Value labels, UNetConfig config) => kind switch
+    private static Value Class(Scope embedding, string kind, Value labels, UNetConfig config, Func<Value, Value> activation) => kind switch
     {
         "table" => embedding.Embedding(labels, config.NumClassEmbeds!.Value, config.TimeWidth),
-        "timestep" => embedding.DiffusersTimeMlp(Sinusoid(labels, config.BlockOutChannels[0], config), config.TimeWidth, Activation(config)),
+        "timestep" => embedding.DiffusersTimeMlp(Sinusoid(labels, config.BlockOutChannels[0], config), config.TimeWidth, activation),
         "projection" => embedding.DiffusersTimeMlp(labels, config.TimeWidth),
         "simple_projection" => embedding.Linear(labels, config.TimeWidth),
         _ => labels,
     };
 
     private static Func<Value, Value> Activation(UNetConfig config) => Activations.Named(config.ActFn);
+
+    // Without text the library keeps SiLU in the time's embedding and before the last convolution, whatever the blocks have.
+    private static Func<Value, Value> Edge(Value? text, UNetConfig config) => text is null ? value => value.Silu() : Activation(config);
 
     private static Value Sinusoid(Value t, long width, UNetConfig config) => t.Sinusoid(width, shift: config.FreqShift, cosinesFirst: config.FlipSinToCos);
 
@@ -102,7 +105,7 @@ public static class UNetNetwork
             if (config.MidBlockType is not null) h = Middle(h);
             h = hooks.Middle(unet.Stage(stages + "mid", h));
             for (var place = 0; place < config.Levels; place++) h = unet.Stage($"{stages}up_{place}", Up(place, h));
-            return unet["conv_out"].Conv(_activation(Norm(unet["conv_norm_out"], h)), config.OutChannels, config.ConvOutKernel, padding: config.ConvOutKernel / 2);
+            return unet["conv_out"].Conv(Edge(text, config)(Norm(unet["conv_norm_out"], h)), config.OutChannels, config.ConvOutKernel, padding: config.ConvOutKernel / 2);
         }
 
         private Value Down(int level, Value h)
