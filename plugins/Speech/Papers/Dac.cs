@@ -22,7 +22,8 @@ public sealed record DacConfig
     [JsonConverter(typeof(OneOrMany)), Length(1, 256)] public int[] CodebookDim { get; init; } = [8];
 
     /// <summary>Width that a codebook searches in: one for all, or each its own.</summary>
-    public int CodebookWidth(int codebook) => CodebookDim.Length == 1 ? CodebookDim[0] : CodebookDim[codebook];
+    public int CodebookWidth(int codebook) => CodebookDim.Length == 1 ? CodebookDim[0] : codebook < CodebookDim.Length ? CodebookDim[codebook]
+        : throw new ModelZooException(ErrorCodes.ConfigInvalid, "There are fewer widths than codebooks.") { Where = "codebook_dim", Expected = $"{NCodebooks} numbers", Found = $"{CodebookDim.Length}" };
 
     /// <summary>Width of the latent frames: doubled at every stride unless the configuration says otherwise.</summary>
     public int LatentSize => HiddenSize ?? EncoderHiddenSize << DownsamplingRatios.Length;

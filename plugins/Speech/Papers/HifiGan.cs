@@ -35,7 +35,13 @@ public record HifiGanConfig
     public int Mels => ModelInDim ?? 80;
 
     /// <summary>Dilations of the residual blocks of one kernel. The authors' two kinds of blocks read three and two of them, transformers' as many as there are.</summary>
-    internal int[] Dilations(int kernel) => IsTransformers ? ResblockDilationSizes[kernel] : ResblockDilationSizes[kernel][..(Resblock == "1" ? 3 : 2)];
+    internal int[] Dilations(int kernel)
+    {
+        var read = Resblock == "1" ? 3 : 2;
+        if (kernel >= ResblockDilationSizes.Length || !IsTransformers && ResblockDilationSizes[kernel].Length < read)
+            throw new ModelZooException(ErrorCodes.ConfigInvalid, "Residual blocks lack dilations.") { Where = $"resblock_dilation_sizes[{kernel}]", Expected = IsTransformers ? "a list for each kernel" : $"{read} for each kernel" };
+        return IsTransformers ? ResblockDilationSizes[kernel] : ResblockDilationSizes[kernel][..read];
+    }
 }
 
 /// <summary>The same in transformers' layout, whose defaults are those of microsoft/speecht5_hifigan.</summary>
