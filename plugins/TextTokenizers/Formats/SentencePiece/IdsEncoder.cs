@@ -79,8 +79,8 @@ internal sealed class IdsEncoder(SentencePieceVocabulary vocabulary, SentencePie
             output.Truncate(count);
         }
 
-        var before = state;
-        var ownLead = EncodeNew(word, scratch.Segments, ref state, output) - Slack(before.Score, word.Length);
+        var slack = Slack(state.Score, word.Length);
+        var ownLead = EncodeNew(word, scratch.Segments, ref state, output) - slack;
         if (output.Count - count >= WordCache.MaxIds || !(ownLead > 0)) return;
         output.Add(BitConverter.SingleToInt32Bits(ownLead));
         scratch.Cache.Keep(word, 0, hash, output.Span[count..]);
@@ -89,10 +89,9 @@ internal sealed class IdsEncoder(SentencePieceVocabulary vocabulary, SentencePie
 
     private bool TryTake(ReadOnlySpan<int> ids, int length, float lead, ref State state)
     {
-        state.AfterUnknown = false;
-        if (_unigram is null) return true;
         if (!(lead > Slack(state.Score, length))) return false;
-        foreach (var id in ids) state.Score += _gains[id];
+        state.AfterUnknown = false;
+        for (var i = 0; i < ids.Length && _unigram is not null; i++) state.Score += _gains[ids[i]];
         return true;
     }
 
