@@ -33,6 +33,9 @@ public sealed record UNetConditions
 
     /// <summary>The further condition of the time (B, W).</summary>
     public Value? Guidance { get; init; }
+
+    /// <summary>Features of a picture (B, W).</summary>
+    public Value? Image { get; init; }
 }
 
 /// <summary>
@@ -44,57 +47,16 @@ public static class UNetNetwork
     /// <summary>Predicts noise (or velocity). sample (B, C, H, W), t (B), text (B, M, E) or null for a network without -> (B, C, H, W).</summary>
     public static Value Build(Scope unet, Value sample, Value t, Value? text, UNetConfig config, UNetConditions? conditions = null, UNetHooks? hooks = null, string stages = "")
     {
-        var time = Time(unet, t, config, conditions ?? new(), Edge(text, config));
-        if (config.EncoderHidDim is not null && text is not null) text = unet["encoder_hid_proj"].Linear(text, config.ContextWidth);
-        return new Builder(unet, Activation(config)(time), text, config, hooks ?? new(), stages).Build(config.CenterInputSample ? sample * 2 - 1 : sample);
-    }
-
-    // The time with all that joins it.
-    private static Value Time(Scope unet, Value t, UNetConfig config, UNetConditions conditions, Func<Value, Value> activation)
-    {
-        var sinusoid = Sinusoid(t, config.BlockOutChannels[0], config);
-        if (config.TimeCondProjDim is not null && conditions.Guidance is { } guidance) sinusoid += unet["time_embedding.cond_proj"].Linear(guidance, config.BlockOutChannels[0], bias: false);
-        var time = unet["time_embedding"].DiffusersTimeMlp(sinusoid, config.TimeWidth, activation);
-        if (config.TimestepPostAct is { } after) time = Activations.Named(after)(time);
-        unet.Stage("time_embedding", time);
-        if (config.ClassEmbedding is { } kind && conditions.Labels is { } labels)
-        {
-            var label = Class(unet["class_embedding"], kind, labels, config, activation);
-            time = config.ClassEmbeddingsConcat ? ValueShape.Concat(-1, time, label) : time + label;
-        }
-
-        if (config.AdditionEmbedType == "text_time") time += unet.Stage("add_embedding", unet["add_embedding"].DiffusersTimeMlp(Sizes(conditions.Pooled!, conditions.Sizes!, config), config.TimeWidth));
-        return config.TimeEmbeddingActFn is { } last ? Activations.Named(last)(time) : time;
-    }
-
-    private static Value Class(Scope embedding, string kind, Value labels, UNetConfig config, Func<Value, Value> activation) => kind switch
-    {
-        "table" => embedding.Embedding(labels, config.NumClassEmbeds!.Value, config.TimeWidth),
-        "timestep" => embedding.DiffusersTimeMlp(Sinusoid(labels, config.BlockOutChannels[0], config), config.TimeWidth, activation),
-        "projection" => embedding.DiffusersTimeMlp(labels, config.TimeWidth),
-        "simple_projection" => embedding.Linear(labels, config.TimeWidth),
-        _ => labels,
-    };
-
-    private static Func<Value, Value> Activation(UNetConfig config) => Activations.Named(config.ActFn);
-
-    // Without text the library keeps SiLU in the time's embedding and before the last convolution, whatever the blocks have.
-    private static Func<Value, Value> Edge(Value? text, UNetConfig config) => text is null ? value => value.Silu() : Activation(config);
-
-    private static Value Sinusoid(Value t, long width, UNetConfig config) => t.Sinusoid(width, shift: config.FreqShift, cosinesFirst: config.FlipSinToCos);
-
-    // Each size by sinusoids, behind the pooled text.
-    private static Value Sizes(Value pooled, Value sizes, UNetConfig config)
-    {
-        var width = config.AdditionTimeEmbedDim ?? 256;
-        var each = Sinusoid(sizes.Reshape(-1), width, config).Reshape(sizes.Shape[0], sizes.Shape[1] * width);
-        return ValueShape.Concat(-1, pooled, each).Reshape(pooled.Shape[0], config.ProjectionClassEmbeddingsInputDim ?? 2816);
+        conditions ??= new();
+        var time = UNetEmbeddings.Time(unet, t, text, config, conditions);
+        return new Builder(unet, time, UNetEmbeddings.Context(unet, text, config, conditions), config, hooks ?? new(), stages).Build(config.CenterInputSample ? sample * 2 - 1 : sample);
     }
 
     private sealed class Builder(Scope unet, Value time, Value? text, UNetConfig config, UNetHooks hooks, string stages)
     {
         private readonly Stack<Value> _skips = new();
-        private readonly Func<Value, Value> _activation = Activation(config);
+        private readonly Func<Value, Value> _activation = Activations.Named(config.ActFn);
+        private readonly Value _activeTime = Activations.Named(config.ActFn)(time);
         private int _crossAttentions;
 
         public Value Build(Value sample)
@@ -105,69 +67,92 @@ public static class UNetNetwork
             if (config.MidBlockType is not null) h = Middle(h);
             h = hooks.Middle(unet.Stage(stages + "mid", h));
             for (var place = 0; place < config.Levels; place++) h = unet.Stage($"{stages}up_{place}", Up(place, h));
-            return unet["conv_out"].Conv(Edge(text, config)(Norm(unet["conv_norm_out"], h)), config.OutChannels, config.ConvOutKernel, padding: config.ConvOutKernel / 2);
+            return unet["conv_out"].Conv(UNetEmbeddings.Edge(text, config)(Norm(unet["conv_norm_out"], h)), config.OutChannels, config.ConvOutKernel, padding: config.ConvOutKernel / 2);
         }
 
         private Value Down(int level, Value h)
         {
-            var (block, width, attends) = (unet["down_blocks"][level], config.BlockOutChannels[level], Attends(config.DownBlockTypes[level], text is null ? "AttnDownBlock2D" : "CrossAttnDownBlock2D", "DownBlock2D"));
+            var (block, width, kind) = (unet["down_blocks"][level], config.BlockOutChannels[level], Kind(config.DownBlockTypes[level], "Down", "ResnetDownsampleBlock2D"));
             for (var i = 0; i < config.Layers(level); i++)
             {
-                h = Residual(block["resnets"][i], h, width);
-                if (attends) h = Attention(block["attentions"][i], h, level, config.Depth(level, i));
+                h = kind.Simple ? SimpleResidual(block["resnets"][i], h, width) : Residual(block["resnets"][i], h, width);
+                if (kind.Attends) h = kind.Simple ? Simple(block["attentions"][i], h, level, config.LooksOnlyAtText(level)) : Attention(block["attentions"][i], h, level, config.Depth(level, i));
                 _skips.Push(h);
             }
 
             if (level == config.Levels - 1) return h;
             var padding = config.DownsamplePadding;
-            h = padding == 0 ? block["downsamplers.0.conv"].Downsample(h, width) : block["downsamplers.0.conv"].Conv(h, width, 3, stride: 2, padding: padding);
+            h = kind.Simple ? SimpleResidual(block["downsamplers.0"], h, width, x => x.AveragePool(2, 2))
+                : padding == 0 ? block["downsamplers.0.conv"].Downsample(h, width) : block["downsamplers.0.conv"].Conv(h, width, 3, stride: 2, padding: padding);
             _skips.Push(h);
             return h;
         }
 
         private Value Middle(Value h)
         {
-            var (block, deepest) = (unet["mid_block"], config.Levels - 1);
-            h = Residual(block["resnets.0"], h, h.Shape[1].Size, config.MidBlockScaleFactor);
+            var (block, deepest, width) = (unet["mid_block"], config.Levels - 1, h.Shape[1].Size);
+            var simple = config.MidBlockType == "UNetMidBlock2DSimpleCrossAttn";
+            Value Around(Scope resnet, Value x) => Residual(resnet, x, width, config.MidBlockScaleFactor, simple && config.ResnetSkipTimeAct);
+            h = Around(block["resnets.0"], h);
             // Beside text a middle without cross-attention is this one residual block.
             if (text is not null && config.MidBlockType == "UNetMidBlock2D") return h;
-            if (text is not null) h = Transformer(block["attentions.0"], h, config.Heads(deepest), config.Depth(deepest, 0), onlyText: false);
-            else if (config.AddAttention) h = Plain(block["attentions.0"], h, config.HeadsOfWidth(deepest, h.Shape[1].Size), config.MiddleAttentionGroups, config.MidBlockScaleFactor);
-            return Residual(block["resnets.1"], h, h.Shape[1].Size, config.MidBlockScaleFactor);
+            if (simple) h = Simple(block["attentions.0"], h, deepest, config.MiddleLooksOnlyAtText);
+            else if (text is not null) h = Transformer(block["attentions.0"], h, config.Heads(deepest), config.Depth(deepest, 0), onlyText: false);
+            else if (config.AddAttention) h = Plain(block["attentions.0"], h, config.HeadsOfWidth(deepest, width), config.MiddleAttentionGroups, config.MidBlockScaleFactor);
+            return Around(block["resnets.1"], h);
         }
 
         private Value Up(int place, Value h)
         {
             var level = config.Levels - 1 - place;
-            var (block, width, attends) = (unet["up_blocks"][place], config.BlockOutChannels[level], Attends(config.UpBlockTypes[place], text is null ? "AttnUpBlock2D" : "CrossAttnUpBlock2D", "UpBlock2D"));
+            var (block, width, kind) = (unet["up_blocks"][place], config.BlockOutChannels[level], Kind(config.UpBlockTypes[place], "Up", "ResnetUpsampleBlock2D"));
             for (var i = 0; i <= config.Layers(level); i++)
             {
-                h = Residual(block["resnets"][i], ValueShape.Concat(1, h, _skips.Pop()), width);
-                if (attends) h = Attention(block["attentions"][i], h, level, config.UpDepth(place, i));
+                var both = ValueShape.Concat(1, h, _skips.Pop());
+                h = kind.Simple ? SimpleResidual(block["resnets"][i], both, width) : Residual(block["resnets"][i], both, width);
+                if (kind.Attends) h = kind.Simple ? Simple(block["attentions"][i], h, place, config.LooksOnlyAtText(level)) : Attention(block["attentions"][i], h, level, config.UpDepth(place, i));
             }
 
             if (level == 0) return h;
+            if (kind.Simple) return SimpleResidual(block["upsamplers.0"], h, width, x => x.Upsample(2));
             // To the size of the next skip, which is odd where the picture is no multiple.
             var next = _skips.Peek();
             return block["upsamplers.0.conv"].Conv(h.Interpolate(Interpolation.Nearest, [next.Shape[2], next.Shape[3]]), width, 3, padding: 1);
         }
 
-        private Value Residual(Scope block, Value x, long width, double divisor = 1)
+        private Value SimpleResidual(Scope block, Value x, long width, Func<Value, Value>? resample = null) => Residual(block, x, width, config.ResnetOutScaleFactor, config.ResnetSkipTimeAct, resample);
+
+        private Value Residual(Scope block, Value x, long width, double divisor = 1, bool plainTime = false, Func<Value, Value>? resample = null)
         {
-            var h = block["conv1"].Conv(_activation(Norm(block["norm1"], x)), width, 3, padding: 1);
+            var h = _activation(Norm(block["norm1"], x));
+            if (resample is not null) (x, h) = (resample(x), resample(h));
+            h = block["conv1"].Conv(h, width, 3, padding: 1);
+            var seen = plainTime ? time : _activeTime;
             if (config.ResnetTimeScaleShift == "scale_shift")
             {
-                var (scale, shift) = block["time_emb_proj"].Linear(time, 2 * width).Unsqueeze(2, 3).Chunk2(1);
+                var (scale, shift) = block["time_emb_proj"].Linear(seen, 2 * width).Unsqueeze(2, 3).Chunk2(1);
                 h = Norm(block["norm2"], h) * (scale + 1) + shift;
             }
             else
             {
-                h = Norm(block["norm2"], h + block["time_emb_proj"].Linear(time, width).Unsqueeze(2, 3));
+                h = Norm(block["norm2"], h + block["time_emb_proj"].Linear(seen, width).Unsqueeze(2, 3));
             }
 
             h = block["conv2"].Conv(_activation(h), width, 3, padding: 1);
             var sum = (x.Shape[1] == width ? x : block["conv_shortcut"].Conv(x, width, 1)) + h;
             return divisor == 1 ? sum : sum / divisor;
+        }
+
+        // Places look at the text and at places at once, with keys and values of each.
+        private Value Simple(Scope attn, Value x, int index, bool onlyText)
+        {
+            var (width, context) = (x.Shape[1].Size, hooks.Context(_crossAttentions++, text!));
+            if (config.CrossAttentionNorm is { } kind) context = kind == "layer_norm" ? attn["norm_cross"].LayerNorm(context) : attn["norm_cross"].GroupNorm(context.Swap(1, 2), 32).Swap(1, 2);
+            var h = attn["group_norm"].GroupNorm(x, config.NormNumGroups).Flatten(2).Swap(1, 2);
+            Value With(string name, Value keys) => onlyText ? keys : ValueShape.Concat(1, keys, attn[name].Linear(h, width));
+            var (k, v) = (With("to_k", attn["add_k_proj"].Linear(context, width)), With("to_v", attn["add_v_proj"].Linear(context, width)));
+            var seen = AttentionLayers.Attention(attn["to_q"].Linear(h, width), k, v, new() { Heads = config.HeadsOfSimple(index, width) });
+            return attn["to_out.0"].Linear(seen, width).Swap(1, 2).Reshape([.. x.Shape]) + x;
         }
 
         private Value Attention(Scope layer, Value h, int level, int depth) => text is null
@@ -203,6 +188,15 @@ public static class UNetNetwork
 
         private Value Norm(Scope norm, Value x) => norm.GroupNorm(x, config.NormNumGroups, config.NormEps);
 
-        private static bool Attends(string type, string yes, string no) => type == yes || (type == no ? false : throw new ModelZooException(ErrorCodes.ConfigInvalid, "The network has a block that cannot be taken.") { Expected = $"{yes}, {no}", Found = type });
+        // What a level's blocks are, by the name of their kind: whether they attend, and whether they are the Simple or Resnet ones.
+        private (bool Attends, bool Simple) Kind(string type, string way, string resampling)
+        {
+            var attending = text is null ? $"Attn{way}Block2D" : $"CrossAttn{way}Block2D";
+            if (type == attending) return (true, false);
+            if (type == $"{way}Block2D") return (false, false);
+            if (type == resampling) return (false, true);
+            if (text is not null && type == $"SimpleCrossAttn{way}Block2D") return (true, true);
+            throw new ModelZooException(ErrorCodes.ConfigInvalid, "The network has a block that cannot be taken.") { Expected = $"{attending}, {way}Block2D, SimpleCrossAttn{way}Block2D, {resampling}", Found = type };
+        }
     }
 }

@@ -1,5 +1,5 @@
 // High-Resolution Image Synthesis with Latent Diffusion Models. Rombach, Blattmann, Lorenz, Esser, Ommer. arXiv:2112.10752; SDXL: Podell et al. arXiv:2307.01952. github.com/CompVis/latent-diffusion
-// Published layouts: diffusers UNet2DConditionModel of Stable Diffusion 1, 2, XL and its refiner, of upscalers, unCLIP and latent consistency, and UNet2DModel, which sees no text. Deviations: none; blocks that only other models use (K, Skip, Resnet, Simple, ImageProjection) are refused.
+// Published layouts: diffusers UNet2DConditionModel of Stable Diffusion 1, 2, XL and its refiner, of upscalers, unCLIP, latent consistency, DeepFloyd IF and Kandinsky, and UNet2DModel, which sees no text. Deviations: none; blocks that only other models use (K, Skip) are refused.
 using System.ComponentModel.DataAnnotations;
 using System.Text.Json;
 using ModelZoo.Contracts;
@@ -22,7 +22,7 @@ public sealed record UNetConfig
     /// <summary>Kinds of the levels on the way down.</summary>
     public string[] DownBlockTypes { get; init; } = ["CrossAttnDownBlock2D", "CrossAttnDownBlock2D", "CrossAttnDownBlock2D", "DownBlock2D"];
     /// <summary>Kind of the middle.</summary>
-    [AllowedValues("UNetMidBlock2DCrossAttn", "UNetMidBlock2D", null)] public string? MidBlockType { get; init; } = "UNetMidBlock2DCrossAttn";
+    [AllowedValues("UNetMidBlock2DCrossAttn", "UNetMidBlock2DSimpleCrossAttn", "UNetMidBlock2D", null)] public string? MidBlockType { get; init; } = "UNetMidBlock2DCrossAttn";
     /// <summary>Kinds of the levels on the way up.</summary>
     public string[] UpBlockTypes { get; init; } = ["UpBlock2D", "CrossAttnUpBlock2D", "CrossAttnUpBlock2D", "CrossAttnUpBlock2D"];
     /// <summary>Width of each level.</summary>
@@ -55,8 +55,8 @@ public sealed record UNetConfig
     public int? EncoderHidDim { get; init; }
     /// <summary>True when maps around transformer blocks are linear, not convolutions.</summary>
     public bool UseLinearProjection { get; init; }
-    /// <summary>Further conditions: text_time is SDXL's.</summary>
-    [AllowedValues("text_time", null)] public string? AdditionEmbedType { get; init; }
+    /// <summary>Further conditions: text_time is SDXL's, text that of DeepFloyd's IF, text_image and image Kandinsky's.</summary>
+    [AllowedValues("text_time", "text", "text_image", "image", null)] public string? AdditionEmbedType { get; init; }
     /// <summary>Width of the sinusoids of each of SDXL's sizes.</summary>
     public int? AdditionTimeEmbedDim { get; init; }
     /// <summary>Width of SDXL's further conditions.</summary>
@@ -89,15 +89,28 @@ public sealed record UNetConfig
     /// <summary>Activation after everything that is added to it.</summary>
     public string? TimeEmbeddingActFn { get; init; }
 
-    // What follows belongs to other models (Kandinsky, GLIGEN), and would change the result without changing a weight's name: refused, not ignored. cross_attention_norm, mid_block_only_cross_attention, resnet_out_scale_factor
-    // and resnet_skip_time_act act only in kinds of blocks that are refused by their names.
+    /// <summary>Heads of the attention that makes one vector of a text.</summary>
+    [Range(1, 1024)] public int AdditionEmbedTypeNumHeads { get; init; } = 64;
+    /// <summary>What the network sees as text: its own map of it (text_proj), of a picture's features (image_proj), or of both.</summary>
+    [AllowedValues(null, "text_proj", "text_image_proj", "image_proj")] public string? EncoderHidDimType { get; init; }
+
+    // What follows acts in the blocks of DeepFloyd's IF and Kandinsky alone (Simple, Resnet).
+
+    /// <summary>What residual sums are divided by.</summary>
+    public double ResnetOutScaleFactor { get; init; } = 1;
+    /// <summary>True when residual blocks see the time without an activation.</summary>
+    public bool ResnetSkipTimeAct { get; init; }
+    /// <summary>How the text is normalised before attention.</summary>
+    [AllowedValues(null, "layer_norm", "group_norm")] public string? CrossAttentionNorm { get; init; }
+    /// <summary>True when the middle looks only at the text; as the levels do when left out.</summary>
+    public bool? MidBlockOnlyCrossAttention { get; init; }
+
+    // What follows belongs to other models (Versatile Diffusion, GLIGEN), and would change the result without changing a weight's name: refused, not ignored.
 
     /// <summary>Refused: not part of latent diffusion.</summary>
     [AllowedValues(false)] public bool DualCrossAttention { get; init; }
     /// <summary>Refused: not part of latent diffusion.</summary>
     [AllowedValues("default")] public string AttentionType { get; init; } = "default";
-    /// <summary>Refused: not part of latent diffusion.</summary>
-    [AllowedValues(null, "text_proj")] public string? EncoderHidDimType { get; init; }
 
     internal int Levels => BlockOutChannels.Length;
 
@@ -118,6 +131,11 @@ public sealed record UNetConfig
     internal int UpDepth(int place, int layer) =>
         ReverseTransformerLayersPerBlock is { ValueKind: JsonValueKind.Array or JsonValueKind.Number } given ? Of(Level(given, place), layer, 1) : Depth(Levels - 1 - place, layer);
 
+    internal bool MiddleLooksOnlyAtText => MidBlockOnlyCrossAttention ?? OnlyCrossAttention.ValueKind == JsonValueKind.True;
+
+    // Where heads are as wide as the setting says. As published, the way up counts levels from the first, too.
+    internal int HeadsOfSimple(int index, long width) => (int)width / Of(AttentionHeadDim, index, 8);
+
     internal bool LooksOnlyAtText(int level) => Level(OnlyCrossAttention, level).ValueKind == JsonValueKind.True;
 
     /// <summary>How the class comes in: a table, or what <see cref="ClassEmbedType"/> says; null where there is none.</summary>
@@ -129,7 +147,8 @@ public sealed record UNetConfig
     /// <summary>Width of the text that comes in.</summary>
     public int TextWidth => EncoderHidDim ?? Of(CrossAttentionDim, 0, 1280);
 
-    internal int ContextWidth => Of(CrossAttentionDim, 0, 1280);
+    /// <summary>Width of the text that attention sees.</summary>
+    public int ContextWidth => Of(CrossAttentionDim, 0, 1280);
 
     private static JsonElement Level(JsonElement setting, int level) => setting.ValueKind == JsonValueKind.Array ? setting[level] : setting;
 

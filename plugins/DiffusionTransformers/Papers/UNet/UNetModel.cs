@@ -16,6 +16,9 @@ internal sealed record AddedConditions(Tensor<float>? Pooled = null, Tensor<floa
     /// <summary>Classes (B), or vectors (B, W): levels of noise, features of a picture.</summary>
     public Tensor? Labels { get; init; }
 
+    /// <summary>Features of a picture (B, W).</summary>
+    public Tensor<float>? Image { get; init; }
+
     /// <summary>Guidance (B, W) of latent consistency models; none when left out.</summary>
     public Tensor<float>? Guidance { get; init; }
 }
@@ -24,10 +27,16 @@ internal sealed record AddedConditions(Tensor<float>? Pooled = null, Tensor<floa
 internal sealed record UNetInputs(Value Sample, Value Timestep, Value Text, UNetConditions Further)
 {
     /// <summary>Names of further inputs.</summary>
-    public const string PooledName = "added_cond_kwargs.text_embeds", SizesName = "added_cond_kwargs.time_ids", LabelsName = "class_labels", GuidanceName = "timestep_cond";
+    public const string PooledName = "added_cond_kwargs.text_embeds", SizesName = "added_cond_kwargs.time_ids", LabelsName = "class_labels", GuidanceName = "timestep_cond", ImageName = "added_cond_kwargs.image_embeds";
 
     /// <summary>True for a network with SDXL's further conditions.</summary>
     public static bool IsSdxl(UNetConfig config) => config.AdditionEmbedType == "text_time";
+
+    /// <summary>True for a network that is told the features of a picture.</summary>
+    public static bool SeesPicture(UNetConfig config) => config.AdditionEmbedType is "text_image" or "image" || config.EncoderHidDimType is "text_image_proj" or "image_proj";
+
+    /// <summary>True for a network that is told pooled text.</summary>
+    public static bool SeesPooled(UNetConfig config) => config.AdditionEmbedType is "text_time" or "text_image";
 
     /// <summary>The inputs of a graph, for pictures of a size.</summary>
     public static UNetInputs Declare(Graph g, UNetConfig config, long height, long width)
@@ -38,7 +47,8 @@ internal sealed record UNetInputs(Value Sample, Value Timestep, Value Text, UNet
             g.Input("sample", [batch, config.InChannels, height, width]), g.Input("timestep", [batch]), g.Input("encoder_hidden_states", [batch, Dim.Symbol("tokens"), config.TextWidth]),
             new()
             {
-                Pooled = sdxl ? g.Input(PooledName, [batch, Dim.Symbol("pooled")]) : null,
+                Pooled = sdxl ? g.Input(PooledName, [batch, Dim.Symbol("pooled")]) : SeesPooled(config) ? g.Input(PooledName, [batch, config.ContextWidth]) : null,
+                Image = SeesPicture(config) ? g.Input(ImageName, [batch, config.EncoderHidDimType == "image_proj" || config.AdditionEmbedType == "image" ? config.EncoderHidDim ?? 0 : config.ContextWidth]) : null,
                 Sizes = sdxl ? g.Input(SizesName, [batch, Dim.Symbol("sizes")]) : null,
                 Labels = config.ClassEmbedding switch
                 {
@@ -58,7 +68,9 @@ internal sealed record UNetInputs(Value Sample, Value Timestep, Value Text, UNet
         var times = ClassNetwork.Times(timestep);
         if (times.Length == 1) times = Batch.Filled(sample.Shape[0], times.Span[0]);
         List<(string, Tensor)> inputs = [("sample", sample), ("timestep", times), ("encoder_hidden_states", text)];
-        if (IsSdxl(config)) inputs.AddRange([(PooledName, added?.Pooled ?? throw Calls.Lacks(PooledName)), (SizesName, added.Sizes ?? throw Calls.Lacks(SizesName))]);
+        if (SeesPooled(config)) inputs.Add((PooledName, added?.Pooled ?? throw Calls.Lacks(PooledName)));
+        if (IsSdxl(config)) inputs.Add((SizesName, added?.Sizes ?? throw Calls.Lacks(SizesName)));
+        if (SeesPicture(config)) inputs.Add((ImageName, added?.Image ?? throw Calls.Lacks(ImageName)));
         if (config.ClassEmbedding is { } kind)
         {
             var labels = added?.Labels ?? throw Calls.Lacks(LabelsName);
@@ -97,7 +109,7 @@ internal sealed class UNet : IDisposable
 
     /// <summary>The reference's forward call: the prediction and every stage.</summary>
     public async Task<CallResults> ForwardAsync(CallArguments arguments, CancellationToken cancel, params (string Name, Tensor Tensor)[] further) =>
-        (await RunAsync(arguments.Tensor<float>("sample"), arguments.Tensor("timestep"), arguments.Tensor<float>("encoder_hidden_states"), Added(arguments), cancel, further).ConfigureAwait(false)).ToResults();
+        (await RunAsync(arguments.Tensor<float>("sample"), arguments.Tensor("timestep"), Text(arguments), Added(arguments), cancel, further).ConfigureAwait(false)).ToResults();
 
     /// <summary>Everything at once. timestep is one number or one a sample; some networks have further conditions.</summary>
     public Task<NetworkOutputs> RunAsync(Tensor<float> sample, Tensor timestep, Tensor<float> text, AddedConditions? added, CancellationToken cancel, params (string Name, Tensor Tensor)[] further) =>
@@ -105,14 +117,19 @@ internal sealed class UNet : IDisposable
 
     /// <summary>The further conditions of a call, where the network has them.</summary>
     public AddedConditions Added(CallArguments arguments) => new(
-        UNetInputs.IsSdxl(Config) ? ClassNetwork.Times(arguments.Tensor(UNetInputs.PooledName)) : null, UNetInputs.IsSdxl(Config) ? ClassNetwork.Times(arguments.Tensor(UNetInputs.SizesName)) : null)
+        UNetInputs.SeesPooled(Config) ? ClassNetwork.Times(arguments.Tensor(UNetInputs.PooledName)) : null, UNetInputs.IsSdxl(Config) ? ClassNetwork.Times(arguments.Tensor(UNetInputs.SizesName)) : null)
     {
         Labels = Config.ClassEmbedding is null ? null : arguments.Tensor(UNetInputs.LabelsName),
+        Image = UNetInputs.SeesPicture(Config) ? arguments.Tensor<float>(UNetInputs.ImageName) : null,
         Guidance = Config.TimeCondProjDim is null ? null : arguments.FindTensor<float>(UNetInputs.GuidanceName),
     };
 
     /// <inheritdoc/>
     public void Dispose() => _networks.Dispose();
+
+    // A network that sees a picture in the text's place needs none.
+    private Tensor<float> Text(CallArguments arguments) =>
+        Config.EncoderHidDimType == "image_proj" && !arguments.Has("encoder_hidden_states") ? Tensor.Zeros<float>(arguments.Tensor("sample").Shape[0], 1, Config.TextWidth) : arguments.Tensor<float>("encoder_hidden_states");
 }
 
 /// <summary>The U-Net of Stable Diffusion, alone.</summary>
