@@ -15,7 +15,10 @@ public static class GroupedQuantizer
     {
         var axis = channelsFirst ? 1 : -1;
         var parts = x.Chunk(groups, axis).Select((part, group) => quantize(grouped["rvqs"][group], part)).ToList();
-        return new(ValueShape.Concat(-1, [.. parts.Select(part => part.Projected)]), ValueShape.Stack(0, [.. parts.Select(part => part.Codes)]), ValueShape.Concat(axis, [.. parts.Select(part => part.Quantized)]));
+        return new(ValueShape.Concat(-1, [.. parts.Select(part => part.Projected)]), ValueShape.Stack(0, [.. parts.Select(part => part.Codes)]), ValueShape.Concat(axis, [.. parts.Select(part => part.Quantized)]))
+        { AllCodes = Joined(part => part.AllCodes, codes => ValueShape.Stack(0, codes)), Unquantized = Joined(part => part.Unquantized, inputs => ValueShape.Concat(axis, inputs)) };
+
+        Value? Joined(Func<Quantization, Value?> value, Func<Value[], Value> join) => value(parts[0]) is null ? null : join([.. parts.Select(part => value(part)!)]);
     }
 
     /// <summary>What ids stand for. ids (groups, ..).</summary>

@@ -96,7 +96,7 @@ public static class LookupFreeQuantizer
     {
         if (config.OrthogonalRotation) codes = codes.MatMul(lfq.Weight("orthogonal_rot", config.Bits, config.Bits).Swap(0, 1));
         var merged = codes.Flatten(-2);
-        return config.Projects && project ? lfq["project_out"].Linear(merged, config.Dim!.Value, config.ProjectionHasBias) : merged;
+        return config.Projects && project ? lfq["project_out"].Linear(merged, config.Dim ?? config.CodeWidth, config.ProjectionHasBias) : merged;
     }
 
     private static Value Powers(Graph graph, int bits) => graph.Constant<long>([.. Enumerable.Range(0, bits).Select(bit => 1L << (bits - 1 - bit))], bits);

@@ -8,6 +8,9 @@ public sealed record Quantization(Value Projected, Value Codes, Value Quantized)
 {
     /// <summary>What each level of a residual quantizer gave, in the space of the codebook: (levels, B, .., D'); null where there are no levels.</summary>
     public Value? AllCodes { get; init; }
+
+    /// <summary>The projected input in the layout of <see cref="Quantized"/>, as if it had been coded without loss; null where that is the input.</summary>
+    public Value? Unquantized { get; init; }
 }
 
 /// <summary>Nearest rows of a codebook, and layouts of what is quantized.</summary>

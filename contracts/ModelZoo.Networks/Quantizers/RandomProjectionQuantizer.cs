@@ -28,7 +28,9 @@ public static class RandomProjectionQuantizer
         var (books, width) = (config.NumCodebooks, config.CodebookDim);
         var rows = config.Norm ? x.LayerNorm() : x;
         var projected = rows.Unsqueeze(1).MatMul(rpq.Weight("rand_projs", books, config.Dim, width));                            // (B, books, N, D')
+
+        // Some versions of the library give every codebook the width of all, and a projection to it.
         return VectorQuantizer.Quantize(rpq["vq"], projected.MergeHeads(), new()
-        { Dim = width * books, CodebookDim = width, Heads = books, SeparateCodebookPerHead = true, CodebookSize = config.CodebookSize, UseCosineSim = true }).Codes;
+        { Dim = width * books, CodebookDim = rpq["vq"].Has("project_in.weight") ? width * books : width, Heads = books, SeparateCodebookPerHead = true, CodebookSize = config.CodebookSize, UseCosineSim = true }).Codes;
     }
 }

@@ -25,6 +25,9 @@ public sealed record ResidualFiniteScalarConfig
     /// <summary>Whether each level rotates channels before, and back after; ids still stand for values that are not rotated back, as published.</summary>
     public bool OrthogonalRotation { get; init; }
 
+    /// <summary>An axis of one for ids; not offered.</summary>
+    [AllowedValues(null, false)] public bool? KeepNumCodebooksDim { get; init; }
+
     /// <summary>The settings of one group.</summary>
     public ResidualFiniteScalarConfig OfGroup() => this with { Groups = null, Dim = Dim / Groups };
 }

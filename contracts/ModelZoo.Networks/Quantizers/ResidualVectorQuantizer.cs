@@ -29,8 +29,20 @@ public sealed record ResidualVectorQuantizerConfig
     public bool UseCosineSim { get; init; }
     /// <summary>Groups of channels that are quantized on their own; null is no groups.</summary>
     [Range(1, 1024)] public int? Groups { get; init; }
+    /// <summary>Whether padding becomes what stands for no code at all; it stays as it was otherwise.</summary>
+    public bool ReturnZerosForMaskedPadding { get; init; } = true;
     /// <summary>Statistics that move with every batch; not offered.</summary>
     [AllowedValues(false)] public bool AffineParam { get; init; }
+    /// <summary>Noise in place of the nearest code; not offered.</summary>
+    [AllowedValues(false)] public bool Diveq { get; init; }
+    /// <summary>Sequences as (B, D, N); not offered.</summary>
+    [AllowedValues(true)] public bool ChannelLast { get; init; } = true;
+    /// <summary>Codes tried at each level: the nearest alone.</summary>
+    [Range(1, 1)] public int Beams => EvalBeamSize ?? BeamSize ?? 1;
+    /// <summary>Codes tried at each level; null is <see cref="BeamSize"/>.</summary>
+    public int? EvalBeamSize { get; init; }
+    /// <summary>Codes tried at each level in training.</summary>
+    public int? BeamSize { get; init; }
 
     /// <summary>Number of codes of each level.</summary>
     public IReadOnlyList<long> CodebookSizes => CodebookSize.ValueKind == JsonValueKind.Array
@@ -75,7 +87,7 @@ public static class ResidualVectorQuantizer
         }
 
         return new(projected, ValueShape.Stack(-1, [.. ids]).IdsFromSequence(x.Shape, config.AcceptImageFmap), ProjectOut(rvq, sum!, config).FromSequence(x.Shape, config.AcceptImageFmap))
-        { AllCodes = ValueShape.Stack(0, [.. codes]) };
+        { AllCodes = ValueShape.Stack(0, [.. codes]), Unquantized = ProjectOut(rvq, projected, config).FromSequence(x.Shape, config.AcceptImageFmap) };
     }
 
     /// <summary>What ids stand for; -1 is a level left out, and so are levels that ids lack at the end. ids (B, .., levels) -> (B, .., D).</summary>

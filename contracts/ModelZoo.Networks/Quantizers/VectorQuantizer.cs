@@ -1,4 +1,5 @@
 using System.ComponentModel.DataAnnotations;
+using System.Text.Json.Serialization;
 
 namespace ModelZoo.Networks.Quantizers;
 
@@ -26,11 +27,13 @@ public sealed record VectorQuantizerConfig
     /// <summary>Whether inputs are (B, D, H, W).</summary>
     public bool AcceptImageFmap { get; init; }
     /// <summary>Whether inputs are (B, D, T, H, W).</summary>
-    public bool Accept3dFmap { get; init; }
+    [JsonPropertyName("accept_3d_fmap")] public bool Accept3dFmap { get; init; }
     /// <summary>Whether padding becomes zeros; it stays as it was otherwise.</summary>
     public bool ReturnZerosForMaskedPadding { get; init; } = true;
-    /// <summary>Statistics that move with every batch; not offered.</summary>
-    [AllowedValues(false)] public bool AffineParam { get; init; }
+    /// <summary>Whether codes are brought to the mean and variance of the batch, with what the checkpoint remembers of earlier batches.</summary>
+    public bool AffineParam { get; init; }
+    /// <summary>Share that the remembered statistics keep.</summary>
+    [Range(0.0, 1.0)] public double AffineParamBatchDecay { get; init; } = 0.99;
 
     /// <summary>Whether channels come before places.</summary>
     public bool ChannelsFirst => !ChannelLast || AcceptImageFmap || Accept3dFmap;
@@ -54,18 +57,30 @@ public static class VectorQuantizer
     /// <summary>Ids and codes of an input in the codebook's space. x (B, N, heads D') -> ids (B, N), or (B, N, heads) when there are several, and codes (B, N, heads D').</summary>
     public static (Value Ids, Value Codes) Nearest(Scope vq, Value x, VectorQuantizerConfig config)
     {
-        Value Find(Value part, Value table) => config.UseCosineSim ? Codebook.MostAlike(part.L2Normalize(), table) : Codebook.Nearest(part, table);
-        if (config.Heads == 1)
+        var parts = x.Reshape(x.Shape[0], x.Shape[1], config.Heads, config.CodeWidth);
+        var (ids, codes) = (new Value[config.Heads], new Value[config.Heads]);
+        for (var head = 0; head < config.Heads; head++)
         {
-            var table = Table(vq, config, 0);
-            var ids = Find(x, table);
-            return (ids, table.Gather(ids));
+            var (part, table) = (parts.At(2, head), Table(vq, config, head));
+            if (config.AffineParam) table = Moved(vq["_codebook"], table, config.SeparateCodebookPerHead ? part : parts, head, config);
+            ids[head] = config.UseCosineSim ? Codebook.MostAlike(part.L2Normalize(), table) : Codebook.Nearest(part, table);
+            codes[head] = table.Gather(ids[head]);
         }
 
-        var parts = x.Reshape(x.Shape[0], x.Shape[1], config.Heads, config.CodeWidth);
-        var found = Enumerable.Range(0, config.Heads).Select(head => Find(parts.At(2, head), Table(vq, config, head))).ToArray();
-        var all = ValueShape.Stack(-1, found);
-        return (all, Lookup(vq, all, config));
+        return config.Heads == 1 ? (ids[0], codes[0]) : (ValueShape.Stack(-1, ids), ValueShape.Concat(-1, codes));
+    }
+
+    // Codes at the mean and variance of what is quantized: (e - mean of codes) * deviation / deviation of codes + mean.
+    private static Value Moved(Scope codebook, Value table, Value seen, int head, VectorQuantizerConfig config)
+    {
+        var books = config.SeparateCodebookPerHead ? config.Heads : 1;
+        Value Remembered(string name) => codebook.Weight(name, books, 1, config.CodeWidth).At(0, Math.Min(head, books - 1));                   // (1, D')
+        Value Batch(string name, Value now) => codebook.Has(name) ? Remembered(name) * config.AffineParamBatchDecay + now * (1 - config.AffineParamBatchDecay) : now;
+        Value Deviation(Value variance) => variance.Max(variance.Graph.Constant([1e-5f])).Sqrt();
+        var rows = seen.Reshape(-1, config.CodeWidth);
+        var mean = rows.Mean(0, keep: true);
+        var (batchMean, batchVariance) = (Batch("batch_mean", mean), Batch("batch_variance", (rows - mean).Square().Mean(0, keep: true)));
+        return (table - Remembered("codebook_mean")) * (Deviation(batchVariance) / Deviation(Remembered("codebook_variance"))) + batchMean;
     }
 
     /// <summary>Codes of ids, in the space of the codebook. ids (..), or (.., heads) when there are several -> (.., heads D').</summary>
@@ -73,9 +88,15 @@ public static class VectorQuantizer
         ? Table(vq, config, 0).Gather(ids)
         : ValueShape.Concat(-1, [.. Enumerable.Range(0, config.Heads).Select(head => Table(vq, config, head).Gather(ids.At(-1, head)))]);
 
-    /// <summary>What ids stand for, in the input's layout. ids (B, ..), or (B, .., heads).</summary>
+    /// <summary>What ids stand for, in the input's layout. ids (B, ..), or (B, .., heads): where nothing is projected, the codes of heads that share a codebook stay apart, as published.</summary>
     public static Value Decode(Scope vq, Value ids, VectorQuantizerConfig config)
     {
+        if (config.Heads > 1 && !config.SeparateCodebookPerHead && config.CodeWidth * config.Heads == config.Dim)
+        {
+            var apart = Table(vq, config, 0).Gather(ids);                                                                         // (B, .., heads, D')
+            return config.ChannelsFirst ? apart.ChannelsFirst() : apart;
+        }
+
         var y = ProjectOut(vq, Lookup(vq, ids, config), config);                                                                  // (B, .., D)
         return config.ChannelsFirst && y.Rank > 2 ? y.ChannelsFirst() : y;
     }

@@ -16,8 +16,10 @@ internal static class Quantizers
 
     public static IReadOnlyList<ModelArchitecture> Architectures { get; } =
     [
-        Part<VectorQuantizerConfig>("vector-quantize", "Neural Discrete Representation Learning", VectorQuantizer.Quantize, VectorQuantizer.Decode, config => config.ReturnZerosForMaskedPadding ? Padding.Zeros : Padding.Kept),
-        Part<ResidualVectorQuantizerConfig>("residual-vq", "SoundStream: An End-to-End Neural Audio Codec", ResidualVectorQuantizer.Quantize, ResidualVectorQuantizer.Decode, _ => Padding.Nothing),
+        Part<VectorQuantizerConfig>("vector-quantize", "Neural Discrete Representation Learning", VectorQuantizer.Quantize, VectorQuantizer.Decode,
+            config => config.AffineParam ? throw new ModelZooException(ErrorCodes.VerbUnsupported, "Codes that follow the batch take no mask.") { Where = "mask" } : config.ReturnZerosForMaskedPadding ? Padding.Zeros : Padding.Kept),
+        Part<ResidualVectorQuantizerConfig>("residual-vq", "SoundStream: An End-to-End Neural Audio Codec", ResidualVectorQuantizer.Quantize, ResidualVectorQuantizer.Decode,
+            config => config.ReturnZerosForMaskedPadding ? Padding.Nothing : Padding.Kept),
         Part<FiniteScalarConfig>("fsq", "Finite Scalar Quantization: VQ-VAE Made Simple", FiniteScalarQuantizer.Quantize, FiniteScalarQuantizer.Decode),
         Part<ResidualFiniteScalarConfig>("residual-fsq", "Finite Scalar Quantization: VQ-VAE Made Simple", ResidualFiniteScalarQuantizer.Quantize, ResidualFiniteScalarQuantizer.Decode),
         Part<LookupFreeConfig>("lfq", "Language Model Beats Diffusion: Tokenizer is Key to Visual Generation", LookupFreeQuantizer.Quantize, (scope, ids, config) => LookupFreeQuantizer.Decode(scope, ids, config)),
@@ -33,7 +35,9 @@ internal static class Quantizers
         {
             // config.json: the class, and what its constructor was given.
             var json = PublishedConfig.ReadJson(source.RequireFolder());
-            var config = PublishedConfig.Bind<TConfig>(json["kwargs"] as JsonObject ?? json, source.RequireFolder()).Value;
+            var arguments = json["kwargs"] as JsonObject ?? json;
+            if (json["class"]?.GetValue<string>().StartsWith("Grouped", StringComparison.Ordinal) == true) arguments.TryAdd("groups", 1);
+            var config = PublishedConfig.Bind<TConfig>(arguments, source.RequireFolder()).Value;
             var context = NetworkContext.Of(source, checkpoint);
             var forward = new NetworkCache<Layout>(layout => Network.Build(context, name, scope =>
             {
@@ -42,6 +46,7 @@ internal static class Quantizers
                 scope.Graph.Output("codes", result.Codes);
                 scope.Graph.Output("quantized", result.Quantized);
                 if (result.AllCodes is not null) scope.Graph.Output("all_codes", result.AllCodes);
+                if (result.Unquantized is not null) scope.Graph.Output("unquantized", result.Unquantized);
             }));
             var reverse = decode is null ? null : new NetworkCache<Layout>(layout => Network.Build(context, name, scope =>
                 scope.Graph.Output("decoded", decode(scope, scope.Graph.Input("indices", ElementType.Int64, layout.Symbols()), config))));
@@ -53,13 +58,15 @@ internal static class Quantizers
                     var results = await RunAsync(forward, arguments, "x", cancel).ConfigureAwait(false);
                     var masked = arguments.Has("mask") | arguments.Has("lens");
                     if (!masked || padding is null) return results;
-                    if (results.Tensor("codes").Rank > arguments.Tensor("x").Rank) throw new ModelZooException(ErrorCodes.VerbUnsupported, "Groups take no mask.") { Where = "mask" };
                     switch (padding(config))
                     {
-                        case Padding.Kept: Mask(arguments, results, arguments.Tensor<float>("x").Span); break;
+                        case Padding.Kept: Mask(arguments, results, (results.Find("unquantized") as Tensor ?? arguments.Tensor("x")).As<float>().Span); break;
                         case Padding.Zeros: Mask(arguments, results, [0]); break;
                         case Padding.Nothing:
-                            var nothing = Tensor.Create([.. Enumerable.Repeat(-1L, (int)results.Tensor("codes").Shape[^1])], 1, 1, results.Tensor("codes").Shape[^1]);
+                            // (1, 1, levels), or (groups, 1, 1, levels).
+                            var codes = results.Tensor("codes");
+                            long[] shape = codes.Rank > 3 ? [codes.Shape[0], 1, 1, codes.Shape[^1]] : [1, 1, codes.Shape[^1]];
+                            var nothing = Tensor.Create([.. Enumerable.Repeat(-1L, (int)shape.Aggregate(1L, (a, b) => a * b))], shape);
                             Mask(arguments, results, (await reverse![Layout.Of(nothing)].RunAsync(cancel, ("indices", nothing)).ConfigureAwait(false))["decoded"].Span);
                             break;
                     }
@@ -83,12 +90,21 @@ internal static class Quantizers
     {
         var codes = results.Tensor("codes").As<long>();
         var quantized = results.Tensor("quantized").As<float>();
-        var (length, perCode, width) = ((int)codes.Shape[1], codes.Length / (int)(codes.Shape[0] * codes.Shape[1]), (int)quantized.Shape[^1]);
-        for (var place = 0; place < codes.Length / perCode; place++)
+        var (length, width) = ((int)quantized.Shape[1], (int)quantized.Shape[^1]);
+        var places = quantized.Length / width;
+        for (var place = 0; place < places; place++)
         {
             if (arguments.Has("mask") ? IsSet(arguments.Tensor("mask"), place) : place % length < arguments.Tensor<long>("lens").Span[place / length]) continue;
-            codes.Span.Slice(place * perCode, perCode).Fill(-1);
+            Fill(codes, codes.Rank > quantized.Rank ? (int)codes.Shape[0] : 1, place, -1);
+            if (results.Find("all_codes") is Tensor levels) Fill(levels.As<float>(), levels.Length / (places * (int)levels.Shape[^1]), place, 0);
             for (var i = place * width; i < (place + 1) * width; i++) quantized.Span[i] = values[i % values.Length];
+        }
+
+        // A place in each of several parts.
+        void Fill<T>(Tensor<T> tensor, int parts, int place, T value) where T : unmanaged
+        {
+            var each = tensor.Length / (parts * places);
+            for (var part = 0; part < parts; part++) tensor.Span.Slice((part * places + place) * each, each).Fill(value);
         }
     }
 

@@ -32,7 +32,51 @@ public class VectorQuantizerTests
         Assert.Equal(Runtime.Positions(2, 5, heads).Select(at => Nearest(at[0], at[1], (int)at[2])), codes.Span.ToArray());
         var expected = Runtime.Make([2, 5, heads * width], at => table[separate ? at[2] / width : 0, Nearest(at[0], at[1], (int)at[2] / width), at[2] % width]);
         Runtime.Near(expected, Run<float>(q => q.Quantized), 0);
-        Runtime.Near(expected, Runtime.Run(scope => VectorQuantizer.Decode(scope, scope.Graph.Input("ids", ElementType.Int64, Runtime.Symbols(codes.Rank - 1 + (heads == 1 ? 1 : 0)) is var lead && heads > 1 ? [.. lead, heads] : lead), config), weights, ("ids", codes)), 0);
+
+        // Codes of heads that share a codebook stay apart.
+        var decoded = Runtime.Run(scope => VectorQuantizer.Decode(scope, scope.Graph.Input("ids", ElementType.Int64, Runtime.Symbols(codes.Rank - 1 + (heads == 1 ? 1 : 0)) is var lead && heads > 1 ? [.. lead, heads] : lead), config), weights, ("ids", codes));
+        Assert.Equal(heads > 1 && !separate ? [2, 5, heads, width] : [2L, 5, heads * width], decoded.Shape.ToArray());
+        Assert.Equal(expected.Span.ToArray(), decoded.Span.ToArray());
+    }
+
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public void Quantize_AffineParameters_MoveTheCodesToTheBatch(bool remembered)
+    {
+        const int width = 3;
+        var (table, x, mean, variance) = (Runtime.Numbers(1, 1, Codes, width), Runtime.Numbers(2, 2, 5, width), Runtime.Numbers(3, 1, 1, width), Runtime.Make([1, 1, width], at => 0.5 + at[2]));
+        (string, Tensor<float>)[] codebook = [("_codebook.embed", table), ("_codebook.codebook_mean", mean), ("_codebook.codebook_variance", variance)];
+        var config = new VectorQuantizerConfig { Dim = width, CodebookSize = Codes, AffineParam = true };
+        var weights = new TestWeights(remembered ? [.. codebook, ("_codebook.batch_mean", variance), ("_codebook.batch_variance", variance)] : codebook);
+        Tensor<T> Run<T>(Func<Quantization, Value> pick) where T : unmanaged => Runtime.Run<T>(scope => pick(VectorQuantizer.Quantize(scope, scope.Graph.Input("x", [Dim.Symbol("b"), Dim.Symbol("n"), width]), config)), weights, ("x", x));
+
+        double Batch(int c) => Enumerable.Range(0, 10).Average(i => (double)x.Span[i * width + c]);
+        double Spread(int c) => Enumerable.Range(0, 10).Average(i => Math.Pow(x.Span[i * width + c] - Batch(c), 2));
+        double Kept(double now, int c) => remembered ? 0.99 * variance[0, 0, c] + 0.01 * now : now;
+        double Moved(long code, int c) => (table[0, code, c] - mean[0, 0, c]) * Math.Sqrt(Kept(Spread(c), c) / variance[0, 0, c]) + Kept(Batch(c), c);
+        var ids = Runtime.Positions(2, 5).Select(at => Best(Codes, code => Enumerable.Range(0, width).Sum(c => Math.Pow(Moved(code, c) - x[at[0], at[1], c], 2)))).ToArray();
+        Assert.Equal(ids, Run<long>(q => q.Codes).Span.ToArray());
+        Runtime.Near(Runtime.Make([2, 5, width], at => Moved(ids[at[0] * 5 + at[1]], (int)at[2])), Run<float>(q => q.Quantized), 1e-5);
+    }
+
+    [Fact]
+    public void Config_VolumesByTheirPublishedName_AreChannelsFirst() =>
+        Assert.True(Inference.PublishedConfig.Bind<VectorQuantizerConfig>(new System.Text.Json.Nodes.JsonObject { ["dim"] = 4, ["accept_3d_fmap"] = true }, "test").Value.ChannelsFirst);
+
+    [Fact]
+    public void RandomProjections_WidePublishedCodebooks_AreProjectedTo()
+    {
+        var (projections, table, x) = (Runtime.Numbers(1, 2, 6, 3), Runtime.Numbers(2, 2, Codes, 6), Runtime.Numbers(3, 1, 4, 6));
+        var (weight, bias) = (Runtime.Numbers(4, 12, 6), Runtime.Numbers(5, 12));
+        var weights = new TestWeights(("rand_projs", projections), ("vq._codebook.embed", table), ("vq.project_in.weight", weight), ("vq.project_in.bias", bias),
+            ("vq.project_out.weight", Runtime.Numbers(6, 6, 12)), ("vq.project_out.bias", Runtime.Numbers(7, 6)));
+        var config = new RandomProjectionConfig { Dim = 6, CodebookSize = Codes, CodebookDim = 3, NumCodebooks = 2, Norm = false };
+        var ids = Runtime.Run<long>(scope => RandomProjectionQuantizer.Quantize(scope, scope.Graph.Input("x", [1, Dim.Symbol("n"), 6]), config), weights, ("x", x));
+
+        double Projected(long n, long c) => Enumerable.Range(0, 6).Sum(i => (double)x[0, n, i] * projections[c / 3, i, c % 3]);
+        double Wide(long n, long c) => bias[c] + Enumerable.Range(0, 6).Sum(j => Projected(n, j) * weight[c, j]);
+        Assert.Equal(Runtime.Positions(4, 2).Select(at => Best(Codes, code => -Enumerable.Range(0, 6).Sum(i => table[at[1], code, i] * Wide(at[0], at[1] * 6 + i)))), ids.Span.ToArray());
     }
 
     [Theory]

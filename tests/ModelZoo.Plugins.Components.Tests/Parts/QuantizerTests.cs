@@ -36,6 +36,7 @@ public sealed class QuantizerTests
     [InlineData("vector-quantize", "euclidean", true)]
     [InlineData("vector-quantize", "euclidean", false)]
     [InlineData("residual-vq", "euclidean-q3", true)]
+    [InlineData("residual-vq", "euclidean-q3", false)]
     public async Task Forward_Masked_LeavesPaddingOut(string part, string name, bool zeros)
     {
         var x = TensorArchive.Read(Repository.Path("tests", "parity", "components", part, name, "inputs.safetensors"))["x"].As<float>();
