@@ -18,17 +18,31 @@ public static class MelSpectrograms
         return Map(result, x => (Math.Max(x, max - 8) + 4) / 4);
     }
 
-    /// <summary>librosa's <c>feature.melspectrogram</c>: power, frames centred between zeros.</summary>
-    public static double[,] Librosa(ReadOnlySpan<double> audio, double[,] filters, int fftSize, int hop, int windowLength) =>
-        MelFilters.Apply(filters, new Stft(fftSize, hop, Windows.Hann(windowLength)).Power(Padding.Zeros(audio, fftSize / 2, fftSize / 2)));
+    /// <summary>librosa's <c>feature.melspectrogram</c>.</summary>
+    /// <param name="audio">The signal.</param>
+    /// <param name="filters">Filters (mels, bins).</param>
+    /// <param name="stft">How the signal is cut into frames.</param>
+    /// <param name="power">Power of the magnitudes.</param>
+    /// <param name="padding">What frames are centred between: <c>constant</c> is zeros, <c>reflect</c> mirror images; null is frames that are not centred.</param>
+    public static double[,] Librosa(ReadOnlySpan<double> audio, double[,] filters, Stft stft, double power = 2, string? padding = "constant")
+    {
+        var squares = padding switch
+        {
+            null => stft.Power(audio),
+            "constant" => stft.Power(Padding.Zeros(audio, stft.FftSize / 2, stft.FftSize / 2)),
+            "reflect" => stft.CentredPower(audio),
+            _ => throw new ArgumentException($"No padding '{padding}'; there are constant and reflect.", nameof(padding)),
+        };
+        return MelFilters.Apply(filters, power == 2 ? squares : Map(squares, x => Math.Pow(x, power / 2)));
+    }
 
-    /// <summary>librosa's <c>power_to_db</c> relative to the maximum, within 80 dB of it.</summary>
-    public static double[,] Decibels(double[,] power, double range = 80)
+    /// <summary>librosa's <c>power_to_db</c> relative to the maximum, within so many decibels of it; null is no limit.</summary>
+    public static double[,] Decibels(double[,] power, double? range = 80)
     {
         var reference = 10 * Math.Log10(Math.Max(1e-10, power.Cast<double>().Max()));
         var db = Map(power, x => 10 * Math.Log10(Math.Max(1e-10, x)) - reference);
         var max = db.Cast<double>().Max();
-        return Map(db, x => Math.Max(x, max - range));
+        return range is { } limit ? Map(db, x => Math.Max(x, max - limit)) : db;
     }
 
     /// <summary>HiFi-GAN: natural log of Slaney mels of magnitudes, the signal mirrored so that frames and hops agree.</summary>

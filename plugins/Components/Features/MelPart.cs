@@ -28,10 +28,26 @@ internal static class MelPart
     private static CallResults Librosa(CallArguments arguments)
     {
         var (rate, fft, hop) = (arguments.Literal("sr", 22050), arguments.Literal("n_fft", 2048), arguments.Literal("hop_length", 512));
-        var filters = MelFilters.Slaney(rate, fft, arguments.Literal("n_mels", 128), arguments.Literal("fmin", 0.0), arguments.Literal<double?>("fmax", null) ?? rate / 2.0);
-        var window = arguments.Literal<int?>("win_length", null) ?? fft;
-        var mel = Audio(arguments).Select(audio => MelSpectrograms.Librosa(audio, filters, fft, hop, window)).ToList();
-        return new CallResults().Add("librosa_filters", Metrics.MetricParts.Matrix(filters)).Add("librosa_mel", Stack(mel)).Add("librosa_db", Stack(mel.ConvertAll(m => MelSpectrograms.Decibels(m))));
+        var (mels, low, high, unitArea) = (arguments.Literal("n_mels", 128), arguments.Literal("fmin", 0.0), arguments.Literal<double?>("fmax", null) ?? rate / 2.0, !IsNull(arguments, "norm"));
+        Only(arguments, "norm", "slaney");
+        var filters = arguments.Literal("htk", false) ? MelFilters.Htk(rate, fft, mels, low, high, unitArea, rate / 2.0) : MelFilters.Slaney(rate, fft, mels, low, high, unitArea);
+        Only(arguments, "window", "hann", "hamming", "blackman", "bartlett");
+        Only(arguments, "pad_mode", "constant", "reflect");
+        var stft = new Stft(fft, hop, Windows.Named($"{arguments.Literal("window", "hann")}_window", arguments.Literal<int?>("win_length", null) ?? fft));
+        var (power, padding) = (arguments.Literal("power", 2.0), arguments.Literal("pad_mode", "constant"));
+        var centred = arguments.Literal("center", true);
+        var mel = Audio(arguments).Select(audio => MelSpectrograms.Librosa(audio, filters, stft, power, centred ? padding : null)).ToList();
+        double? range = IsNull(arguments, "top_db") ? null : arguments.Literal("top_db", 80.0);
+        return new CallResults().Add("librosa_filters", Metrics.MetricParts.Matrix(filters)).Add("librosa_mel", Stack(mel)).Add("librosa_db", Stack(mel.ConvertAll(m => MelSpectrograms.Decibels(m, range))));
+    }
+
+    // Null where it was given, which is not the same as an absent argument.
+    private static bool IsNull(CallArguments arguments, string name) => !arguments.Has(name) && arguments.Names.Contains(name);
+
+    private static void Only(CallArguments arguments, string name, params string[] known)
+    {
+        if (!arguments.Has(name) || arguments.Json(name) is { ValueKind: System.Text.Json.JsonValueKind.String } value && known.Contains(value.GetString())) return;
+        throw new ModelZooException(ErrorCodes.VerbUnsupported, "The option has no such value.") { Where = name, Expected = string.Join(", ", known), Found = arguments.Json(name).ToString() };
     }
 
     private static CallResults HifiGan(CallArguments arguments)

@@ -18,6 +18,7 @@ internal static class RotationPart
         ("matrix_to_axis_angle", a => Convert(a, "matrix", 9, "axis_angle", [3], (x, y) => AxisAngle.From(RotationMatrix.Read(x).ToQuaternion()).Write(y))),
         ("standardize_quaternion", a => Convert(a, "quaternion", 4, "quaternion", [4], (x, y) => QuaternionD.Read(x).Standardized.Write(y))),
         ("quaternion_multiply", a => Pair(a, "a", 4, "b", 4, "quaternion", 4, (x, y, z) => (QuaternionD.Read(x) * QuaternionD.Read(y)).Standardized.Write(z))),
+        ("quaternion_raw_multiply", a => Pair(a, "a", 4, "b", 4, "quaternion", 4, (x, y, z) => (QuaternionD.Read(x) * QuaternionD.Read(y)).Write(z))),
         ("quaternion_invert", a => Convert(a, "quaternion", 4, "quaternion", [4], (x, y) => QuaternionD.Read(x).Conjugate.Write(y))),
         ("quaternion_apply", a => Pair(a, "quaternion", 4, "point", 3, "point", 3, (x, y, z) =>
         {
@@ -40,6 +41,7 @@ internal static class RotationPart
         ("qslerp", Slerp),
         ("qbetween", a => Pair(a, "v0", 3, "v1", 3, "quaternion", 4, (x, y, z) => QuaternionD.Between(Vector3D.Read(x), Vector3D.Read(y)).Write(z))),
         ("qrot", a => Pair(a, "quaternion", 4, "point", 3, "point", 3, (x, y, z) => QuaternionD.Read(x).Rotate(Vector3D.Read(y)).Write(z))),
+        ("qinv", a => Convert(a, "quaternion", 4, "quaternion", [4], (x, y) => QuaternionD.Read(x).Conjugate.Write(y))),
         ("qmul", a => Pair(a, "a", 4, "b", 4, "quaternion", 4, (x, y, z) => (QuaternionD.Read(x) * QuaternionD.Read(y)).Write(z))),
         ("qeuler", a => Named(a, "order", order => Convert(a, "quaternion", 4, "euler_degrees", [3], (x, y) => EulerAngles.FromQuaternion(QuaternionD.Read(x), order).Write(y)))),
         ("euler2quat", a => Named(a, "order", order => Convert(a, "euler_degrees", 3, "quaternion", [4], (x, y) => EulerAngles.ToQuaternion(Vector3D.Read(x), order).Write(y)))));
@@ -54,10 +56,13 @@ internal static class RotationPart
     private static CallResults Pair(CallArguments arguments, string first, int firstWidth, string second, int secondWidth, string output, int width, Binary function)
     {
         var (a, b) = (arguments.Tensor<float>(first), arguments.Tensor<float>(second));
-        long[] shape = [.. a.Shape[..^1], width];
+        var (rows, others) = (a.Length / firstWidth, b.Length / secondWidth);
+
+        // The shorter one is repeated.
+        long[] shape = [.. rows < others ? b.Shape[..^1] : a.Shape[..^1], width];
         var result = Tensor.Zeros<float>(shape);
-        for (var i = 0; i < a.Length / firstWidth; i++)
-            function(a.Span.Slice(i * firstWidth, firstWidth), b.Span.Slice(i * secondWidth, secondWidth), result.Span.Slice(i * width, width));
+        for (var i = 0; i < Math.Max(rows, others); i++)
+            function(a.Span.Slice(i % rows * firstWidth, firstWidth), b.Span.Slice(i % others * secondWidth, secondWidth), result.Span.Slice(i * width, width));
         return new CallResults().Add(output, result);
     }
 

@@ -201,7 +201,7 @@ public sealed class ExpressiveVoiceCloningModel : TensorsModel<NoOptions>
     {
         var audio = Resampler.Convert(recording, SamplingRate, 1);
         if (audio.Length == 0) throw new MediaException(ErrorCodes.MediaMalformed, "The sound is empty.") { Expected = "at least one sample" };
-        var mel = MelSpectrograms.Librosa([.. audio.Samples.Span.ToArray().Select(value => (double)value)], MelFilters.Slaney(SamplingRate, WindowLength, _config.Mels, 0, SamplingRate / 2.0), WindowLength, Hop, WindowLength);
+        var mel = MelSpectrograms.Librosa([.. audio.Samples.Span.ToArray().Select(value => (double)value)], MelFilters.Slaney(SamplingRate, WindowLength, _config.Mels, 0, SamplingRate / 2.0), new Stft(WindowLength, Hop, Windows.Hann(WindowLength)));
         var frames = Tensor.Zeros<float>(1, mel.GetLength(1), _config.Mels);
         for (var t = 0; t < mel.GetLength(1); t++)
         {
