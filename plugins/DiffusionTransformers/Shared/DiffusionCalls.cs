@@ -1,4 +1,5 @@
 using ModelZoo.Contracts;
+using ModelZoo.Networks.Sampling;
 
 namespace ModelZoo.Plugins.DiffusionTransformers.Shared;
 
@@ -35,25 +36,25 @@ internal sealed class DiffusionCalls(ClassNetwork network, bool learnSigma, int 
         var scale = arguments.Has("cfg_scale") ? arguments.Literal<double>("cfg_scale") : (double?)null;
         var clip = arguments.Literal("clip_denoised", true);
         var eta = implicitSteps ? arguments.Literal("eta", 0f) : 0;
-        var diffusion = SpacedDiffusion.Create(arguments.Literal("timestep_respacing", ""), arguments.Literal("learn_sigma", learnSigma));
+        var (diffusion, learned, channels) = (new SpacedDiffusion(arguments.Literal("timestep_respacing", "")), arguments.Literal("learn_sigma", learnSigma), (int)x.Shape[1]);
         var (states, clean) = (new List<Tensor<float>>(), new List<Tensor<float>>());
-        for (var step = diffusion.Timesteps.Count - 1; step >= 0; step--)
+        for (var step = diffusion.Count - 1; step >= 0; step--)
         {
             var t = diffusion.Timesteps[step];
             var output = scale is null
                 ? await network.PredictAsync(x, t, y, cancel).ConfigureAwait(false)
                 : Guidance.Apply(await network.PredictAsync(Batch.Doubled(Batch.FirstHalf(x)), t, y, cancel).ConfigureAwait(false), scale.Value, guidedChannels);
-            var draw = noise?.Slice(diffusion.Timesteps.Count - 1 - step);
-            var (sample, predicted) = implicitSteps
-                ? diffusion.DdimSample(step, output, x, draw, clip, eta)
-                : diffusion.PSample(step, output, x, draw ?? throw Calls.Lacks("step_noise"), clip);
-            states.Add(x = sample);
-            clean.Add(predicted);
+            var draw = !implicitSteps || eta > 0 ? (noise ?? throw Calls.Lacks("step_noise")).Slice(diffusion.Count - 1 - step).Span : default;
+            var epsilon = Batch.Channels(output, 0, channels).Span;
+            states.Add(x = Batch.Copy(x));
+            clean.Add(Tensor.Zeros<float>(x.Shape));
+            if (implicitSteps) diffusion.ImplicitStep(step, epsilon, x.Span, draw, eta, clip, clean[^1].Span);
+            else diffusion.Step(step, epsilon, learned ? Batch.Channels(output, channels, channels).Span : [], x.Span, draw, clip: clip, clean: clean[^1].Span);
         }
 
         var prefix = implicitSteps ? "ddim_" : "";
         return new CallResults()
-            .Add($"{prefix}timesteps", Tensor.Create<long>([.. diffusion.Timesteps], diffusion.Timesteps.Count))
+            .Add($"{prefix}timesteps", Tensor.Create<long>([.. diffusion.Timesteps.Select(t => (long)t)], diffusion.Count))
             .Add($"{prefix}pred_xstart", Batch.Stack(clean)).Add($"{prefix}trajectory", Batch.Stack(states))
             .Add($"{prefix}sample", scale is null ? x : Batch.FirstHalf(x));
     }

@@ -5,6 +5,8 @@ using System.Runtime.CompilerServices;
 using ModelZoo.Contracts;
 using ModelZoo.Inference;
 using ModelZoo.Networks;
+using ModelZoo.Networks.Sampling;
+using ModelZoo.Networks.Sampling.Schedulers;
 
 namespace ModelZoo.Plugins.ImageGenerators;
 
@@ -152,7 +154,7 @@ public sealed class DeTokMarModel : ImageGenerator<MarOptions>
     private IAsyncEnumerable<Tensor<float>> RunAsync(long[] labels, long[][] orders, MarOptions options, TokenNoise noise, CancellationToken cancel)
     {
         var sampler = new TokenDiffusionSampler(orders, _sizes.Channels) { Iterations = options.Steps, Guidance = options.Guidance, Schedule = options.GuidanceSchedule };
-        return _mar.SampleAsync(sampler, labels, noise.Head(_mar.Head, RespacedDiffusion.Of(_config.NoiseSchedule, options.NumSamplingSteps ?? _config.NumSamplingSteps), options.Temperature, _sizes.Channels), cancel);
+        return _mar.SampleAsync(sampler, labels, noise.Head(_mar.Head, new SpacedDiffusion(options.NumSamplingSteps ?? _config.NumSamplingSteps, _config.NoiseSchedule == "linear" ? BetaSchedule.Linear : BetaSchedule.SquaredCosine), options.Temperature, _sizes.Channels), cancel);
     }
 
     private Tensor<float> Tokens(Tensor<float> latents) => _config.ForceOneDSeq > 0 ? latents : LatentPatches.ToTokens(latents, _config.PatchSize);

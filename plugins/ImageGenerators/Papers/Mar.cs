@@ -6,6 +6,8 @@ using System.Runtime.CompilerServices;
 using ModelZoo.Contracts;
 using ModelZoo.Inference;
 using ModelZoo.Networks;
+using ModelZoo.Networks.Sampling;
+using ModelZoo.Networks.Sampling.Schedulers;
 
 namespace ModelZoo.Plugins.ImageGenerators;
 
@@ -132,7 +134,7 @@ public sealed class MarModel : ImageGenerator<MarOptions>
     {
         var channels = _config.Sizes.Channels;
         var sampler = new TokenDiffusionSampler(orders, channels) { Iterations = options.Steps, Guidance = options.Guidance, Schedule = options.GuidanceSchedule };
-        return _mar.SampleAsync(sampler, labels, noise.Head(_mar.Head, RespacedDiffusion.Cosine(options.NumSamplingSteps ?? _config.NumSamplingSteps), options.Temperature, channels), cancel);
+        return _mar.SampleAsync(sampler, labels, noise.Head(_mar.Head, new SpacedDiffusion(options.NumSamplingSteps ?? _config.NumSamplingSteps, BetaSchedule.SquaredCosine), options.Temperature, channels), cancel);
     }
 
     // noise (n, draws, C): the start, then a draw for each step.
@@ -141,7 +143,7 @@ public sealed class MarModel : ImageGenerator<MarOptions>
         var (z, noise, guidance) = (arguments.Tensor<float>("z"), arguments.Tensor<float>("noise"), arguments.Literal("cfg", 1f));
         var rows = (int)z.Shape[0] / (guidance != 1 ? 2 : 1);
         var start = noise.Part(0, 0, rows).Part(1, 0, 1).Reshape(rows, noise.Shape[2]);
-        return _mar.Head.SampleAsync(RespacedDiffusion.Cosine(arguments.Literal("num_sampling_steps", _config.NumSamplingSteps)), z, guidance, arguments.Literal("temperature", 1f), start,
+        return _mar.Head.SampleAsync(new SpacedDiffusion(arguments.Literal("num_sampling_steps", _config.NumSamplingSteps), BetaSchedule.SquaredCosine), z, guidance, arguments.Literal("temperature", 1f), start,
             (step, destination) => noise.Part(0, 0, rows).Part(1, step, step + 1).Span.CopyTo(destination), cancel);
     }
 

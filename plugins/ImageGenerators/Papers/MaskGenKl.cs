@@ -6,6 +6,8 @@ using System.Runtime.CompilerServices;
 using ModelZoo.Contracts;
 using ModelZoo.Inference;
 using ModelZoo.Networks;
+using ModelZoo.Networks.Sampling;
+using ModelZoo.Networks.Sampling.Schedulers;
 
 namespace ModelZoo.Plugins.ImageGenerators;
 
@@ -76,14 +78,14 @@ public sealed class MaskGenKlModel : ImageGenerator<MaskGenKlOptions>
 {
     private readonly MaskGenConfig _config;
     private readonly MaskGenTokenizerConfig _tokenizer;
-    private readonly RespacedDiffusion _diffusion;
+    private readonly SpacedDiffusion _diffusion;
     private readonly Network _network;
     private readonly DiffusionHead _head;
     private readonly Lazy<CaptionEncoder> _captions;
 
     private MaskGenKlModel(ModelSource source, Checkpoint checkpoint, MaskGenConfig config, MaskGenTokenizerConfig tokenizer, MaskGenHeadConfig head) : base(source, checkpoint, SampleSpace.Latents, TiTokPictures.Find(source, readsWords: true))
     {
-        (_config, _tokenizer, _diffusion) = (config, tokenizer, RespacedDiffusion.Cosine(head.NumSamplingSteps));
+        (_config, _tokenizer, _diffusion) = (config, tokenizer, new SpacedDiffusion(head.NumSamplingSteps, BetaSchedule.SquaredCosine));
         var context = NetworkContext.Of(source, checkpoint);
         _network = Network.Build(context, "maskgen", scope => MaskGenKlNetwork.Conditions(scope, config, tokenizer), independentRows: true);
         _head = new(context, new(tokenizer.TokenSize, config.DecoderEmbedDim, head.DifflossW, head.DifflossD));

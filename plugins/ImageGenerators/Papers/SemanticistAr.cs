@@ -6,6 +6,8 @@ using System.Runtime.CompilerServices;
 using ModelZoo.Contracts;
 using ModelZoo.Inference;
 using ModelZoo.Networks;
+using ModelZoo.Networks.Sampling;
+using ModelZoo.Networks.Sampling.Schedulers;
 
 namespace ModelZoo.Plugins.ImageGenerators;
 
@@ -272,7 +274,7 @@ internal sealed class SemanticistArSampler(Network head, SemanticistArConfig con
 
     private void Diffuse(Tensor<float> conditions, float[] x, float guidance, float temperature, Draw noise, CancellationToken cancel)
     {
-        var diffusion = RespacedDiffusion.Cosine(config.NumSamplingSteps);
+        var diffusion = new SpacedDiffusion(config.NumSamplingSteps, BetaSchedule.SquaredCosine);
         var fresh = new float[x.Length];
         for (var step = diffusion.Count - 1; step >= 0; step--)
         {

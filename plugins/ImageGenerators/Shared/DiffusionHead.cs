@@ -1,6 +1,7 @@
 // Autoregressive Image Generation without Vector Quantization. Li, Tian, Li, Deng, He. arXiv:2406.11838, section 3.2: a small denoiser for each token.
 using ModelZoo.Contracts;
 using ModelZoo.Networks;
+using ModelZoo.Networks.Sampling;
 
 namespace ModelZoo.Plugins.ImageGenerators;
 
@@ -42,7 +43,7 @@ internal sealed class DiffusionHead : IDisposable
     /// <param name="temperature">Factor on the noise of the steps.</param>
     /// <param name="noise">Starting noise (n, C), turned into the tokens.</param>
     /// <param name="draws">Noise of the k-th step in order of computation, from 1; not asked for at the last.</param>
-    public Task<Tensor<float>> SampleAsync(RespacedDiffusion diffusion, Tensor<float> conditions, float guidance, float temperature, Tensor<float> noise, Draw draws, CancellationToken cancel) => Task.Run(
+    public Task<Tensor<float>> SampleAsync(SpacedDiffusion diffusion, Tensor<float> conditions, float guidance, float temperature, Tensor<float> noise, Draw draws, CancellationToken cancel) => Task.Run(
         () =>
         {
             var (rows, all) = ((int)noise.Shape[0], (int)conditions.Shape[0]);

@@ -45,7 +45,7 @@ internal static class TokenNoises
     }
 
     /// <summary>Predicts the places' tokens with a head and this noise.</summary>
-    public static TokenHead Head(this TokenNoise noise, DiffusionHead head, RespacedDiffusion diffusion, float temperature, int channels) => (conditions, guidance, places, cancel) =>
+    public static TokenHead Head(this TokenNoise noise, DiffusionHead head, SpacedDiffusion diffusion, float temperature, int channels) => (conditions, guidance, places, cancel) =>
     {
         var start = Tensor.Zeros<float>(places.Count, channels);
         noise(places, 0, start.Span);

@@ -5,6 +5,7 @@ using System.ComponentModel.DataAnnotations;
 using ModelZoo.Contracts;
 using ModelZoo.Inference;
 using ModelZoo.Networks;
+using ModelZoo.Networks.Sampling;
 using ModelZoo.Plugins.DiffusionTransformers.DiT;
 using ModelZoo.Plugins.DiffusionTransformers.Shared;
 using ModelZoo.Plugins.DiffusionTransformers.Shared.Generation;
@@ -141,7 +142,7 @@ public static class DeltaDiTModel
         var (x, classes) = (arguments.Tensor<float>("noise"), arguments.Tensor<long>("y"));
         var (steps, scale, interval, span, boundary) = (arguments.Literal("steps", 20), arguments.Literal("cfg_scale", 4.0), arguments.Literal("cache_interval", 2), arguments.Literal<int>("num_cached_blocks"), arguments.Literal<int>("boundary"));
         var y = Tensor.Create<long>([.. classes.Span, .. Enumerable.Repeat((long)config.NumClasses, classes.Length)], 2 * classes.Length);
-        var diffusion = SpacedDiffusion.Create($"ddim{steps}", config.LearnSigma);
+        var diffusion = new SpacedDiffusion($"ddim{steps}");
         var (cache, executed, epsilons, states) = (new SpanCache(spans, config.Depth, span, interval, boundary), new long[steps], new List<Tensor<float>>(), new List<Tensor<float>>());
         // As specified, both halves keep their own states; the channel that is not guided sets them apart.
         x = Batch.Doubled(x);
@@ -152,8 +153,8 @@ public static class DeltaDiTModel
             executed[i] = cache.Executed;
             var guided = Guidance.Apply(output, scale, 3);
             epsilons.Add(Batch.Channels(Batch.FirstHalf(guided), 0, config.InChannels));
-            (x, _) = diffusion.DdimSample(place, guided, x, null, clip: false, eta: 0);
-            states.Add(Batch.FirstHalf(x));
+            diffusion.ImplicitStep(place, Batch.Channels(guided, 0, config.InChannels).Span, x.Span, []);
+            states.Add(Batch.Copy(Batch.FirstHalf(x)));
         }
 
         // Results are numbered by call in the cases: each name stands for whichever run this is.

@@ -4,6 +4,8 @@ using System.Runtime.CompilerServices;
 using ModelZoo.Contracts;
 using ModelZoo.Inference;
 using ModelZoo.Networks;
+using ModelZoo.Networks.Sampling;
+using ModelZoo.Networks.Sampling.Schedulers;
 
 namespace ModelZoo.Plugins.ImageGenerators;
 
@@ -141,7 +143,7 @@ public sealed class HiMarModel : ImageGenerator<HiMarOptions>
 
         var (guided, count) = (options.Guidance != 1, _config.Positions - pivots);
         var (classes, conditions) = (Classes(run.Labels, guided), guided ? said.Doubled() : said);
-        var diffusion = RespacedDiffusion.Cosine(options.NumGlobalSamplingSteps);
+        var diffusion = new SpacedDiffusion(options.NumGlobalSamplingSteps, BetaSchedule.SquaredCosine);
         var unknown = Tensor.Zeros<float>(rows, count);
         unknown.Span.Fill(1);
         for (var (step, masked) = (0, count); step < options.Steps; step++)
@@ -171,7 +173,7 @@ public sealed class HiMarModel : ImageGenerator<HiMarOptions>
         var (rows, options) = (run.Labels.Length, run.Options);
         var guided = options.PivotGuidance != 1;
         var classes = Classes(run.Labels, guided);
-        var head = run.PivotNoise.Head(_head, RespacedDiffusion.Cosine(options.NumSamplingSteps ?? _config.NumSamplingSteps), options.Temperature, _config.CondDim);
+        var head = run.PivotNoise.Head(_head, new SpacedDiffusion(options.NumSamplingSteps ?? _config.NumSamplingSteps, BetaSchedule.SquaredCosine), options.Temperature, _config.CondDim);
         var sampler = new TokenDiffusionSampler([.. run.Orders.Select(order => order[.._config.Pivots])], _config.CondDim) { Iterations = PivotIterations, Guidance = options.PivotGuidance, Schedule = options.GuidanceSchedule };
         return sampler.RunAsync(
             async (tokens, mask, stop) =>
@@ -190,7 +192,7 @@ public sealed class HiMarModel : ImageGenerator<HiMarOptions>
     }
 
     // The whole grid from noise; before every step known places are put back, with the noise of the step.
-    private Task<Tensor<float>> DenoiseAsync(Run run, int iteration, RespacedDiffusion diffusion, Tensor<float> z, Tensor<float> known, Tensor<float> unknown, float guidance, CancellationToken cancel) => Task.Run(
+    private Task<Tensor<float>> DenoiseAsync(Run run, int iteration, SpacedDiffusion diffusion, Tensor<float> z, Tensor<float> known, Tensor<float> unknown, float guidance, CancellationToken cancel) => Task.Run(
         () =>
         {
             var (rows, all, places) = ((int)known.Shape[0], (int)z.Shape[0], _config.Side * _config.Side);

@@ -53,7 +53,7 @@ public static class SemanticistModel
     {
         var all = Tensor.Zeros<float>(1, config.NumSlots, config.SlotDim);
         slots.Span.CopyTo(all.Span);
-        var diffusion = new AdmDiffusion(config.NumSamplingSteps);
+        var diffusion = new SpacedDiffusion(config.NumSamplingSteps);
         var shape = new long[] { 1, config.Channels, config.LatentSize, config.LatentSize };
         var noise = new PhiloxNoise(seed, 1);
         var latents = await GuidedAsync(networks, all, (int)slots.Shape[1], 1, Noise.Normal(seed, shape), (_, length) =>
@@ -85,13 +85,13 @@ public static class SemanticistModel
 
     // Both halves of a guided batch start from the same latents; the one that is kept has the conditional variance.
     private static async ValueTask<Tensor<float>> GuidedAsync(
-        NetworkSet networks, Tensor<float> slots, int count, float guidance, Tensor<float> noise, Func<int, int, float[]> draw, AdmDiffusion diffusion, SemanticistConfig config, CancellationToken cancel)
+        NetworkSet networks, Tensor<float> slots, int count, float guidance, Tensor<float> noise, Func<int, int, float[]> draw, SpacedDiffusion diffusion, SemanticistConfig config, CancellationToken cancel)
     {
         var batch = (int)noise.Shape[0];
         var x = Tensor.Create(noise.Span.ToArray(), noise.Shape);
-        for (var step = 0; step < diffusion.Steps; step++)
+        for (var step = diffusion.Count - 1; step >= 0; step--)
         {
-            var time = Tensor.Create([.. Enumerable.Repeat((long)diffusion.Timestep(step), batch)], batch);
+            var time = Tensor.Create([.. Enumerable.Repeat((long)diffusion.Timesteps[step], batch)], batch);
             async Task<Tensor<float>> RunAsync(int kept) => (await networks.RunAsync("denoise", cancel, ("latents", x), ("timestep", time), ("slots", slots), ("kept", Kept(batch, kept, config))).ConfigureAwait(false))["eps"];
             var output = await RunAsync(count).ConfigureAwait(false);
             if (guidance != 1)
@@ -104,7 +104,12 @@ public static class SemanticistModel
                 }
             }
 
-            diffusion.Step(step, x, output, draw(step, x.Length));
+            var (size, drawn) = (x.Length / batch, draw(diffusion.Count - 1 - step, x.Length));
+            for (var sample = 0; sample < batch; sample++)
+            {
+                var both = output.Slice(sample).Span;
+                diffusion.Step(step, both[..size], both[size..], x.Slice(sample).Span, drawn.AsSpan(sample * size, size));
+            }
         }
 
         return x;

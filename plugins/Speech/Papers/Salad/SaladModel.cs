@@ -5,6 +5,7 @@ using ModelZoo.Contracts;
 using ModelZoo.Inference;
 using ModelZoo.Networks;
 using ModelZoo.Networks.Sampling;
+using ModelZoo.Networks.Sampling.Schedulers;
 
 namespace ModelZoo.Plugins.Speech;
 
@@ -77,6 +78,8 @@ public sealed class SaladModel : IModel, IGenerate<NamedTensors, SaladOptions>, 
         Properties = [new("variant", _config.Variant), new("latents", $"{_config.LatentDim}")],
     };
 
+    private static SpacedDiffusion Diffusion(string steps) => new(steps, BetaSchedule.SquaredCosine);
+
     private IEnumerable<Network> Networks => [.. _states.Built, _head, _semantic, _logits];
 
     /// <summary>Tensors <c>text_ids</c> or <c>semantic_ids</c> (1, N), <c>prompt_semantic</c> (1, P) and <c>prompt_latents</c> (1, P, D) to <c>latents</c> (1, frames, D) and <c>semantic_ids</c>.</summary>
@@ -87,8 +90,8 @@ public sealed class SaladModel : IModel, IGenerate<NamedTensors, SaladOptions>, 
         var voice = new Voice(Need<long>("prompt_semantic"), Need<float>("prompt_latents"));
         var source = Need<long>(_config.Variant == "t2a" ? "text_ids" : "semantic_ids");
         var frames = _config.Variant == "t2a" ? options.MaxFrames : (int)source.Shape[1];
-        var sampler = new SaladSampler(options.Steps);
-        var draws = new Draws(Noise.Normal(seed, frames, _config.LatentDim), Drawn(seed, 1, sampler.Count, frames), sampler, (float)options.Temperature);
+        var diffusion = Diffusion(options.Steps);
+        var draws = new Draws(Noise.Normal(seed, frames, _config.LatentDim), Drawn(seed, 1, diffusion.Count, frames), diffusion, (float)options.Temperature);
         CallResults results;
         if (_config.Variant == "s2a-nar")
         {
@@ -103,7 +106,7 @@ public sealed class SaladModel : IModel, IGenerate<NamedTensors, SaladOptions>, 
     /// <inheritdoc/>
     public async ValueTask<CallResults> CallAsync(string call, CallArguments arguments, CancellationToken cancel = default)
     {
-        SaladSampler Sampler() => new(arguments.Json("steps").ToString());
+        SpacedDiffusion Steps() => Diffusion(arguments.Json("steps").ToString());
         float Temperature() => (float)arguments.Literal("temperature", 1.0);
         switch (call)
         {
@@ -111,15 +114,16 @@ public sealed class SaladModel : IModel, IGenerate<NamedTensors, SaladOptions>, 
                 return (await _head.RunAsync(cancel, ("x", arguments.Tensor("x")), ("t", arguments.Tensor("t")), ("condition", arguments.Tensor("condition"))).ConfigureAwait(false)).ToResults();
             case "head_sample":
                 var noise = arguments.Tensor<float>("noise");
-                var draws = new Draws(noise, arguments.Tensor<float>("step_noise"), Sampler(), Temperature());
+                var draws = new Draws(noise, arguments.Tensor<float>("step_noise"), Steps(), Temperature());
                 return new CallResults().Add("head_sample", await DenoiseAsync([.. Enumerable.Range(0, (int)noise.Shape[0])], arguments.Tensor<float>("condition"), draws, cancel).ConfigureAwait(false));
             case "head_step":
-                var (sampler, index, x) = (Sampler(), arguments.Literal<int>("index"), arguments.Tensor<float>("x"));
-                return new CallResults().Add($"head_step_{index}", sampler.Step(index, x, await HeadAsync(x, sampler.Time(index), arguments.Tensor<float>("condition"), cancel).ConfigureAwait(false), arguments.Tensor<float>("noise").Span, Temperature()));
+                var index = arguments.Literal<int>("index");
+                var step = await StepAsync(Steps(), index, arguments.Tensor<float>("x"), arguments.Tensor<float>("condition"), arguments.Tensor<float>("noise"), Temperature(), cancel).ConfigureAwait(false);
+                return new CallResults().Add($"head_step_{index}", step);
             case "forward":
                 return (await StatesAsync(Source(arguments), Given(arguments), [], [], cancel).ConfigureAwait(false)).ToResults();
             case "generate":
-                var all = new Draws(arguments.Tensor<float>("noise"), arguments.Tensor<float>("step_noise"), Sampler(), Temperature());
+                var all = new Draws(arguments.Tensor<float>("noise"), arguments.Tensor<float>("step_noise"), Steps(), Temperature());
                 if (_config.Variant == "s2a-nar")
                     return await FillAsync(Source(arguments), Given(arguments), [.. arguments.Tensor<long>("order").Span.ToArray().Select(frame => (int)frame)], arguments.Literal<int>("rounds"), all, cancel).ConfigureAwait(false);
                 var uniforms = _config.Variant == "t2a" && !arguments.Literal("greedy", true) ? arguments.Tensor<float>("uniforms") : null;
@@ -176,7 +180,7 @@ public sealed class SaladModel : IModel, IGenerate<NamedTensors, SaladOptions>, 
     private sealed record Voice(Tensor<long> Semantic, Tensor<float> Latents);
 
     // x_T (frames, D) and the noise of every step (steps, frames, D).
-    private sealed record Draws(Tensor<float> Start, Tensor<float> Steps, SaladSampler Sampler, float Temperature);
+    private sealed record Draws(Tensor<float> Start, Tensor<float> Steps, SpacedDiffusion Diffusion, float Temperature);
 
     private static Voice Given(CallArguments arguments) => new(arguments.Tensor<long>("prompt_semantic"), arguments.Tensor<float>("prompt_latents"));
 
@@ -273,13 +277,21 @@ public sealed class SaladModel : IModel, IGenerate<NamedTensors, SaladOptions>, 
     {
         Tensor<float> Rows(Tensor<float> all) => Tensor.Create([.. frames.SelectMany(frame => all.Slice(frame).Span.ToArray())], frames.Length, _config.LatentDim);
         var x = Rows(draws.Start);
-        for (var step = draws.Sampler.Count - 1; step >= 0; step--)
+        for (var step = draws.Diffusion.Count - 1; step >= 0; step--) x = await StepAsync(draws.Diffusion, step, x, condition, Rows(draws.Steps.Slice(step)), draws.Temperature, cancel).ConfigureAwait(false);
+        return x;
+    }
+
+    // Cosine betas; the head gives noise and variance (N, 2 D).
+    private async Task<Tensor<float>> StepAsync(SpacedDiffusion diffusion, int step, Tensor<float> x, Tensor<float> condition, Tensor<float> noise, float temperature, CancellationToken cancel)
+    {
+        var (predicted, next) = (await HeadAsync(x, diffusion.Timesteps[step], condition, cancel).ConfigureAwait(false), Tensor.Create(x.Span.ToArray(), x.Shape));
+        for (var row = 0; row < next.Shape[0]; row++)
         {
-            var predicted = await HeadAsync(x, draws.Sampler.Time(step), condition, cancel).ConfigureAwait(false);
-            x = draws.Sampler.Step(step, x, predicted, Rows(draws.Steps.Slice(step)).Span, draws.Temperature);
+            var both = predicted.Slice(row).Span;
+            diffusion.Step(step, both[.._config.LatentDim], both[_config.LatentDim..], next.Slice(row).Span, noise.Slice(row).Span, temperature);
         }
 
-        return x;
+        return next;
     }
 
     private async Task<Tensor<float>> HeadAsync(Tensor<float> x, long time, Tensor<float> condition, CancellationToken cancel)
