@@ -1,4 +1,5 @@
 using System.ComponentModel.DataAnnotations;
+using ModelZoo.Networks.LanguageModels;
 
 namespace ModelZoo.Networks.Encoders;
 
@@ -27,6 +28,10 @@ public sealed record Gemma2Config
     public double RmsNormEps { get; init; } = 1e-6;
     /// <summary>Base of the rotary frequencies.</summary>
     public double RopeTheta { get; init; } = 10000;
+    /// <summary>The base, as files of transformers 5 have it.</summary>
+    public RopeParameters? RopeParameters { get; init; }
+    /// <summary>How frequencies are stretched; not offered.</summary>
+    public RopeParameters? RopeScaling { get; init; }
     /// <summary>Whether the attention's linear maps have biases.</summary>
     public bool AttentionBias { get; init; }
     /// <summary>Scores are divided by the root of this.</summary>
@@ -39,6 +44,12 @@ public sealed record Gemma2Config
     public double? AttnLogitSoftcapping { get; init; } = 50;
     /// <summary>Cap of the logits; null leaves them.</summary>
     public double? FinalLogitSoftcapping { get; init; } = 30;
+
+    /// <summary>Base of the rotary frequencies in use.</summary>
+    public double Theta => RopeParameters?.RopeTheta ?? RopeTheta;
+
+    /// <summary>Frequencies in use: those of training.</summary>
+    [AllowedValues("default")] public string RopeKind => (RopeScaling ?? RopeParameters)?.Kind ?? "default";
 
     /// <summary>Whether a layer has a sliding window.</summary>
     public bool Slides(int layer) => LayerTypes is null ? layer % 2 == 0 : LayerTypes[layer] == "sliding_attention";
@@ -56,7 +67,7 @@ public static class Gemma2
     public static Gemma2Outputs Encode(Scope gemma, Value ids, Gemma2Config config, Value? mask = null)
     {
         var h = gemma["embed_tokens"].Embedding(ids, config.VocabSize, config.HiddenSize) * Math.Sqrt(config.HiddenSize);       // (B, N, D)
-        var (cos, sin) = PositionLayers.RotaryAngles(gemma.Graph, ids.Shape[1], config.HeadDim, config.RopeTheta);
+        var (cos, sin) = PositionLayers.RotaryAngles(gemma.Graph, ids.Shape[1], config.HeadDim, config.Theta);
         var padding = mask is null ? null : AttentionMasks.Padding(mask);
         List<Value> states = [];
         for (var i = 0; i < config.NumHiddenLayers; i++)
