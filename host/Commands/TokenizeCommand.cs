@@ -107,6 +107,7 @@ internal static class TokenizeCommand
         Audio audio => FormattableString.Invariant($"{audio.Seconds:0.00} s of sound, {audio.SampleRate} Hz, {audio.Channels} channel{(audio.Channels == 1 ? "" : "s")}"),
         Contracts.Image image => $"picture of {image.Width} x {image.Height}",
         Video video => FormattableString.Invariant($"video of {video.Frames.Shape[0]} frames, {video.FrameRate:0.##} a second"),
+        Motion { Representation: var rows } numbers when rows.StartsWith("features-", StringComparison.Ordinal) => $"{numbers.Features.Shape[0]} rows of {numbers.Features.Shape[1]} numbers",
         Motion motion => FormattableString.Invariant($"motion of {motion.Features.Shape[0]} frames ({motion.Representation})"),
         Mesh mesh => $"mesh of {mesh.Vertices.Shape[0]} vertices and {mesh.Faces?.Shape[0] ?? 0} faces",
         Items items => $"{items.Ids.Count} items",

@@ -46,7 +46,9 @@ internal sealed class ModelDirectory(PluginCatalog catalog, ModelResolver resolv
         json["object"] = "model";
         (json["created"], json["owned_by"]) = (0, record.Name); // fields that clients of OpenAI read
         json["plugin"] = $"{record.Name} {record.Inspection!.Version.ToString(3)}";
-        json["parity"] = Parity(ledger.Read().GetValueOrDefault(architecture.Card.Id), () => plugin.Digest.Value);
+        var parity = ledger.Read().GetValueOrDefault(architecture.Card.Id);
+        json["parity"] = Parity(parity, () => plugin.Digest.Value);
+        if (parity?.Failed is { Count: > 0 } failed && parity.PluginSha256 == plugin.Digest.Value) json["cases_that_fail"] = string.Join(", ", failed);
         try
         {
             json["opened"] = await verbs.InspectAsync(request, Opened, cancel).ConfigureAwait(false);

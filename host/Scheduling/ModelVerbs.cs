@@ -41,9 +41,11 @@ internal sealed class ModelVerbs(IModelRunner runner, ModelResolver resolver, Pr
         RunAsync<IGenerate, Contracts.Media>(model, "generate", options, generator => generator.GenerateOptions, async (lease, generator, bound, stop) =>
         {
             Contracts.Media? last = null;
-            await foreach (var step in generator.GenerateAsync(prompt, bound, seed, stop).WithCancellation(stop).ConfigureAwait(false))
+            var media = PromptMedia.For(lease.Resident.Id, lease.Resident.Resolved.Architecture.Card, prompt.Media);
+            await foreach (var step in generator.GenerateAsync(prompt with { Media = media }, bound, seed, stop).WithCancellation(stop).ConfigureAwait(false))
             {
                 stop.ThrowIfCancellationRequested();
+                media.ExpectRead(lease.Resident.Id);
                 report(step);
                 if (step.IsFinal) last = step.Value;
                 else meter.Stepped(lease.Resident.Id);
@@ -60,10 +62,18 @@ internal sealed class ModelVerbs(IModelRunner runner, ModelResolver resolver, Pr
             await foreach (var batch in batches.WithCancellation(stop).ConfigureAwait(false))
             {
                 var observations = new List<Observation>();
-                await foreach (var observation in evaluator.ObserveAsync(batch.ToAsyncEnumerable(), bound, seed, stop).WithCancellation(stop).ConfigureAwait(false))
+                var given = new GivenExamples(batch);
+                try
                 {
-                    stop.ThrowIfCancellationRequested();
-                    observations.Add(observation);
+                    await foreach (var observation in evaluator.ObserveAsync(given.ToAsyncEnumerable(), bound, seed, stop).WithCancellation(stop).ConfigureAwait(false))
+                    {
+                        stop.ThrowIfCancellationRequested();
+                        observations.Add(observation);
+                    }
+                }
+                catch (ModelZooException error) when (given.Place is { } place)
+                {
+                    throw new ModelZooException(error.Code, error.What, error) { Where = error.Where is null ? place : $"{place}: {error.Where}", Expected = error.Expected, Found = error.Found, Remedy = error.Remedy };
                 }
 
                 await observe(ObservedBatch.Of(batch, observations)).ConfigureAwait(false);
@@ -118,10 +128,12 @@ internal sealed class ModelVerbs(IModelRunner runner, ModelResolver resolver, Pr
         return schema.Bind(JsonSerializer.SerializeToElement(all));
     }
 
-    // Rows of numbers in a file are a motion, but to a model that takes tensors.
+    /// <summary>Rows of numbers in a file are read as a motion; a model that takes tensors gets them as what they are.</summary>
+    internal static NamedTensors Rows(Motion motion) => new(new Dictionary<string, Tensor> { ["array"] = motion.Features });
+
     private static Contracts.Media Fit(Modality expected, Contracts.Media media)
     {
-        if (expected == Modality.Tensors && media is Motion rows) return new NamedTensors(new Dictionary<string, Tensor> { ["array"] = rows.Features });
+        if (expected == Modality.Tensors && media is Motion motion) return Rows(motion);
         return media.Modality == expected ? media : throw new MediaException(ErrorCodes.MediaUnsupported, "The model takes another kind of media.")
         {
             Expected = expected.ToString().ToLowerInvariant(),

@@ -12,7 +12,8 @@ internal sealed class ParityLedger(string file)
     /// <param name="Device">Where.</param>
     /// <param name="PluginSha256">The plugin's digest at that time.</param>
     /// <param name="At">When.</param>
-    internal sealed record Entry(int Passed, int Cases, string Device, string PluginSha256, DateTimeOffset At);
+    /// <param name="Failed">Names of the cases that did not pass; null in a file of before.</param>
+    internal sealed record Entry(int Passed, int Cases, string Device, string PluginSha256, DateTimeOffset At, IReadOnlyList<string>? Failed = null);
 
     /// <summary>All states by model id; empty when nothing was verified.</summary>
     public IReadOnlyDictionary<string, Entry> Read()
@@ -33,7 +34,7 @@ internal sealed class ParityLedger(string file)
         var all = new Dictionary<string, Entry>(Read());
         foreach (var group in reports.Where(report => report.Status != ParityStatus.Unsupported && report.Model.Length > 0).GroupBy(report => report.Model))
         {
-            if (pluginDigest(group.Key) is { } digest) all[group.Key] = new(group.Count(report => report.Status == ParityStatus.Pass), group.Count(), device, digest, at);
+            if (pluginDigest(group.Key) is { } digest) all[group.Key] = new(group.Count(report => report.Status == ParityStatus.Pass), group.Count(), device, digest, at, [.. group.Where(report => report.Status != ParityStatus.Pass).Select(report => report.Case.Split('/')[^1])]);
         }
 
         try

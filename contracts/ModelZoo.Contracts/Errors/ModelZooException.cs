@@ -14,6 +14,9 @@ public class ModelZooException : Exception
     /// <summary>One of <see cref="ErrorCodes"/>, or a plugin's own in the same form.</summary>
     public string Code { get; }
 
+    /// <summary>What was wrong, without where, expected, found and remedy.</summary>
+    public string What => base.Message;
+
     /// <summary>File, key, tensor or node in question.</summary>
     public string? Where { get; init; }
 
@@ -31,7 +34,7 @@ public class ModelZooException : Exception
     {
         get
         {
-            var text = new StringBuilder(base.Message);
+            var text = new StringBuilder(What);
             if (Where is not null) text.Append(" At: ").Append(Where).Append('.');
             if (Expected is not null) text.Append(" Expected: ").Append(Expected).Append('.');
             if (Found is not null) text.Append(" Found: ").Append(Found).Append('.');

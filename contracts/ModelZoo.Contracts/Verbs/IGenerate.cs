@@ -46,7 +46,7 @@ public sealed record Prompt(string? Text, IReadOnlyList<Media> Media)
     /// <summary>The first media of type <typeparamref name="T"/>.</summary>
     /// <exception cref="MediaException">There is none.</exception>
     public T Require<T>() where T : Media => Media.OfType<T>().FirstOrDefault()
-        ?? throw new MediaException(ErrorCodes.MediaUnsupported, $"The prompt needs {typeof(T).Name.ToLowerInvariant()}.") { Remedy = "Give a file with --in." };
+        ?? throw new MediaException(ErrorCodes.MediaUnsupported, $"The prompt needs {Modalities.Of<T>().ToString().ToLowerInvariant()}.") { Remedy = "Give a file with --in." };
 
     /// <summary>The words.</summary>
     /// <exception cref="MediaException">There are none.</exception>

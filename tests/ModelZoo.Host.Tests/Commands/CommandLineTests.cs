@@ -237,6 +237,7 @@ public sealed class CommandLineTests : IDisposable
 
         Case("wrong", 3);
         (code, output, _) = await RunAsync("verify", In("cases"), "--json");
+        Assert.Equal("wrong", (string?)JsonNode.Parse((await RunAsync("info", "test/echo.x", "--json")).Output)!["cases_that_fail"]);
         Assert.Equal(ExitCodes.Failed, code);
         var lines = output.Split('\n', StringSplitOptions.RemoveEmptyEntries).Select(line => JsonNode.Parse(line)!).ToList();
         Assert.Equal(["pass", "fail"], lines.Select(line => (string?)line["status"]));

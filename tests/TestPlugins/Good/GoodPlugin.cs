@@ -72,6 +72,7 @@ public sealed class EchoModel(ModelSource source) : IModel, ITokenize<Text, Echo
     {
         await foreach (var example in examples.WithCancellation(cancel))
         {
+            if (example.Media.Expect<Text>().Value == "silence") throw new MediaException(ErrorCodes.MediaMalformed, "Silence has no echo.") { Found = "silence" };
             yield return new(example.Id, example.Media, example.Media) { Group = "once" };
             yield return new(example.Id, example.Media, new Text(example.Media.Expect<Text>().Value + example.Media.Expect<Text>().Value)) { Group = "twice" };
         }
