@@ -49,7 +49,6 @@ public sealed class TopicCoherence
         foreach (var text in texts)
         {
             var ids = text.Select(word => _ids.GetValueOrDefault(word, -1)).ToArray();
-            if (ids.All(id => id < 0)) continue;
 
             // As published: a word that leaves the window counts as gone even if it is there a second time.
             var present = ids.Take(size).Where(id => id >= 0).ToHashSet();

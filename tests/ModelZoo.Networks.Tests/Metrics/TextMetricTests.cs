@@ -91,4 +91,9 @@ public sealed class TextMetricTests
     [InlineData("  a  b\t\tc ", "a|b|c")]
     [InlineData("a\tb c", "a\tb|c")]
     public void Words_WhiteSpace_SplitsAtBlanksAndRuns(string text, string words) => Assert.Equal(words.Split('|'), Wer.Words(text));
+
+    // As gensim 4: a text without any word of the topics is a window like any other.
+    [Fact]
+    public void TopicCoherence_TextWithoutTopicWords_Counts() =>
+        Assert.Equal(Math.Log(1.0 / 3 / (2.0 / 3 * (1.0 / 3))), TopicCoherence.Score([["a", "b"]], [["a", "b"], ["a"], ["x"]], "c_uci").Single(), 1e-9);
 }
