@@ -22,6 +22,11 @@ public sealed class ParityCasesAttribute(string model) : DataAttribute
         .. Roots().Take(shared ? int.MaxValue : 1).Select(root => Path.Combine([root, .. model.Split('/')])).Where(Directory.Exists).SelectMany(ParityCase.Find).Select(ParityCase.Load).DistinctBy(@case => @case.Name),
     ];
 
+    /// <summary>The committed cases of a family whose checkpoint leaves a choice of file or key, without what the case says of it: a folder as published opens by itself, and with the right copy of the weights.</summary>
+    /// <param name="family">The family.</param>
+    public static IReadOnlyList<ParityCase> AsPublished(string family) =>
+        [.. Find(family, shared: false).Where(@case => @case.Checkpoint.Count > 1 || @case.Checkpoint.Any(part => part.Key is not null)).Select(@case => @case with { Checkpoint = [] })];
+
     private static IEnumerable<string> Roots()
     {
         if (Repository.Root is not null)

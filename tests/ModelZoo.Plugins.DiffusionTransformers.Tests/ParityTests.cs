@@ -12,4 +12,9 @@ public sealed class ParityTests
 
     [Theory, MemberData(nameof(Cases))]
     public Task Calls_OfThePublishedCode_AreReproduced(ParityCase @case) => Parity.VerifyAsync<DiffusionTransformersPlugin>(@case);
+
+    public static TheoryData<ParityCase> Folders => [.. ParityCasesAttribute.AsPublished("diffusion-transformers")];
+
+    [Theory, MemberData(nameof(Folders))]
+    public Task Calls_OnTheFolderAsPublished_AreReproduced(ParityCase @case) => Parity.VerifyAsync<DiffusionTransformersPlugin>(@case);
 }

@@ -9,4 +9,9 @@ public class ParityTests
 
     [Theory, MemberData(nameof(Cases))]
     public Task Call_OfTheAuthorsInterface_GivesTheirNumbers(ParityCase @case) => Parity.VerifyAsync<ImageGeneratorsPlugin>(@case);
+
+    public static TheoryData<ParityCase> Folders => [.. ParityCasesAttribute.AsPublished("image-generators")];
+
+    [Theory, MemberData(nameof(Folders))]
+    public Task Calls_OnTheFolderAsPublished_AreReproduced(ParityCase @case) => Parity.VerifyAsync<ImageGeneratorsPlugin>(@case);
 }

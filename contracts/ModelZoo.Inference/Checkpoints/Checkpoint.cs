@@ -10,7 +10,14 @@ namespace ModelZoo.Inference;
 /// <param name="Path">The file.</param>
 /// <param name="Key">Where in a PyTorch file the tensors are: <c>state_dict</c>, or <c>model.ema</c> for a dictionary in a dictionary. Null for everything.</param>
 /// <param name="Prefix">What is put before each name, to keep the tensors of several files apart.</param>
-public sealed record CheckpointPart(string Path, string? Key = null, string Prefix = "");
+public sealed record CheckpointPart(string Path, string? Key = null, string Prefix = "")
+{
+    /// <summary>
+    /// Where the tensors may be when no <see cref="Key"/> says it: training scripts save several copies in one PyTorch file, bare or beside the optimizer. The first of these that holds tensors is taken, so that averaged
+    /// weights win over raw ones; everything where none does, and of other files.
+    /// </summary>
+    public IReadOnlyList<string> Copies { get; init; } = [];
+}
 
 /// <summary>
 /// The published weights of a model: safetensors (one file, or shards with an index), PyTorch files of any age and GGUF, recognised by their contents. Files are mapped; a tensor is
@@ -108,7 +115,7 @@ public sealed class Checkpoint : ITensorSource, IDisposable
         }
         else
         {
-            var tree = ValueTree.Of(part.Path, PyTorchFile.Read(file), part.Key);
+            var tree = ValueTree.Of(part, PyTorchFile.Read(file));
             foreach (var tensor in tree.Tensors) Add(part, tensor.Info.Name, tensor);
             if (tree.Plain is IReadOnlyDictionary<string, object?> values)
             {

@@ -25,12 +25,28 @@ internal sealed class ValueTree
     /// <summary>What else is there: number, text, list, dictionary.</summary>
     public object? Plain { get; private set; }
 
-    /// <summary>Sorts <paramref name="root"/>, or the part of it that <paramref name="key"/> names.</summary>
+    /// <summary>Sorts <paramref name="root"/>, or what <paramref name="part"/> wants of it.</summary>
     /// <exception cref="CheckpointException">There is no such part, or the object is nested without end.</exception>
-    public static ValueTree Of(string path, object? root, string? key)
+    public static ValueTree Of(CheckpointPart part, object? root)
+    {
+        if (part.Key is { } key)
+        {
+            var (wanted, left) = Walk(root, key);
+            return left.Length == 0 ? Of(part.Path, wanted, key) : throw new CheckpointException(ErrorCodes.CheckpointMissing, "The checkpoint has no such part.")
+            { Where = part.Path, Expected = key, Found = wanted is PickleDictionary d ? string.Join(", ", d.Items.Take(10).Select(i => KeyText(i.Key))) : wanted?.GetType().Name ?? "nothing" };
+        }
+
+        foreach (var copy in part.Copies)
+        {
+            if (Walk(root, copy) is (var found, "") && Of(part.Path, found, copy) is { Tensors.Count: > 0 } tree) return tree;
+        }
+
+        return Of(part.Path, root, null);
+    }
+
+    private static ValueTree Of(string path, object? part, string? key)
     {
         var tree = new ValueTree(path);
-        var part = key is null ? root : tree.Select(root, key);
         // A lone tensor has no name of its own.
         var place = part is TorchTensor or NumpyArray ? new Place(null, key?.Split('.', '/')[^1] ?? "tensor") : null;
         var plain = tree.Sort(part, place, 0);
@@ -88,18 +104,15 @@ internal sealed class ValueTree
         return plain.Count == 0 && items.Count > 0 ? Tensor : plain;
     }
 
-    // Keys may themselves have dots, so the longest first step that exists is taken.
-    private object? Select(object? node, string key)
+    // How far the key leads, and what is left of it. Keys may themselves have dots, so the longest first step that exists is taken.
+    private static (object? Node, string Left) Walk(object? node, string key)
     {
-        if (key.Length == 0) return node;
         for (var end = key.Length; end > 0; end = key.LastIndexOfAny(['.', '/'], end - 1))
         {
-            if (!TryGet(node, key[..end], out var child)) continue;
-            return Select(child, end == key.Length ? "" : key[(end + 1)..]);
+            if (TryGet(node, key[..end], out var child)) return Walk(child, end == key.Length ? "" : key[(end + 1)..]);
         }
 
-        throw new CheckpointException(ErrorCodes.CheckpointMissing, "The checkpoint has no such part.")
-        { Where = _path, Expected = key, Found = node is PickleDictionary d ? string.Join(", ", d.Items.Take(10).Select(i => KeyText(i.Key))) : node?.GetType().Name ?? "nothing" };
+        return (node, key);
     }
 
     private static bool TryGet(object? node, string step, out object? child)

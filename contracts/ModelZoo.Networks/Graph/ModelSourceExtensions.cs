@@ -7,13 +7,15 @@ namespace ModelZoo.Networks;
 public static class ModelSourceExtensions
 {
     /// <summary>Opens the published weights: the parts that the source names, or the folder's usual files.</summary>
+    /// <param name="source">Where they are.</param>
+    /// <param name="copies">Where in a PyTorch file the weights usually are, averaged ones first; <see cref="Inference.CheckpointPart.Copies"/>. A key that the source names goes before.</param>
     /// <exception cref="CheckpointException">Nothing is there, or a file cannot be read.</exception>
-    public static Checkpoint OpenCheckpoint(this ModelSource source)
+    public static Checkpoint OpenCheckpoint(this ModelSource source, params string[] copies)
     {
         var folder = source.RequireFolder();
-        return source.Parts.Count == 0
-            ? Checkpoint.Open(folder)
-            : Checkpoint.Open([.. source.Parts.Select(part => new Inference.CheckpointPart(Path.Combine(folder, part.File), part.Key))]);
+        return Checkpoint.Open(source.Parts.Count == 0
+            ? [new(folder) { Copies = copies }]
+            : [.. source.Parts.Select(part => new Inference.CheckpointPart(Path.Combine(folder, part.File), part.Key) { Copies = copies })]);
     }
 
     /// <summary>SHA-256 of a checkpoint, for <see cref="ModelFacts.Digests"/>.</summary>

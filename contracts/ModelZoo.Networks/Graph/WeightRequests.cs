@@ -7,6 +7,8 @@ namespace ModelZoo.Networks;
 /// <summary>What a network asked of its checkpoint: collects every missing and mis-shaped tensor, so that one error lists them all; or, without a checkpoint, the inventory of what it needs.</summary>
 public sealed class WeightRequests
 {
+    private const int Shown = 8;
+
     private readonly List<string> _missing = [], _misshaped = [];
     private readonly Dictionary<string, string> _inventory = [];
     private readonly List<WeightData> _found = [];
@@ -33,7 +35,7 @@ public sealed class WeightRequests
         if (_missing.Count > 0) text.Append($" Missing ({_missing.Count}): {List(_missing)}.");
         if (_misshaped.Count > 0) text.Append($" Of another shape ({_misshaped.Count}): {List(_misshaped)}.");
         throw new CheckpointException(_missing.Count > 0 ? ErrorCodes.CheckpointTensorMissing : ErrorCodes.CheckpointTensorShape, text.ToString())
-        { Where = source.Origin, Remedy = "Does the folder's configuration belong to these weights?" };
+        { Where = source.Origin, Found = $"{source.Tensors.Count} tensors, such as {string.Join(", ", source.Tensors.Take(3).Select(tensor => tensor.Name))}", Remedy = "Does the folder's configuration belong to these weights?" };
     }
 
     /// <summary>A tensor that was found.</summary>
@@ -77,5 +79,5 @@ public sealed class WeightRequests
 
     private static string Show(ReadOnlySpan<long> shape) => $"[{string.Join(", ", shape.ToArray())}]";
 
-    private static string List(List<string> items) => string.Join("; ", items.Take(20)) + (items.Count > 20 ? $"; and {items.Count - 20} more" : "");
+    private static string List(List<string> items) => string.Join("; ", items.Take(Shown)) + (items.Count > Shown ? $"; and {items.Count - Shown} more" : "");
 }

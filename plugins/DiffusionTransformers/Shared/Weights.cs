@@ -7,24 +7,6 @@ namespace ModelZoo.Plugins.DiffusionTransformers.Shared;
 /// <summary>Finds the weights in a published folder.</summary>
 internal static class Weights
 {
-    /// <summary>
-    /// The weights that the source names, or the folder's own. Training scripts save several copies in one file: the first of <paramref name="keys"/> that is there is taken, so that averaged weights win over raw ones.
-    /// </summary>
-    public static Checkpoint Open(ModelSource source, params ReadOnlySpan<string> keys)
-    {
-        var checkpoint = source.OpenCheckpoint();
-        if (source.Parts.Any(part => part.Key is not null)) return checkpoint;
-        foreach (var key in keys)
-        {
-            if (!checkpoint.Tensors.Any(tensor => tensor.Name.StartsWith(key + ".", StringComparison.Ordinal))) continue;
-            var file = checkpoint.Files[0];
-            checkpoint.Dispose();
-            return Checkpoint.Open(file, key);
-        }
-
-        return checkpoint;
-    }
-
     /// <summary>The source without a file that is not weights of the network, such as statistics of its training data.</summary>
     public static ModelSource Without(ModelSource source, string file)
     {

@@ -107,10 +107,10 @@ public abstract class ImageGenerator<TOptions> : IModel, IGenerate, IReferenceCa
 /// <summary>Opening of generators.</summary>
 internal static class Generators
 {
-    /// <summary>Opens the weights that the source names, or the folder's own: of several copies in one file the first of <paramref name="keys"/>, so that averaged weights win over raw ones; gives up the files when that fails.</summary>
-    public static ValueTask<IModel> Open(ModelSource source, Func<Checkpoint, IModel> open, params ReadOnlySpan<string> keys)
+    /// <summary>Opens the weights that the source names, or the folder's own: of several copies in one file the first of <paramref name="copies"/>, so that averaged weights win over raw ones; gives up the files when that fails.</summary>
+    public static ValueTask<IModel> Open(ModelSource source, Func<Checkpoint, IModel> open, params string[] copies)
     {
-        var checkpoint = Find(source, keys);
+        var checkpoint = source.OpenCheckpoint(copies);
         try
         {
             return ValueTask.FromResult(open(checkpoint));
@@ -120,20 +120,5 @@ internal static class Generators
             checkpoint.Dispose();
             throw;
         }
-    }
-
-    private static Checkpoint Find(ModelSource source, ReadOnlySpan<string> keys)
-    {
-        var checkpoint = source.OpenCheckpoint();
-        if (source.Parts.Count > 0) return checkpoint;
-        foreach (var key in keys)
-        {
-            if (!checkpoint.Tensors.Any(tensor => tensor.Name.StartsWith(key + ".", StringComparison.Ordinal))) continue;
-            var file = checkpoint.Files[0];
-            checkpoint.Dispose();
-            return Checkpoint.Open(file, key);
-        }
-
-        return checkpoint;
     }
 }

@@ -105,7 +105,7 @@ public static class DArModel
 
     private static ValueTask<IModel> OpenAsync(ModelSource source, CancellationToken cancel)
     {
-        if (source.Parts.Count == 0 && Directory.GetFiles(source.RequireFolder(), "*.pt") is [var file]) source = source with { Parts = [new(Path.GetFileName(file), "ema")] };
-        return ValueTask.FromResult(ImageTokenizer.Open(source, _ => Plan(source.ReadConfig<DArTokenizerConfig>("model"))));
+        if (source.Parts.Count == 0 && Directory.GetFiles(source.RequireFolder(), "*.pt") is [var file]) source = source with { Parts = [new(Path.GetFileName(file))] };
+        return ValueTask.FromResult(ImageTokenizer.Open(source, _ => Plan(source.ReadConfig<DArTokenizerConfig>("model")), copies: ["ema"]));
     }
 }

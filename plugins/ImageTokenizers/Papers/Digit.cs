@@ -186,7 +186,7 @@ public static class DigitModel
         return new CallResults().Add("generated_codes", codes);
     }
 
-    private static ValueTask<IModel> OpenAsync(ModelSource source, CancellationToken cancel) => ValueTask.FromResult(ImageTokenizer.Open(source, _ => Plan(source.ReadConfig<DigitConfig>())));
+    private static ValueTask<IModel> OpenAsync(ModelSource source, CancellationToken cancel) => ValueTask.FromResult(ImageTokenizer.Open(source, _ => Plan(source.ReadConfig<DigitConfig>()), copies: ["model"]));
 }
 
 internal static class DigitNetwork

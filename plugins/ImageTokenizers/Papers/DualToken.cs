@@ -195,5 +195,5 @@ public static class DualTokenModel
 
     private static Value Widen(Scope scope, Value x, DualTokenQuantizer sizes, DualTokenConfig config) => scope.AttnProjection(x, config.HiddenSize, config.HiddenSize / sizes.EmbedDim, causal: true);
 
-    private static ValueTask<IModel> OpenAsync(ModelSource source, CancellationToken cancel) => ValueTask.FromResult(ImageTokenizer.Open(source, _ => Plan(source.ReadConfig<DualTokenConfig>())));
+    private static ValueTask<IModel> OpenAsync(ModelSource source, CancellationToken cancel) => ValueTask.FromResult(ImageTokenizer.Open(source, _ => Plan(source.ReadConfig<DualTokenConfig>()), copies: ["state_dict"]));
 }

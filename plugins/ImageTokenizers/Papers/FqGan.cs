@@ -151,6 +151,6 @@ public static class FqGanModel
         var config = source.ReadConfig<FqGanConfig>();
         if (config.Heads.FirstOrDefault(head => !Adapters.ContainsKey(head)) is { } unknown)
             throw new CheckpointException(ErrorCodes.ConfigInvalid, "The model has no such branch.") { Where = "heads", Expected = string.Join(", ", Adapters.Keys), Found = unknown };
-        return ValueTask.FromResult(ImageTokenizer.Open(source, _ => Plan(config), LlamaGenVq.Keys(config.DecoderChMult.Length).Apply));
+        return ValueTask.FromResult(ImageTokenizer.Open(source, _ => Plan(config), LlamaGenVq.Keys(config.DecoderChMult.Length).Apply, copies: ["model"]));
     }
 }

@@ -167,12 +167,12 @@ public static class HitaModel
         var size = config.TransformerConfig.EncoderConfig.Params.ImageSize;
         var dino = new Companion(source, "DINOv2 ViT-L/14 with registers", "dinov2_vitl14_reg4_pretrain.pth", "dinov2_vitl14_reg4_pretrain.pth of facebookresearch/dinov2",
             _ => scope => HitaNetwork.VisionFeatures(scope, scope.Graph.Input("image", [1, 3, size, size]), DinoV2Config.Large));
-        return ValueTask.FromResult(ImageTokenizer.Open(Averaged(source), _ => Plan(config, dino), LlamaGenVq.Keys(config.DecoderChMult.Length).Apply));
+        return ValueTask.FromResult(ImageTokenizer.Open(Published(source), _ => Plan(config, dino), LlamaGenVq.Keys(config.DecoderChMult.Length).Apply, copies: ["ema"]));
     }
 
-    // Of the folder's files the published one, which holds averaged weights beside the others.
-    private static ModelSource Averaged(ModelSource source) =>
-        source.Parts.Count == 0 && Directory.EnumerateFiles(source.RequireFolder(), "*.pt").Order(StringComparer.Ordinal).FirstOrDefault() is { } file ? source with { Parts = [new(Path.GetFileName(file), "ema")] } : source;
+    // Of the folder's files the published one.
+    private static ModelSource Published(ModelSource source) =>
+        source.Parts.Count == 0 && Directory.EnumerateFiles(source.RequireFolder(), "*.pt").Order(StringComparer.Ordinal).FirstOrDefault() is { } file ? source with { Parts = [new(Path.GetFileName(file))] } : source;
 }
 
 internal sealed class HitaNetwork(HitaConfig config)

@@ -83,5 +83,5 @@ public static class IbqModel
     private static Value Table(Scope ibq, IbqConfig config) => ibq["quantize.embedding"].Weight("weight", config.NEmbed, config.EmbedDim);
 
     private static ValueTask<IModel> OpenAsync(ModelSource source, CancellationToken cancel) =>
-        ValueTask.FromResult(ImageTokenizer.Open(source, _ => Plan(source.ReadConfig<IbqConfig>("model.init_args")), checkpoint => new EmaWeights(checkpoint)));
+        ValueTask.FromResult(ImageTokenizer.Open(source, _ => Plan(source.ReadConfig<IbqConfig>("model.init_args")), checkpoint => new EmaWeights(checkpoint), copies: ["state_dict"]));
 }

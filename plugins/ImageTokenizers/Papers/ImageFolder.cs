@@ -93,7 +93,7 @@ public static class ImageFolderModel
         return lastOnly ? new CallResults().Add("reconstruction", (Tensor)results.Values.Last(pair => pair.Key.StartsWith("reconstruction_scales_", StringComparison.Ordinal)).Value) : results;
     }
 
-    private static ValueTask<IModel> OpenAsync(ModelSource source, CancellationToken cancel) => ValueTask.FromResult(ImageTokenizer.Open(source, _ => Plan(source.ReadConfig<ImageFolderConfig>())));
+    private static ValueTask<IModel> OpenAsync(ModelSource source, CancellationToken cancel) => ValueTask.FromResult(ImageTokenizer.Open(source, _ => Plan(source.ReadConfig<ImageFolderConfig>()), copies: ["model"]));
 }
 
 /// <summary>RobustTok: ImageFolder's network with one scale, trained on codes that were exchanged for near ones.</summary>
@@ -149,5 +149,5 @@ public static class RobustTokModel
         return (await networks.RunAsync("perturb", cancel, ("image", image), ("ranks", ranks)).ConfigureAwait(false)).ToResults();
     }
 
-    private static ValueTask<IModel> OpenAsync(ModelSource source, CancellationToken cancel) => ValueTask.FromResult(ImageTokenizer.Open(source, _ => Plan(source.ReadConfig<ImageFolderConfig>())));
+    private static ValueTask<IModel> OpenAsync(ModelSource source, CancellationToken cancel) => ValueTask.FromResult(ImageTokenizer.Open(source, _ => Plan(source.ReadConfig<ImageFolderConfig>()), copies: ["model"]));
 }

@@ -269,5 +269,5 @@ public static class LDeTokModel
         return outputs.ToResults().Add("ids_restore", restore);
     }
 
-    private static ValueTask<IModel> OpenAsync(ModelSource source, CancellationToken cancel) => ValueTask.FromResult(ImageTokenizer.Open(source, _ => Plan(source.ReadConfig<LDeTokConfig>())));
+    private static ValueTask<IModel> OpenAsync(ModelSource source, CancellationToken cancel) => ValueTask.FromResult(ImageTokenizer.Open(source, _ => Plan(source.ReadConfig<LDeTokConfig>()), copies: ["model_ema", "model"]));
 }

@@ -55,5 +55,5 @@ public static class LdmKlModel
     internal static TokenizerPlan Plan(LdmKlConfig config) => LdmKl.Plan(config.Ddconfig, config.EmbedDim);
 
     private static ValueTask<IModel> OpenAsync(ModelSource source, CancellationToken cancel) =>
-        ValueTask.FromResult(ImageTokenizer.Open(source, _ => Plan(source.ReadConfig<LdmKlConfig>())));
+        ValueTask.FromResult(ImageTokenizer.Open(source, _ => Plan(source.ReadConfig<LdmKlConfig>()), copies: ["model"]));
 }

@@ -56,6 +56,6 @@ public static class LlamaGenVqModel
     private static ValueTask<IModel> OpenAsync(ModelSource source, CancellationToken cancel)
     {
         var config = source.ReadConfig<LlamaGenVqConfig>();
-        return ValueTask.FromResult(ImageTokenizer.Open(source, _ => Plan(config), LlamaGenVq.Keys(config.DecoderChMult.Length).Apply));
+        return ValueTask.FromResult(ImageTokenizer.Open(source, _ => Plan(config), LlamaGenVq.Keys(config.DecoderChMult.Length).Apply, copies: ["model"]));
     }
 }

@@ -90,7 +90,7 @@ public static class WeTokModel
 internal static class LfqTokenizer
 {
     public static ValueTask<IModel> OpenAsync(ModelSource source, CancellationToken cancel) =>
-        ValueTask.FromResult(ImageTokenizer.Open(source, _ => Plan(source.ReadConfig<LfqTokenizerConfig>("model.init_args")), checkpoint => new EmaWeights(checkpoint)));
+        ValueTask.FromResult(ImageTokenizer.Open(source, _ => Plan(source.ReadConfig<LfqTokenizerConfig>("model.init_args")), checkpoint => new EmaWeights(checkpoint), copies: ["state_dict"]));
 
     /// <summary>The networks for a published configuration.</summary>
     internal static TokenizerPlan Plan(LfqTokenizerConfig config) => new()

@@ -153,7 +153,8 @@ public static class TokenBridgeModel
         return result;
     }
 
-    private static ValueTask<IModel> OpenAsync(ModelSource source, CancellationToken cancel) => ValueTask.FromResult(ImageTokenizer.Open(source, _ => Plan(source.ReadConfig<TokenBridgeConfig>())));
+    private static ValueTask<IModel> OpenAsync(ModelSource source, CancellationToken cancel) => ValueTask.FromResult(ImageTokenizer.Open(
+        source.Parts.Count > 0 ? source : source with { Parts = [new("checkpoint-last.pth", "model_ema"), new("kl16.ckpt", "model")] }, _ => Plan(source.ReadConfig<TokenBridgeConfig>())));
 }
 
 internal static class TokenBridgeNetwork

@@ -244,6 +244,6 @@ public static class TokenFlowModel
     private static ValueTask<IModel> OpenAsync(ModelSource source, CancellationToken cancel)
     {
         var config = source.ReadConfig<TokenFlowConfig>();
-        return ValueTask.FromResult(ImageTokenizer.Open(source, _ => Plan(config), LlamaGenVq.Keys(config.DecoderChMult.Length).Apply));
+        return ValueTask.FromResult(ImageTokenizer.Open(source, _ => Plan(config), LlamaGenVq.Keys(config.DecoderChMult.Length).Apply, copies: ["model"]));
     }
 }

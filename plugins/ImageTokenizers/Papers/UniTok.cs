@@ -264,5 +264,5 @@ public static class UniTokModel
         return new CallResults().Add(name, features);
     }
 
-    private static ValueTask<IModel> OpenAsync(ModelSource source, CancellationToken cancel) => ValueTask.FromResult(ImageTokenizer.Open(source, _ => Plan(source.ReadConfig<UniTokConfig>("args"))));
+    private static ValueTask<IModel> OpenAsync(ModelSource source, CancellationToken cancel) => ValueTask.FromResult(ImageTokenizer.Open(source, _ => Plan(source.ReadConfig<UniTokConfig>("args")), copies: ["trainer.unitok"]));
 }

@@ -145,5 +145,5 @@ public static class UniWeTokModel
     }
 
     private static ValueTask<IModel> OpenAsync(ModelSource source, CancellationToken cancel) =>
-        ValueTask.FromResult(ImageTokenizer.Open(source, _ => Plan(source.ReadConfig<UniWeTokConfig>()), checkpoint => new EmaWeights(checkpoint)));
+        ValueTask.FromResult(ImageTokenizer.Open(source, _ => Plan(source.ReadConfig<UniWeTokConfig>()), checkpoint => new EmaWeights(checkpoint), copies: ["state_dict"]));
 }

@@ -48,5 +48,5 @@ public static class VaVaeModel
     }
 
     private static ValueTask<IModel> OpenAsync(ModelSource source, CancellationToken cancel) =>
-        ValueTask.FromResult(ImageTokenizer.Open(source, _ => Plan(source.ReadConfig<VqganConfig>("model.params"))));
+        ValueTask.FromResult(ImageTokenizer.Open(source, _ => Plan(source.ReadConfig<VqganConfig>("model.params")), copies: ["state_dict"]));
 }

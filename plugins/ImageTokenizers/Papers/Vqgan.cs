@@ -70,5 +70,5 @@ public static class VqganModel
     private static Value Table(Scope vqgan, VqganConfig config) => vqgan["quantize.embedding"].Weight("weight", config.NEmbed, config.EmbedDim);
 
     private static ValueTask<IModel> OpenAsync(ModelSource source, CancellationToken cancel) =>
-        ValueTask.FromResult(ImageTokenizer.Open(source, _ => Plan(source.ReadConfig<VqganConfig>("model.params"))));
+        ValueTask.FromResult(ImageTokenizer.Open(source, _ => Plan(source.ReadConfig<VqganConfig>("model.params")), copies: ["state_dict"]));
 }

@@ -53,9 +53,10 @@ public sealed class ImageTokenizer : IModel, ITokenize<Image, ImageTokenizerOpti
     /// <param name="source">Where they are.</param>
     /// <param name="plan">The paper's networks, for these weights.</param>
     /// <param name="weights">The checkpoint as the networks see it: under other names, or averaged; null when it is as published.</param>
-    internal static IModel Open(ModelSource source, Func<Checkpoint, TokenizerPlan> plan, Func<ITensorSource, ITensorSource>? weights = null)
+    /// <param name="copies">Where in a PyTorch file the weights are published, averaged ones first.</param>
+    internal static IModel Open(ModelSource source, Func<Checkpoint, TokenizerPlan> plan, Func<ITensorSource, ITensorSource>? weights = null, params string[] copies)
     {
-        var checkpoint = source.OpenCheckpoint();
+        var checkpoint = source.OpenCheckpoint(copies);
         try
         {
             var made = plan(checkpoint);

@@ -24,6 +24,25 @@ public sealed class PyTorchFileTests
         Assert.Equal([0, 3], checkpoint.Get("empty").Shape.ToArray());
     }
 
+    [Theory]
+    [InlineData(new[] { "state_dict_ema", "state_dict", "types" }, "base")]
+    [InlineData(new[] { "types", "state_dict" }, "bool")]
+    [InlineData(new[] { "epoch", "model" }, "state_dict.base")]
+    public void Open_SeveralCopies_TakesTheFirstThatHoldsTensors(string[] copies, string tensor)
+    {
+        using var checkpoint = Checkpoint.Open([new(Data("everything-zip.pt")) { Copies = copies }]);
+
+        Assert.Contains(tensor, checkpoint.Tensors.Select(t => t.Name));
+    }
+
+    [Fact]
+    public void Open_KeyBesideCopies_GoesBefore()
+    {
+        using var checkpoint = Checkpoint.Open([new(Data("everything-zip.pt"), "types") { Copies = ["state_dict"] }]);
+
+        Assert.Equal(12, checkpoint.Tensors.Count);
+    }
+
     [Theory, MemberData(nameof(Everything))]
     public void Open_SharedStorage_IsSharedAndMapped(string file)
     {

@@ -25,7 +25,7 @@ public sealed class ReaderFuzzTests
             var file = ByteBlock.Copy(name, Damage(seed, random));
             try
             {
-                var tensors = SafetensorsFile.Recognizes(file) ? SafetensorsFile.Read(file) : GgufFile.Recognizes(file) ? GgufFile.Read(file).Tensors : ValueTree.Of(name, PyTorchFile.Read(file), null).Tensors;
+                var tensors = SafetensorsFile.Recognizes(file) ? SafetensorsFile.Read(file) : GgufFile.Recognizes(file) ? GgufFile.Read(file).Tensors : ValueTree.Of(new(name), PyTorchFile.Read(file)).Tensors;
                 foreach (var tensor in tensors) CheckPlace(tensor.Data, file);
             }
             catch (CheckpointException)

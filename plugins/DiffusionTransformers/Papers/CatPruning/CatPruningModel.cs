@@ -36,7 +36,7 @@ public static class CatPruningModel
         var pipeline = new PipelineFolder(folder);
         var source = pipeline.Denoiser("transformer");
         var config = PublishedConfig.Read<SD3Config>(source.RequireFolder()).Value;
-        return Weights.Guarded(Weights.Open(source), checkpoint =>
+        return Weights.Guarded(source.OpenCheckpoint(), checkpoint =>
         {
             var transformer = new PrunedTransformer(NetworkContext.Of(source, checkpoint), config);
             var calls = new CatPruningCalls(transformer, config);

@@ -127,7 +127,7 @@ public static class DeltaDiTModel
     private static ValueTask<IModel> OpenAsync(ModelSource source, CancellationToken cancel)
     {
         var config = PublishedConfig.Read<DiTConfig>(source.RequireFolder()).Value;
-        return Weights.Guarded(Weights.Open(source, "ema", "model"), checkpoint =>
+        return Weights.Guarded(source.OpenCheckpoint("ema", "model"), checkpoint =>
         {
             var context = NetworkContext.Of(source, checkpoint) with { Stages = false };
             var (decoder, spans) = (VaeDecoder.For(new(source), config.InChannels), new SpannedDiT(context, config));

@@ -31,7 +31,7 @@ public static class DiTModel
     {
         var pipeline = new PipelineFolder(source);
         var transformer = pipeline.Denoiser("transformer");
-        if (PublishedConfig.ReadJson(transformer.RequireFolder()).ContainsKey("_class_name")) return Weights.Guarded(Weights.Open(transformer), checkpoint => Diffusers(pipeline, transformer, checkpoint));
+        if (PublishedConfig.ReadJson(transformer.RequireFolder()).ContainsKey("_class_name")) return Weights.Guarded(transformer.OpenCheckpoint(), checkpoint => Diffusers(pipeline, transformer, checkpoint));
         var config = PublishedConfig.Read<DiTConfig>(source.RequireFolder()).Value;
         return new ClassArchitecture("dit", "noise_and_variance", config.Sample, config.NumClasses, ClassProcess.Diffusion(config.LearnSigma, 3), (scope, x, t, y) => DiTNetwork.Build(scope, x, t, y, config))
             .OpenAsync(source, network => new DiffusionCalls(network, config.LearnSigma).CallAsync);

@@ -84,7 +84,7 @@ public static class DiT4SRModel
         var pipeline = new PipelineFolder(folder);
         var source = pipeline.Denoiser("transformer");
         var config = PublishedConfig.Read<SD3Config>(source.RequireFolder()).Value;
-        return Weights.Guarded(Weights.Open(source), checkpoint =>
+        return Weights.Guarded(source.OpenCheckpoint(), checkpoint =>
         {
             var conditions = SD3Network.Conditions(config) with { Pictures = [DiT4SRNetwork.LowResolution] };
             var network = new TextNetwork(NetworkContext.Of(source, checkpoint), "dit4sr", "velocity", conditions, (scope, inputs) => SD3Network.Build(scope, inputs, config, DiT4SRNetwork.Hooks(config)));

@@ -30,7 +30,7 @@ public static class FlowTokModel
     private static ValueTask<IModel> OpenAsync(ModelSource source, CancellationToken cancel)
     {
         var config = PublishedConfig.Read<FlowTokConfig>(source.RequireFolder()).Value;
-        return Weights.Guarded(Weights.Open(source), checkpoint =>
+        return Weights.Guarded(source.OpenCheckpoint(), checkpoint =>
         {
             var calls = new FlowTokCalls(NetworkContext.Of(source, checkpoint), config);
             checkpoint.ThrowIfUnused();

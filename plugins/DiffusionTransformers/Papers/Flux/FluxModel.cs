@@ -31,7 +31,7 @@ public static class FluxModel
         var pipeline = new PipelineFolder(folder);
         var source = pipeline.Denoiser("transformer");
         var config = PublishedConfig.Read<FluxConfig>(source.RequireFolder()).Value;
-        return Weights.Guarded(Weights.Open(source), checkpoint =>
+        return Weights.Guarded(source.OpenCheckpoint(), checkpoint =>
         {
             var flux = new FluxTransformer(NetworkContext.Of(source, checkpoint), config);
             checkpoint.ThrowIfUnused();

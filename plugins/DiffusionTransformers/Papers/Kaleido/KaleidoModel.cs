@@ -131,7 +131,7 @@ public static class KaleidoModel
     {
         var folder = source.RequireFolder();
         var (t5, tokens, unet) = (PublishedConfig.Read<T5Config>(folder, "ar").Value, PublishedConfig.Read<KaleidoTokens>(folder, "ar").Value, PublishedConfig.Read<UNetConfig>(folder, "unet").Value);
-        return Weights.Guarded(Weights.Open(source), checkpoint =>
+        return Weights.Guarded(source.OpenCheckpoint(), checkpoint =>
         {
             var latents = new LatentModel(NetworkContext.Of(source, LatentNames.Apply(checkpoint)) with { Stages = false }, t5, tokens);
             var denoiser = new UNet.UNet(NetworkContext.Of(source, UNetNames.Apply(checkpoint)) with { Stages = false }, unet, Masked);

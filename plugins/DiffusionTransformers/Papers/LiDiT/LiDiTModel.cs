@@ -94,7 +94,7 @@ public static class LiDiTModel
     private static ValueTask<IModel> OpenAsync(ModelSource source, CancellationToken cancel)
     {
         var config = PublishedConfig.Read<LiDiTConfig>(source.RequireFolder()).Value;
-        return Weights.Guarded(Weights.Open(source), checkpoint =>
+        return Weights.Guarded(source.OpenCheckpoint(), checkpoint =>
         {
             var calls = new LiDiTCalls(NetworkContext.Of(source, checkpoint), config);
             return PublishedModel.Generating([checkpoint], [calls], calls.CallAsync, LiDiTPipeline.Open(new(source), calls, config));

@@ -53,7 +53,7 @@ public static class PixArtModel
         var pipeline = new PipelineFolder(folder);
         var source = pipeline.Denoiser("transformer");
         var diffusers = HasConfig(source) && PublishedConfig.ReadJson(source.RequireFolder()).ContainsKey("_class_name");
-        return Weights.Guarded(Weights.Open(source, "state_dict_ema", "state_dict"), checkpoint =>
+        return Weights.Guarded(source.OpenCheckpoint("state_dict_ema", "state_dict"), checkpoint =>
         {
             var (network, texts) = diffusers ? Diffusers(source, checkpoint, textLength) : Authors(source, checkpoint, spreads);
             return PublishedModel.Generating([checkpoint], [network], (call, arguments, token) => call == "forward" ? network.ForwardAsync(arguments, token) : throw Calls.Unknown(call, "forward"), texts.Of(pipeline, network.PredictAsync)?.Open(pipeline));

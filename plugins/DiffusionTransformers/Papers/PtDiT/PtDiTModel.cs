@@ -31,7 +31,7 @@ public static class PtDiTModel
         var folder = source.RequireFolder();
         var file = Directory.GetFiles(folder, "inference_model_*.json").Order(StringComparer.Ordinal).FirstOrDefault() ?? Path.Combine(folder, "config.json");
         var (published, config, diffusion) = (PublishedConfig.Read<PtDiTPublished>(file).Value, PublishedConfig.Read<PtDiTConfig>(file, "predictor").Value, PublishedConfig.Read<PtDiTDiffusionConfig>(file, "diffusion").Value);
-        return Weights.Guarded(Weights.Open(source, "ema", "model", "state_dict"), checkpoint =>
+        return Weights.Guarded(source.OpenCheckpoint("ema", "model", "state_dict"), checkpoint =>
         {
             var calls = new PtDiTCalls(NetworkContext.Of(source, checkpoint), config, diffusion);
             return PublishedModel.Generating([checkpoint], [calls], calls.CallAsync, Texts(new(source), calls, published, config, diffusion));

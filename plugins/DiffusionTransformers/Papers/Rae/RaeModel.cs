@@ -146,7 +146,7 @@ public static class RaeModel
         var autoencoder = new RepresentationAutoencoder(source, PublishedConfig.Read<RaeConfig>(file, "stage_1.params").Value);
         var config = PublishedConfig.Read<DdtConfig>(file, "stage_2.params").Value;
         var weights = (string?)PublishedConfig.ReadJson(file)["stage_2"]?["ckpt"] ?? "stage2_model.pt";
-        return Weights.Guarded(Weights.Open(source with { Parts = [new(weights)] }, "ema", "model"), checkpoint =>
+        return Weights.Guarded((source with { Parts = [new(weights)] }).OpenCheckpoint("ema", "model"), checkpoint =>
         {
             var network = ClassNetwork.Build(NetworkContext.Of(source, checkpoint), "dit-dh", "velocity", config.Sample, (scope, x, t, y) => RaeNetworks.Denoise(scope, x, t, y, config));
             checkpoint.ThrowIfUnused();

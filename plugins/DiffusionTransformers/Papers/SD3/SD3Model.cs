@@ -149,7 +149,7 @@ public static class SD3Model
         var pipeline = new PipelineFolder(folder);
         var source = pipeline.Denoiser("transformer");
         var config = PublishedConfig.Read<SD3Config>(source.RequireFolder()).Value;
-        return Weights.Guarded(Weights.Open(source), checkpoint =>
+        return Weights.Guarded(source.OpenCheckpoint(), checkpoint =>
         {
             var network = new TextNetwork(NetworkContext.Of(source, checkpoint), "sd3", "velocity", SD3Network.Conditions(config), (scope, inputs) => SD3Network.Build(scope, inputs, config));
             return PublishedModel.Generating([checkpoint], [network], (call, arguments, token) => call == "forward" ? network.ForwardAsync(arguments, token) : throw Calls.Unknown(call, "forward"),

@@ -36,7 +36,7 @@ public static class SanaModel
         var pipeline = new PipelineFolder(folder);
         var source = pipeline.Denoiser("transformer");
         var config = PublishedConfig.Read<SanaConfig>(source.RequireFolder()).Value;
-        return Weights.Guarded(Weights.Open(source), checkpoint =>
+        return Weights.Guarded(source.OpenCheckpoint(), checkpoint =>
         {
             var network = new TextNetwork(NetworkContext.Of(source, checkpoint), "sana", "velocity", SanaNetwork.Conditions(config), (scope, inputs) => SanaNetwork.Build(scope, inputs, config));
             var generator = new MaskedText(config.InChannels, config.SampleSize, config.PatchSize, IsFlow: true) { TimeScale = (float)config.TimestepScale, Instruction = Instruction }.Of(pipeline, network.PredictAsync)?.Open(pipeline);

@@ -125,7 +125,7 @@ public static class SemanticBindingModel
         var source = pipeline.Denoiser("unet");
         var config = PublishedConfig.Read<UNetConfig>(source.RequireFolder()).Value;
         var scheduler = pipeline.Scheduler ?? throw new CheckpointException(ErrorCodes.CheckpointMissing, "There is no scheduler.") { Where = pipeline.Root, Expected = "scheduler_config.json" };
-        return Weights.Guarded(Weights.Open(source), checkpoint =>
+        return Weights.Guarded(source.OpenCheckpoint(), checkpoint =>
         {
             var calls = new SemanticBindingCalls(NetworkContext.Of(source, checkpoint) with { Stages = false }, config, scheduler.Config);
             return PublishedModel.Generating([checkpoint], [calls], calls.CallAsync, BoundPipeline.Open(pipeline, calls, config));

@@ -66,7 +66,7 @@ public static class TokenComposeModel
         var pipeline = new PipelineFolder(folder);
         var source = pipeline.Denoiser("unet");
         var config = PublishedConfig.Read<UNetConfig>(source.RequireFolder()).Value;
-        return Weights.Guarded(Weights.Open(source), checkpoint =>
+        return Weights.Guarded(source.OpenCheckpoint(), checkpoint =>
         {
             var context = NetworkContext.Of(source, checkpoint) with { Stages = false };
             var (calls, unet) = (new TokenComposeCalls(context, config), new UNet.UNet(context, config));

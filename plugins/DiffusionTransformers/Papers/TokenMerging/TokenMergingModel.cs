@@ -104,7 +104,7 @@ public static class TokenMergingModel
         var pipeline = new PipelineFolder(folder);
         var source = pipeline.Denoiser("unet");
         var config = PublishedConfig.Read<UNetConfig>(source.RequireFolder()).Value;
-        return Weights.Guarded(Weights.Open(source), checkpoint =>
+        return Weights.Guarded(source.OpenCheckpoint(), checkpoint =>
         {
             var context = NetworkContext.Of(source, checkpoint);
             var calls = new TokenMergingCalls(context, config);

@@ -163,7 +163,7 @@ public static class UNetModel
         var pipeline = new PipelineFolder(folder);
         var source = pipeline.Denoiser("unet");
         var config = PublishedConfig.Read<UNetConfig>(source.RequireFolder()).Value;
-        return Weights.Guarded(Weights.Open(source), checkpoint =>
+        return Weights.Guarded(source.OpenCheckpoint(), checkpoint =>
         {
             var unet = new UNet(NetworkContext.Of(source, checkpoint), config);
             return PublishedModel.Generating([checkpoint], [unet], (call, arguments, token) => call == "forward" ? unet.ForwardAsync(arguments, token) : throw Calls.Unknown(call, "forward"),

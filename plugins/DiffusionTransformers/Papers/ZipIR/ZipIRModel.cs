@@ -107,7 +107,7 @@ public static class ZipIRModel
     private static ValueTask<IModel> OpenAsync(ModelSource source, CancellationToken cancel)
     {
         var config = PublishedConfig.Read<ZipIRConfig>(source.RequireFolder()).Value;
-        return Weights.Guarded(Weights.Open(source), checkpoint =>
+        return Weights.Guarded(source.OpenCheckpoint(), checkpoint =>
         {
             var calls = new ZipIRCalls(NetworkContext.Of(source, checkpoint), config);
             return new([checkpoint], [calls], calls.CallAsync, new ZipIRGenerator(calls, config));

@@ -22,7 +22,7 @@ internal sealed record ClassArchitecture(string Name, string Output, long[] Samp
     public ValueTask<IModel> OpenAsync(ModelSource source, Func<ClassNetwork, PublishedModel.ReferenceCall> calls) => OpenAsync(source, (network, _) => calls(network));
 
     /// <summary>The same, for calls that build further networks.</summary>
-    public ValueTask<IModel> OpenAsync(ModelSource source, Func<ClassNetwork, NetworkContext, PublishedModel.ReferenceCall> calls) => Weights.Guarded(Weights.Open(source, Keys), checkpoint =>
+    public ValueTask<IModel> OpenAsync(ModelSource source, Func<ClassNetwork, NetworkContext, PublishedModel.ReferenceCall> calls) => Weights.Guarded(source.OpenCheckpoint(Keys), checkpoint =>
     {
         var context = NetworkContext.Of(source, checkpoint);
         var network = ClassNetwork.Build(context, Name, Output, Sample, Build);

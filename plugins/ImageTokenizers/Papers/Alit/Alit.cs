@@ -150,5 +150,5 @@ public static class AlitModel
         return kept;
     }
 
-    private static ValueTask<IModel> OpenAsync(ModelSource source, CancellationToken cancel) => ValueTask.FromResult(ImageTokenizer.Open(source, _ => Plan(source.ReadConfig<AlitConfig>())));
+    private static ValueTask<IModel> OpenAsync(ModelSource source, CancellationToken cancel) => ValueTask.FromResult(ImageTokenizer.Open(source, _ => Plan(source.ReadConfig<AlitConfig>()), copies: ["ema", "model"]));
 }

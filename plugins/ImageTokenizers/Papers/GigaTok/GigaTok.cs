@@ -87,7 +87,7 @@ public static class GigaTokModel
         var json = PublishedConfig.ReadJson(source.RequireFolder());
         var sizes = json["fixed"] is null ? new GigaTokFixed() : source.ReadConfig<GigaTokFixed>("fixed");
         sizes = sizes with { ModelClass = json["model"]?["model_cls"]?.GetValue<string>() ?? sizes.ModelClass };
-        return ValueTask.FromResult(ImageTokenizer.Open(source, _ => Plan(source.ReadConfig<GigaTokConfig>("model.init_args"), sizes)));
+        return ValueTask.FromResult(ImageTokenizer.Open(source, _ => Plan(source.ReadConfig<GigaTokConfig>("model.init_args"), sizes), copies: ["model"]));
     }
 }
 

@@ -72,7 +72,7 @@ public static class IllumePlusModel
     private static async ValueTask<CallResults> SizedAsync(NetworkSet networks, string call, string sized, CallArguments arguments, CancellationToken cancel) =>
         (await networks.RunAsync(call, arguments.Tensor(sized).Shape[2], arguments.Tensor(sized).Shape[3], arguments, cancel).ConfigureAwait(false)).ToResults();
 
-    private static ValueTask<IModel> OpenAsync(ModelSource source, CancellationToken cancel) => ValueTask.FromResult(ImageTokenizer.Open(source, _ => Plan(source.ReadConfig<IllumePlusConfig>())));
+    private static ValueTask<IModel> OpenAsync(ModelSource source, CancellationToken cancel) => ValueTask.FromResult(ImageTokenizer.Open(source, _ => Plan(source.ReadConfig<IllumePlusConfig>()), copies: ["model"]));
 }
 
 internal sealed class IllumePlusNetwork(IllumePlusConfig config)

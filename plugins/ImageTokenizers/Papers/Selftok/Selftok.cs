@@ -63,7 +63,8 @@ public static class SelftokModel
         };
     }
 
-    private static ValueTask<IModel> OpenAsync(ModelSource source, CancellationToken cancel) => ValueTask.FromResult(ImageTokenizer.Open(source, _ => Plan(source.ReadConfig<SelftokConfig>())));
+    private static ValueTask<IModel> OpenAsync(ModelSource source, CancellationToken cancel) => ValueTask.FromResult(ImageTokenizer.Open(
+        source.Parts.Count > 0 ? source : source with { Parts = [new("tokenizer_ckpt.pth"), new("vae/diffusion_pytorch_model.safetensors")] }, _ => Plan(source.ReadConfig<SelftokConfig>())));
 }
 
 /// <summary>The authors' calls: tokens, one velocity, and the steps from noise to a picture.</summary>
