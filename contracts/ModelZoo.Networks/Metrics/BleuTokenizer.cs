@@ -1,5 +1,6 @@
 using System.Text;
 using System.Text.RegularExpressions;
+using ModelZoo.Networks.Strings;
 
 namespace ModelZoo.Networks.Metrics;
 
@@ -21,7 +22,7 @@ public static partial class BleuTokenizer
     /// <exception cref="ArgumentException">There is no such tokenizer.</exception>
     public static string[] Tokenize(string line, string tokenizer, bool lowercase = false)
     {
-        line = (lowercase ? FullCase.Lower(line) : line).TrimEnd();
+        line = (lowercase ? PythonText.Lower(line) : line).TrimEnd();
         return Split(tokenizer switch
         {
             "13a" => Western(Unescaped(line)),
@@ -34,7 +35,7 @@ public static partial class BleuTokenizer
     }
 
     /// <summary>The pieces between white space.</summary>
-    public static string[] Split(string text) => text.Split((char[]?)null, StringSplitOptions.RemoveEmptyEntries);
+    public static string[] Split(string text) => [.. PythonText.Words(text)];
 
     /// <summary>Splits punctuation off, but for periods, commas and dashes within numbers.</summary>
     internal static string Western(string line)

@@ -1,4 +1,6 @@
 // chrF: character n-gram F-score for automatic MT evaluation. Popovic. WMT 2015; chrF++ (WMT 2017). Conventions of sacreBLEU.
+using ModelZoo.Networks.Strings;
+
 namespace ModelZoo.Networks.Metrics;
 
 /// <summary>F-score of character n-grams, and of word n-grams in chrF++; 0 to 100.</summary>
@@ -44,7 +46,7 @@ public sealed record Chrf(int CharacterOrder = 6, int WordOrder = 0, int Beta = 
 
     private Dictionary<string, int>[] Counts(string text)
     {
-        if (Lowercase) text = FullCase.Lower(text);
+        if (Lowercase) text = PythonText.Lower(text);
         var characters = (Whitespace ? text : string.Concat(BleuTokenizer.Split(text))).EnumerateRunes().Select(rune => rune.ToString()).ToList();
         var words = BleuTokenizer.Split(text).SelectMany(SplitPunctuation).ToList();
         return [.. Enumerable.Range(1, CharacterOrder).Select(n => NGrams.Count(characters, n)), .. Enumerable.Range(1, WordOrder).Select(n => NGrams.Count(words, n))];

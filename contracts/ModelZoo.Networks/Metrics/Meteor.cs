@@ -1,4 +1,6 @@
 // METEOR: An Automatic Metric for MT Evaluation with Improved Correlation with Human Judgments. Banerjee, Lavie. 2005; as in NLTK, without synonyms.
+using ModelZoo.Networks.Strings;
+
 namespace ModelZoo.Networks.Metrics;
 
 /// <summary>Harmonic mean of unigram precision and recall over exact and stemmed matches, less a penalty for scattered ones.</summary>
@@ -13,8 +15,8 @@ public sealed record Meteor(double Alpha = 0.9, double Beta = 3, double Gamma = 
     /// <summary>Of words against one reference.</summary>
     public double Score(IReadOnlyList<string> hypothesis, IReadOnlyList<string> reference)
     {
-        var ours = hypothesis.Select((word, i) => (Index: i, Word: FullCase.Lower(word))).ToList();
-        var theirs = reference.Select((word, i) => (Index: i, Word: FullCase.Lower(word))).ToList();
+        var ours = hypothesis.Select((word, i) => (Index: i, Word: PythonText.Lower(word))).ToList();
+        var theirs = reference.Select((word, i) => (Index: i, Word: PythonText.Lower(word))).ToList();
         var matches = new List<(int Ours, int Theirs)>();
         Match(word => word);
         Match(PorterStemmer.Stem);

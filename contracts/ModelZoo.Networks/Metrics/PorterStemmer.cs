@@ -1,4 +1,6 @@
 // An algorithm for suffix stripping. Porter. Program 14 (1980), with the extensions of NLTK.
+using ModelZoo.Networks.Strings;
+
 namespace ModelZoo.Networks.Metrics;
 
 /// <summary>English stems, as NLTK's PorterStemmer in its default mode.</summary>
@@ -24,7 +26,7 @@ public static class PorterStemmer
     /// <summary>The stem of a word, in lower case.</summary>
     public static string Stem(string word)
     {
-        word = FullCase.Lower(word);
+        word = PythonText.Lower(word);
         if (Irregular.TryGetValue(word, out var stem)) return stem;
         if (word.Length <= 2) return word;
         return Step5B(Step5A(Step4(Step3(Step2(Step1C(Step1B(Step1A(word))))))));

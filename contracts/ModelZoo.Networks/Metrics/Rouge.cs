@@ -1,5 +1,6 @@
 // ROUGE: A Package for Automatic Evaluation of Summaries. Lin. 2004; conventions of google-research's rouge-score.
 using System.Text.RegularExpressions;
+using ModelZoo.Networks.Strings;
 
 namespace ModelZoo.Networks.Metrics;
 
@@ -25,7 +26,7 @@ public sealed partial record Rouge(bool UseStemmer = false)
     private IEnumerable<List<string>> Sentences(string text) => text.Split('\n').Where(line => line.Length > 0).Select(Tokens);
 
     private List<string> Tokens(string text) =>
-        [.. Separators().Replace(FullCase.Lower(text), " ").Split(' ', StringSplitOptions.RemoveEmptyEntries).Select(token => UseStemmer && token.Length > 3 ? PorterStemmer.Stem(token) : token)];
+        [.. Separators().Replace(PythonText.Lower(text), " ").Split(' ', StringSplitOptions.RemoveEmptyEntries).Select(token => UseStemmer && token.Length > 3 ? PorterStemmer.Stem(token) : token)];
 
     // The union over predicted sentences of what each shares with a target sentence; no token counts twice.
     private static (double, double, double) Summary(List<List<string>> target, List<List<string>> prediction)

@@ -1,4 +1,5 @@
 using System.Text.RegularExpressions;
+using ModelZoo.Networks.Strings;
 
 namespace ModelZoo.Networks.Metrics;
 
@@ -13,7 +14,7 @@ public sealed partial record TerTokenizer(bool Normalized = false, bool NoPunctu
     public string[] Tokenize(string text)
     {
         text = text.TrimEnd();
-        if (!CaseSensitive) text = FullCase.Lower(text);
+        if (!CaseSensitive) text = PythonText.Lower(text);
         if (Normalized)
         {
             text = Western(text);

@@ -1,4 +1,6 @@
 // An Information-Theoretic Perspective on LLM Tokenizers: the BPE variant.
+using ModelZoo.Networks.Strings;
+
 namespace ModelZoo.Plugins.TextTokenizers.Papers;
 
 /// <summary>BPE whose merge lowers the corpus' estimated size most: S = sum of c (log M - log c), M tokens with counts c.</summary>

@@ -2,6 +2,7 @@
 // Published layout: the model's tokenizer.json. Deviations: the hypernetwork that embeds new tokens is that of zett.
 using System.Text;
 using ModelZoo.Contracts;
+using ModelZoo.Networks.Strings;
 using ModelZoo.Plugins.TextTokenizers.Pipeline;
 
 namespace ModelZoo.Plugins.TextTokenizers.Papers;

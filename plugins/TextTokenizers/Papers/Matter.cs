@@ -3,6 +3,7 @@
 using System.Text;
 using System.Text.Json;
 using ModelZoo.Contracts;
+using ModelZoo.Networks.Strings;
 using ModelZoo.Plugins.TextTokenizers.Models;
 using ModelZoo.Plugins.TextTokenizers.Normalizers;
 using ModelZoo.Plugins.TextTokenizers.PostProcessors;
@@ -46,13 +47,13 @@ internal static class Matter
     /// <summary>Material words, then others, by falling frequency. Material words gain lambda p / (1 - p), p the mean probability rounded to two places and kept within 0.01 and 0.99.</summary>
     public static List<Word> Weigh(IReadOnlyList<JsonElement> rows, double lambda)
     {
-        var materials = rows.Where(row => row.Text("list") != "o").GroupBy(row => PythonCase.Lower(row.Text("word"))).Where(group => !ReadAsMissing.Contains(group.Key)).Select(group =>
+        var materials = rows.Where(row => row.Text("list") != "o").GroupBy(row => PythonText.Lower(row.Text("word"))).Where(group => !ReadAsMissing.Contains(group.Key)).Select(group =>
         {
             var p = Math.Round(group.Average(row => row.Member("probability").GetDouble()), 2, MidpointRounding.ToEven);
             p = p >= 1 ? 0.99 : p <= 0 ? 0.01 : p;
             return new Word(group.Key, "material term", group.Count(), group.Count() + lambda * p / (1 - p));
         });
-        var others = rows.Where(row => row.Text("list") == "o").SelectMany(row => PythonText.Words(PythonCase.Lower(row.Text("word")))).CountBy(word => word)
+        var others = rows.Where(row => row.Text("list") == "o").SelectMany(row => PythonText.Words(PythonText.Lower(row.Text("word")))).CountBy(word => word)
             .Where(pair => !ReadAsMissing.Contains(pair.Key)).Select(pair => new Word(pair.Key, "general word", pair.Value, pair.Value));
         return [.. materials.OrderByDescending(word => word.Frequency), .. others.OrderByDescending(word => word.Frequency)];
     }

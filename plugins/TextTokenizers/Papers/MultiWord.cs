@@ -1,6 +1,7 @@
 // Multi-Word Tokenization for Sequence Compression. Gee, Rigutini, Ernandes, Zugarini. arXiv:2402.09949. github.com/LeonidasY/fast-vocabulary-transfer (mwt/mwt.py, fvt/fvt.py)
 // Published layout: tokenizer.json (with the n-grams as added tokens), general/tokenizer.json and general/embeddings.safetensors of the general model. Deviations: none.
 using ModelZoo.Contracts;
+using ModelZoo.Networks.Strings;
 using ModelZoo.Plugins.TextTokenizers.Pipeline;
 
 namespace ModelZoo.Plugins.TextTokenizers.Papers;
@@ -52,7 +53,7 @@ internal sealed class MultiWord(PipelineTokenizer tokenizer, PipelineTokenizer g
     /// <summary>The most frequent n-grams and their lengths; longer ones come first among equals, then those seen first.</summary>
     public List<(string Text, int Length)> Learn(IEnumerable<string> texts, int[] lengths, int top)
     {
-        var words = texts.Select(text => Words(_lowerCase ? PythonCase.Lower(text) : text)).ToList();
+        var words = texts.Select(text => Words(_lowerCase ? PythonText.Lower(text) : text)).ToList();
         var counts = new OrderedDictionary<string, (int Count, int Length)>();
         foreach (var length in lengths.OrderDescending())
         {
@@ -72,7 +73,7 @@ internal sealed class MultiWord(PipelineTokenizer tokenizer, PipelineTokenizer g
     /// <summary>The text with each known n-gram joined, the longest first. White space other than blanks is lost, as in the reference.</summary>
     public string Join(string text)
     {
-        var words = Words((_lowerCase ? PythonCase.Lower(text) : text).Replace(" ", " " + Blank, StringComparison.Ordinal));
+        var words = Words((_lowerCase ? PythonText.Lower(text) : text).Replace(" ", " " + Blank, StringComparison.Ordinal));
         foreach (var length in ngrams.Values.Distinct().OrderDescending()) words = Join(words, length);
         return string.Concat(words).Replace(Blank, " ", StringComparison.Ordinal);
     }

@@ -1,5 +1,6 @@
 // BPE Gets Picky, arXiv:2409.04599: training.
 using System.Text.Json;
+using ModelZoo.Networks.Strings;
 
 namespace ModelZoo.Plugins.TextTokenizers.Papers;
 

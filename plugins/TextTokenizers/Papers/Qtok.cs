@@ -1,6 +1,7 @@
 // Qtok: A Comprehensive Framework for Evaluating Multilingual Tokenizer Quality in Large Language Models. Chelombitko, Safronov, Komissarov. arXiv:2410.12989. github.com/nup-csai/Qtok
 // Published layout: char_to_byte.json (the byte alphabet), or the tokenizer.json files under audit. Deviations: none.
 using ModelZoo.Contracts;
+using ModelZoo.Networks.Strings;
 using ModelZoo.Plugins.TextTokenizers.Pipeline;
 using ModelZoo.Plugins.TextTokenizers.Unicode;
 
@@ -56,7 +57,7 @@ internal sealed class Qtok
     {
         bool Between(char open, char close) => token.StartsWith(open) && token.EndsWith(close);
         if (!Between('[', ']') && !(Between('<', '>') && !token.Contains("<0y", StringComparison.Ordinal))) return false;
-        return !MarkupTags.Contains(PythonCase.Lower(token[1..^1]).Replace("/", "", StringComparison.Ordinal));
+        return !MarkupTags.Contains(PythonText.Lower(token[1..^1]).Replace("/", "", StringComparison.Ordinal));
     }
 
     // The script that all counted letters share; null when a letter of the token has no name.

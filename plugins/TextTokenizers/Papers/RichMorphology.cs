@@ -3,6 +3,7 @@
 using System.Text;
 using System.Text.Json;
 using ModelZoo.Contracts;
+using ModelZoo.Networks.Strings;
 
 namespace ModelZoo.Plugins.TextTokenizers.Papers;
 

@@ -2,6 +2,7 @@
 // Published layout: the model's tokenizer.json. Deviations: the fine-tuned models are not part of it.
 using System.Globalization;
 using ModelZoo.Contracts;
+using ModelZoo.Networks.Strings;
 
 namespace ModelZoo.Plugins.TextTokenizers.Papers;
 

@@ -2,6 +2,7 @@
 // Published layout: kokler.json (roots), ekler.json (affixes), bpe_tokenler.json (pieces): text to id. Deviations: none.
 using System.Text.Json;
 using ModelZoo.Contracts;
+using ModelZoo.Networks.Strings;
 
 namespace ModelZoo.Plugins.TextTokenizers.Papers;
 

@@ -1,5 +1,6 @@
 // Tokens with Meaning, arXiv:2508.14292: decoding (turkish_decoder.py).
 using System.Text;
+using ModelZoo.Networks.Strings;
 
 namespace ModelZoo.Plugins.TextTokenizers.Papers;
 
@@ -26,7 +27,7 @@ internal sealed class TurkishDecoder(IReadOnlyDictionary<int, List<string>> form
         for (var i = 0; i < ids.Length; i++)
         {
             var id = ids[i];
-            if (id == UpperCase && i + 1 < ids.Length) parts.Add(PythonCase.Capitalize(forms[ids[++i]][0]));
+            if (id == UpperCase && i + 1 < ids.Length) parts.Add(PythonText.Capitalize(forms[ids[++i]][0]));
             else if (id == Unknown) parts.Add("▁u▁");
             else if (!forms.TryGetValue(id, out var texts)) parts.Add("▁");
             else if (texts.Count == 1) parts.Add(texts[0]);

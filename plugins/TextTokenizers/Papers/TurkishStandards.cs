@@ -2,6 +2,7 @@
 // Published layout: tokenizer.json files, lexicon.txt, roots.txt, affixes.txt. Deviations: no public code; word lists stand for the morphological analyser.
 using System.Text;
 using ModelZoo.Contracts;
+using ModelZoo.Networks.Strings;
 
 namespace ModelZoo.Plugins.TextTokenizers.Papers;
 
@@ -40,7 +41,7 @@ internal static class TurkishStandards
         });
 
     /// <summary>Lower case as Turkish has it: I is dotless, dotted I becomes i.</summary>
-    public static string Lower(string text) => PythonCase.Lower(text.Replace('I', 'ı').Replace('İ', 'i'));
+    public static string Lower(string text) => PythonText.Lower(text.Replace('I', 'ı').Replace('İ', 'i'));
 
     // The token's text without its marks; null when it is no valid UTF-8.
     private static string? Clean(PipelineTokenizer tokenizer, int id)

@@ -1,6 +1,7 @@
 using System.IO.Compression;
 using System.Text;
 using ModelZoo.Contracts;
+using ModelZoo.Networks.Strings;
 using ModelZoo.Plugins.TextTokenizers.Models;
 using ModelZoo.Plugins.TextTokenizers.Pipeline;
 using ModelZoo.Plugins.TextTokenizers.Regex;

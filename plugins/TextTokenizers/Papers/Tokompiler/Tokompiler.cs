@@ -3,6 +3,7 @@
 using System.Text;
 using System.Text.Json;
 using ModelZoo.Contracts;
+using ModelZoo.Networks.Strings;
 
 namespace ModelZoo.Plugins.TextTokenizers.Papers.Tokompiler;
 
@@ -126,7 +127,7 @@ internal sealed class TokompilerTokenizer : ITextCodec
     private JsonElement EncodePadded(JsonElement line)
     {
         var ignoreCase = line.Option("ignore_case", false);
-        List<int> ids = [.. PythonText.Words(line.Text("text")).Select(word => Id(ignoreCase && !SpecialTokens.Contains(word) ? PythonCase.Lower(word) : word))];
+        List<int> ids = [.. PythonText.Words(line.Text("text")).Select(word => Id(ignoreCase && !SpecialTokens.Contains(word) ? PythonText.Lower(word) : word))];
         switch (line.Option("post_processor")?.GetString())
         {
             case "sos": ids.Insert(0, Padding + 1); break;
