@@ -1,4 +1,7 @@
+using System.Text.Json;
+using ModelZoo.Conformance;
 using ModelZoo.Contracts;
+using ModelZoo.Inference;
 using ModelZoo.Plugins.DiffusionTransformers.DiT4SR;
 using ModelZoo.Plugins.DiffusionTransformers.Shared;
 
@@ -28,6 +31,27 @@ public sealed class SuperResolutionTests : IDisposable
         var grey = (await TinyPipeline.GenerateAsync(model, new(null, [new Image(Pattern(1, 5, 7))]), options with { Upscale = 2 }))[^1].Result!;
         Assert.Equal((3, 10, 14), (grey.Channels, grey.Height, grey.Width));
         await Assert.ThrowsAsync<MediaException>(() => TinyPipeline.GenerateAsync(model, new("a cat"), options));
+    }
+
+    [Theory]
+    [InlineData(null, 0f, true)]
+    [InlineData(null, 0.5f, false)]
+    [InlineData("model_dit4sr_r1", 0f, false)]
+    [InlineData("Adam-duan/DiT4SR@7ec9e5e:model_dit4sr_r1/transformer_sd3.py:SD3Transformer2DModel", 0.5f, false)]
+    [InlineData("Adam-duan/DiT4SR@7ec9e5e:model_dit4sr/transformer_sd3.py:SD3Transformer2DModel", 0.5f, true)]
+    [InlineData("dit4sr_q", 0.5f, true)]
+    public void SharesKeys_SettingOrWeights_TellTheVersion(string? reference, float key, bool shares)
+    {
+        using var checkpoint = Keys(key);
+        Assert.Equal(shares, DiT4SRVersion.SharesKeys(Source(reference), checkpoint));
+    }
+
+    [Fact]
+    public void SharesKeys_SettingOfNeitherVersion_IsRefused()
+    {
+        using var checkpoint = Keys(0);
+        var error = Assert.Throws<OptionsException>(() => DiT4SRVersion.SharesKeys(Source("sd3"), checkpoint));
+        Assert.Equal((ErrorCodes.OptionRange, "reference", "sd3"), (error.Code, error.Where, error.Found));
     }
 
     [Theory]
@@ -67,6 +91,19 @@ public sealed class SuperResolutionTests : IDisposable
         var square = Pictures.ToSquare(white, 8);
         Assert.Equal(0, square[0, 0, 4], 1e-6f);
         Assert.Equal(1, square[0, 4, 4], 1e-6f);
+    }
+
+    private static ModelSource Source(string? reference) => new()
+    {
+        Id = ModelId.Parse("diffusion-transformers/dit4sr"), Services = HostServices.Instance, Settings = reference is null ? new() : new(JsonSerializer.SerializeToElement(new { reference })),
+    };
+
+    // A map of zeros but for its last weight.
+    private Checkpoint Keys(float last)
+    {
+        var path = _pipeline.At("keys.safetensors");
+        using (var stream = File.Create(path)) SafetensorsWriter.Write(stream, new Dictionary<string, Tensor> { ["transformer_blocks.0.attn.to_k_control.weight"] = Tensor.Create([0, 0, 0, last], 2, 2) });
+        return Checkpoint.Open(path);
     }
 
     private static Tensor<float> Pattern(int channels, int height, int width)

@@ -17,6 +17,9 @@ public sealed record ParityCase
     /// <summary><c>family/architecture</c>.</summary>
     public required ModelId Model { get; init; }
 
+    /// <summary>The code that computed the case, as it names it; null where it does not.</summary>
+    public string? Reference { get; init; }
+
     /// <summary>Where in <c>checkpoint/</c> the weights are.</summary>
     public IReadOnlyList<CheckpointPart> Checkpoint { get; init; } = [];
 
@@ -70,6 +73,7 @@ public sealed record ParityCase
             {
                 Folder = Path.TrimEndingDirectorySeparator(Path.GetFullPath(folder)),
                 Model = ModelId.Parse(root.GetProperty("model").GetString() ?? ""),
+                Reference = root.TryGetProperty("reference", out var reference) && reference.ValueKind == JsonValueKind.String ? reference.GetString() : null,
                 Checkpoint = root.TryGetProperty("checkpoint", out var checkpoint) ? Parts(checkpoint) : [],
                 Calls = [.. root.GetProperty("calls").EnumerateArray().Select(Call)],
                 Exact = root.TryGetProperty("exact", out var exact) && exact.ValueKind == JsonValueKind.Array ? exact.EnumerateArray().Select(name => name.GetString()!).ToHashSet() : [],

@@ -40,6 +40,7 @@ public sealed class ParityRunner(Func<ModelId, ModelArchitecture?> find, IServic
             var source = new ModelSource
             {
                 Id = @case.Model, Folder = @case.CheckpointFolder, Parts = @case.Checkpoint, Device = device, Precision = Precision.Name(), Stages = true, Services = services,
+                Settings = Settings(@case),
             };
             var model = await architecture.Open(source, cancel).ConfigureAwait(false);
             await using var _ = model.ConfigureAwait(false);
@@ -87,6 +88,10 @@ public sealed class ParityRunner(Func<ModelId, ModelArchitecture?> find, IServic
 
     private ParityReport Ended(ParityCase @case, ParityStatus status, IReadOnlyList<ParityOutput> outputs, string? message) =>
         new(@case.Name, @case.Model.ToString(), status, outputs, message) { Precision = Precision };
+
+    // Authors who publish several versions of their code leave nothing else that tells them apart; a model whose files do not say which made them reads the setting "reference".
+    private static ModelSettings Settings(ParityCase @case) =>
+        @case.Reference is null ? new() : new(JsonSerializer.SerializeToElement(new Dictionary<string, string> { ["reference"] = @case.Reference }), isShared: true);
 
     private static string Place(Exception error) => error.StackTrace?.Split('\n').FirstOrDefault(line => line.Contains("ModelZoo.", StringComparison.Ordinal))?.Trim() ?? "";
 

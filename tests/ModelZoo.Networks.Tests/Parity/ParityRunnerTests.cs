@@ -22,6 +22,14 @@ public class ParityRunnerTests
         Assert.Equal((ParityStatus.Pass, null, 2), (report.Status, report.Message, report.Outputs.Count));
     }
 
+    [Fact]
+    public async Task Run_ReferenceOfTheCase_IsASettingThatNoModelNeedsToKnow()
+    {
+        using var @case = new TestCase().Call("forward", "{}", """{"y": "y"}""").Expect("y", F(1));
+        @case.Json["reference"] = "authors/code@1:net.py:Net";
+        Assert.Equal(ParityStatus.Pass, (await @case.RunAsync((_, _) => new CallResults().Add("y", F(1)))).Status);
+    }
+
     [Theory]
     [InlineData(2.0f, 4.0003f, ParityStatus.Pass)]
     [InlineData(2.0f, 4.0009f, ParityStatus.Fail)]

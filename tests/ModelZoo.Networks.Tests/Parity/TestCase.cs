@@ -61,6 +61,7 @@ internal sealed class TestCase : IDisposable
         var runner = new ParityRunner(id => id.ToString() == card.Id ? new(card, (source, _) =>
         {
             Assert.Equal(precision.Name(), source.Precision);
+            Assert.Equal((string?)Json["reference"], source.Settings.Text("reference"));
             return ValueTask.FromResult<IModel>(new Model(answer));
         }) : null, new NoServices()) { Precision = precision };
         return runner.RunAsync(Folder);

@@ -1,6 +1,5 @@
 // DiT4SR: Taming Diffusion Transformer for Real-World Image Super-Resolution. Duan, Zhang, Jin, Zhang, Xiong, Zou, Ren, Guo, Li. arXiv:2503.23580. github.com/Adam-duan/DiT4SR
-// Published layout: diffusers SD3Transformer2DModel with the control layers. Deviations: the low-resolution latent is the mean of what the autoencoder gives, not a draw; pictures are not described by LLaVA, but by the user's words. The two published variants differ in one line, and neither's files say which they belong to: weights with dual attention are taken as
-// model_dit4sr (keys of the low-resolution stream are the image's, normalised once more), others as model_dit4sr_r1 (keys of its own).
+// Published layout: diffusers SD3Transformer2DModel with the control layers. Deviations: the low-resolution latent is the mean of what the autoencoder gives, not a draw; pictures are not described by LLaVA, but by the user's words.
 using ModelZoo.Contracts;
 using ModelZoo.Inference;
 using ModelZoo.Networks;
@@ -10,6 +9,29 @@ using ModelZoo.Plugins.DiffusionTransformers.Shared.Generation;
 
 namespace ModelZoo.Plugins.DiffusionTransformers.DiT4SR;
 
+/// <summary>
+/// Which of the authors' two versions the weights belong to; they have the same layout. In <c>model_dit4sr</c> (published as dit4sr_f and dit4sr_q) keys of the low-resolution stream are the image's, normalised once more, where keys
+/// are normalised at all; in <c>model_dit4sr_r1</c> it has keys of its own.
+/// </summary>
+internal static class DiT4SRVersion
+{
+    private const string Setting = "reference", First = "dit4sr", Revised = "dit4sr_r1";
+
+    /// <summary>Whether keys of the low-resolution stream are the image's: as the setting says, else as the weights show.</summary>
+    /// <exception cref="OptionsException">The setting names neither version.</exception>
+    public static bool SharesKeys(ModelSource source, Checkpoint checkpoint)
+    {
+        if (source.Settings.Text(Setting) is not { } reference) return !HasLearnedKeys(checkpoint);
+        if (reference.Contains(Revised, StringComparison.Ordinal)) return false;
+        return reference.Contains(First, StringComparison.Ordinal) ? true : throw new OptionsException(ErrorCodes.OptionRange, "The setting names neither of the authors' two versions.")
+        { Where = Setting, Expected = $"a text with 'model_{First}' or 'model_{Revised}'", Found = reference, Remedy = "Leave it out: trained weights show their version." };
+    }
+
+    // Training begins with maps of zeros, and where they are not looked at they stay so.
+    private static bool HasLearnedKeys(Checkpoint checkpoint) =>
+        ((Tensor<float>)WeightConversion.ToTensor(WeightConversion.ToFloat32(checkpoint.Get("transformer_blocks.0.attn.to_k_control.weight")))).Span.ContainsAnyExcept(0f);
+}
+
 /// <summary>SD3 with the low-resolution latent as further tokens of the image's stream (section 3.2).</summary>
 internal static class DiT4SRNetwork
 {
@@ -17,10 +39,11 @@ internal static class DiT4SRNetwork
     public const string LowResolution = "controlnet_image";
 
     /// <summary>How SD3's network becomes this one.</summary>
-    public static SD3Hooks Hooks(SD3Config config) => new()
+    /// <param name="sharedKeys">Whether keys of the low-resolution stream are the image's.</param>
+    public static SD3Hooks Hooks(bool sharedKeys) => new()
     {
         Companion = LowResolution,
-        Attention = (attn, both, text, options, further) => Attention(attn, both, text, options, further, sharedKeys: config.DualAttentionLayers.Length > 0),
+        Attention = (attn, both, text, options, further) => Attention(attn, both, text, options, further, sharedKeys),
         FeedForward = FeedForward,
     };
 
@@ -87,7 +110,8 @@ public static class DiT4SRModel
         return Weights.Guarded(source.OpenCheckpoint(), checkpoint =>
         {
             var conditions = SD3Network.Conditions(config) with { Pictures = [DiT4SRNetwork.LowResolution] };
-            var network = new TextNetwork(NetworkContext.Of(source, checkpoint), "dit4sr", "velocity", conditions, (scope, inputs) => SD3Network.Build(scope, inputs, config, DiT4SRNetwork.Hooks(config)));
+            var hooks = DiT4SRNetwork.Hooks(DiT4SRVersion.SharesKeys(source, checkpoint));
+            var network = new TextNetwork(NetworkContext.Of(source, checkpoint), "dit4sr", "velocity", conditions, (scope, inputs) => SD3Network.Build(scope, inputs, config, hooks));
             return PublishedModel.Generating([checkpoint], [network], (call, arguments, token) => call == "forward" ? network.ForwardAsync(arguments, token) : throw Calls.Unknown(call, "forward"), SuperResolution.Open(pipeline, config, network));
         });
     }
