@@ -87,6 +87,22 @@ public readonly struct Dim : IEquatable<Dim>
     /// <summary>Quotient, rounded up.</summary>
     public static Dim CeilDiv(Dim a, long divisor) => (a + (divisor - 1)) / divisor;
 
+    /// <summary>The extent that times <paramref name="divisor"/> is this one; null when there is none.</summary>
+    internal Dim? DividedBy(Dim divisor)
+    {
+        Dim rest = this, quotient = 0;
+        var (leading, factor) = divisor.Leading;
+        while (rest != 0)
+        {
+            var (monomial, count) = rest.Leading;
+            if (factor == 0 || count % factor != 0 || monomial.Without(leading) is not { } left) return null;
+            var term = left.Atoms.IsEmpty ? count / factor : new Dim(Empty.Add(left, count / factor), 0);
+            (quotient, rest) = (quotient + term, rest - term * divisor);
+        }
+
+        return quotient;
+    }
+
     /// <summary>The value when the symbols have these sizes.</summary>
     public long Evaluate(Func<string, long> symbol)
     {
@@ -121,6 +137,9 @@ public readonly struct Dim : IEquatable<Dim>
 
     private static readonly ImmutableSortedDictionary<Monomial, long> Empty = ImmutableSortedDictionary<Monomial, long>.Empty;
 
+    // The term of the highest degree, the first in the order of the alphabet: what division takes off first.
+    private (Monomial Monomial, long Factor) Leading => _terms is null ? (new([]), _constant) : _terms.Select(term => (term.Key, term.Value)).Aggregate((a, b) => b.Key.Leads(a.Key) ? b : a);
+
     private static Dim Of(Atom atom) => new(Empty.Add(new([atom]), 1), 0);
 
     private static long FloorDiv(long a, long b) => Math.DivRem(a, b, out var rest) - (rest < 0 ? 1 : 0);
@@ -145,6 +164,20 @@ public readonly struct Dim : IEquatable<Dim>
         public ImmutableArray<Atom> Atoms => atoms;
 
         public Monomial Times(Monomial other) => new([.. atoms.AddRange(other.Atoms).OrderBy(atom => atom.ToString(), StringComparer.Ordinal)]);
+
+        /// <summary>What is left when the atoms of another are taken out; null when it has one that this lacks.</summary>
+        public Monomial? Without(Monomial other)
+        {
+            var left = atoms.ToList();
+            return other.Atoms.All(left.Remove) ? new([.. left]) : null;
+        }
+
+        /// <summary>Degree first, then atoms; products keep this order.</summary>
+        public bool Leads(Monomial other)
+        {
+            if (atoms.Length != other.Atoms.Length) return atoms.Length > other.Atoms.Length;
+            return atoms.Zip(other.Atoms, (mine, its) => string.CompareOrdinal(mine.ToString(), its.ToString())).FirstOrDefault(order => order != 0) < 0;
+        }
 
         public int CompareTo(Monomial? other) => string.CompareOrdinal(_key, other?._key);
 

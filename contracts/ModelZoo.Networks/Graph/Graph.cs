@@ -127,8 +127,10 @@ public sealed class Graph
     public Value Constant<T>(Tensor<T> tensor) where T : unmanaged => Constant<T>(tensor.Span, tensor.Shape);
 
     /// <summary>A number of that type, without dimensions.</summary>
+    /// <exception cref="GraphException">The type does not hold the number: a fraction among whole numbers.</exception>
     public Value Scalar(ElementType type, double value) => type switch
     {
+        ElementType.Int64 or ElementType.Int32 when value != Math.Truncate(value) => throw new GraphException("A fraction is no whole number; cast the tensor to float first.") { Where = Name, Expected = type.ToString(), Found = value.ToString() },
         ElementType.Float32 => Constant([(float)value]),
         ElementType.Float64 => Constant([value]),
         ElementType.Float16 => Constant([(Half)value]),

@@ -67,7 +67,8 @@ public static class ValueMath
     public static Value Elu(this Value x, double alpha = 1)
     {
         if (!OnCpu(x)) return x.Unary("Elu", ("alpha", (float)alpha));
-        var below = (1 - x.Exp()).Relu();
+        // Bounded before the exponential: beyond, its derivative is not a number.
+        var below = 1 - x.Clip(double.NegativeInfinity, 0).Exp();
         return x.Relu() - (alpha == 1 ? below : below * alpha);
     }
 

@@ -234,19 +234,9 @@ public static class ValueShape
 
     private static Dim Infer(Value x, Dim[] dims, int open)
     {
-        var rest = dims.Where((_, i) => i != open).ToList();
-        // Symbolic extents that stand on both sides cancel; what is left must be a number.
-        var source = x.Shape.ToList();
-        foreach (var dim in rest.Where(dim => !dim.IsKnown).ToArray())
-        {
-            if (source.Remove(dim)) rest.Remove(dim);
-        }
-
-        var divisor = rest.Aggregate((Dim)1, (product, dim) => product * dim);
-        var count = source.Aggregate((Dim)1, (product, dim) => product * dim);
-        if (!divisor.IsKnown) throw new GraphException("The open extent of a reshape cannot be told.") { Where = x.Path, Expected = $"[{string.Join(", ", dims)}]", Found = x.ToString() };
-        var quotient = count / divisor.Size;
-        return quotient * divisor == count ? quotient : throw new GraphException("Reshape keeps the number of elements.") { Where = x.Path, Expected = $"[{string.Join(", ", dims)}]", Found = x.ToString() };
+        var given = dims.Where((_, i) => i != open).Aggregate((Dim)1, (product, dim) => product * dim);
+        return x.Shape.Count.DividedBy(given)
+            ?? throw new GraphException(given.IsKnown && x.Shape.IsKnown ? "Reshape keeps the number of elements." : "The open extent of a reshape cannot be told.") { Where = x.Path, Expected = $"[{string.Join(", ", dims)}]", Found = x.ToString() };
     }
 
     // ONNX: 0 keeps the input's extent at that place, one -1 takes what is left; more unknowns are computed.

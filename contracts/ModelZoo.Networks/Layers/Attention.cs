@@ -92,7 +92,8 @@ public static class AttentionLayers
     public static Value FromWindows(this Value x, long size, Dim rows, Dim columns, long shift = 0)
     {
         var (high, wide) = (Dim.CeilDiv(rows, size), Dim.CeilDiv(columns, size));
-        var picture = x.Reshape(-1, high, wide, size, size, x.Shape[2]).Transpose(0, 1, 3, 2, 4, 5).Reshape(-1, high * size, wide * size, x.Shape[2]);
+        var pictures = x.Reshape(-1, high, wide, size, size, x.Shape[2]);
+        var picture = pictures.Transpose(0, 1, 3, 2, 4, 5).Reshape(pictures.Shape[0], high * size, wide * size, x.Shape[2]);
         if (shift != 0) picture = picture.Roll(1, high * size - shift).Roll(2, wide * size - shift);
         return picture.Take(1, rows).Take(2, columns);
     }

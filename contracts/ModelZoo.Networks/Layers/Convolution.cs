@@ -49,6 +49,14 @@ public static class ConvolutionLayers
         if (x.Rank != weight.Rank || x.Shape[1] != weight.Shape[0])
             throw new GraphException("A transposed convolution takes (B, in, ..) and a weight (in, out / groups, kernel..).") { Where = scope.Path, Expected = weight.ToString(), Found = x.ToString() };
         var kernels = weight.Shape[2..].Sizes;
+        if (outputPadding >= stride)
+        {
+            // The kernel takes less than a stride: zeros after the input give whole strides, of which the end is trimmed.
+            var zeros = outputPadding / stride + 1;
+            x = x.Pad([.. kernels.Select((_, i) => (i + 2, (Dim)0, (Dim)zeros))]);
+            (trimEnd, outputPadding) = (trimEnd + zeros * stride - outputPadding, 0);
+        }
+
         var spatial = kernels.Select((kernel, i) => (x.Shape[i + 2] - 1) * stride + (dilation * (kernel - 1) + 1 - trimStart - trimEnd + outputPadding));
         var dimensions = kernels.Length;
         return scope.Node("ConvTranspose", [x, weight, bias], [x.Shape[0], weight.Shape[1] * groups, .. spatial], ("kernel_shape", kernels), ("strides", Same(dimensions, stride)),
@@ -125,7 +133,7 @@ public static class ConvolutionLayers
     {
         var size = (int)Tensor.Count(shape[1..]);
         var original = scope.Data("weight", shape);
-        return scope.Derive("weight:standardized", shape, weight =>
+        return scope.Derive($"weight:standardized:{epsilon}", shape, weight =>
         {
             for (var start = 0; start < weight.Length; start += size)
             {

@@ -52,11 +52,11 @@ public static class NormalizationLayers
         long[] perChannel = [channels, .. Enumerable.Repeat(1L, x.Rank - 2)];
         var (mean, variance) = (scope.Data("running_mean", channels), scope.Data("running_var", channels));
         var (weight, bias) = affine ? (scope.Data("weight", channels), scope.Data("bias", channels)) : (null, null);
-        var scale = scope.Derive("scale", perChannel, values =>
+        var scale = scope.Derive($"scale:{epsilon}:{affine}", perChannel, values =>
         {
             for (var i = 0; i < values.Length; i++) values[i] = (float)((weight?.Span<float>()[i] ?? 1) / Math.Sqrt(variance.Span<float>()[i] + epsilon));
         });
-        var shift = scope.Derive("shift", perChannel, values =>
+        var shift = scope.Derive($"shift:{epsilon}:{affine}", perChannel, values =>
         {
             for (var i = 0; i < values.Length; i++)
                 values[i] = (float)((bias?.Span<float>()[i] ?? 0) - mean.Span<float>()[i] * (weight?.Span<float>()[i] ?? 1) / Math.Sqrt(variance.Span<float>()[i] + epsilon));

@@ -1,3 +1,5 @@
+using ModelZoo.Contracts;
+
 namespace ModelZoo.Networks;
 
 /// <summary>How <see cref="ResamplingLayers.Interpolate"/> fills in.</summary>
@@ -11,22 +13,22 @@ public enum Interpolation
     Linear,
     /// <summary>Cubic in each dimension, a = -0.75.</summary>
     Cubic,
-    /// <summary>Mean over the area, for whole factors.</summary>
+    /// <summary>Mean over the area that an output covers (adaptive average pooling).</summary>
     Area,
 }
 
 /// <summary>Changes of resolution.</summary>
 public static class ResamplingLayers
 {
-    /// <summary>PyTorch's <c>F.interpolate</c> to the given extents of the dimensions after the first two. x (B, C, ..).</summary>
+    /// <summary>PyTorch's <c>F.interpolate</c> to the given extents of the dimensions after the first two, which must be known for <see cref="Interpolation.Area"/> and for corners that are aligned with antialiasing. x (B, C, ..).</summary>
     public static Value Interpolate(this Value x, Interpolation mode, ReadOnlySpan<Dim> size, bool alignCorners = false, bool antialias = false)
     {
         Shape shape = [.. x.Shape[..2], .. size];
         if (shape.Equals(x.Shape)) return x;
-        if (mode == Interpolation.Area) return x.AreaPool(size);
-        if (!shape[2..].IsKnown || !x.Shape[2..].IsKnown) return x.Resize(mode, shape, null, alignCorners, antialias);
-        var ratios = shape[2..].Sizes.Select((to, i) => (float)x.Shape[i + 2].Size / to).ToArray();
-        return x.Nearest(mode, shape, ratios) ?? x.Resize(mode, shape, null, alignCorners, antialias);
+        var isKnown = shape[2..].IsKnown && x.Shape[2..].IsKnown;
+        if (mode == Interpolation.Area || (antialias && alignCorners)) return x.Weigh(mode, shape, null, alignCorners, antialias);
+        if (mode is not (Interpolation.Nearest or Interpolation.NearestExact)) return x.Resize(mode, shape, alignCorners, antialias);
+        return isKnown ? x.Nearest(mode, shape, [.. shape[2..].Sizes.Select((to, i) => (float)x.Shape[i + 2].Size / to)]) : x.NearestAtRunTime(mode, shape);
     }
 
     /// <summary>
@@ -40,8 +42,8 @@ public static class ResamplingLayers
     {
         var scales = factors.ToArray();
         Shape shape = [.. x.Shape[..2], .. x.Shape[2..].Select((dim, i) => (Dim)(long)(dim.Size * scales[i]))];
-        if (mode == Interpolation.Area) return x.AreaPool([.. shape[2..]]);
-        return x.Nearest(mode, shape, [.. scales.Select(factor => (float)(1 / factor))]) ?? x.Resize(mode, shape, [.. scales.Select(factor => (float)factor)], alignCorners, antialias);
+        if (shape[2..].Sizes.Any(extent => extent < 1)) throw new GraphException("A picture is made too small to have a pixel.") { Where = x.Path, Expected = "extents of at least 1", Found = $"{x}, factors {string.Join(", ", scales)}" };
+        return mode is Interpolation.Nearest or Interpolation.NearestExact ? x.Nearest(mode, shape, [.. scales.Select(factor => (float)(1 / factor))]) : x.Weigh(mode, shape, scales, alignCorners, antialias);
     }
 
     /// <summary>Nearest-neighbour enlargement by a whole factor. x (B, C, ..).</summary>
@@ -69,22 +71,19 @@ public static class ResamplingLayers
     public static Value Unpatchify(this Value x, long patch, Dim rows, Dim columns, long channels) =>
         x.Reshape(x.Shape[0], rows, columns, patch, patch, channels).Transpose(0, 5, 1, 3, 2, 4).Reshape(x.Shape[0], channels, rows * patch, columns * patch);
 
-    private static Value Resize(this Value x, Interpolation mode, Shape shape, float[]? factors, bool alignCorners, bool antialias)
+    private static Value Resize(this Value x, Interpolation mode, Shape shape, bool alignCorners = false, bool antialias = false)
     {
-        var g = x.Graph;
-        var nearest = mode is Interpolation.Nearest or Interpolation.NearestExact;
-        var scales = factors is null ? null : g.Constant<float>([1, 1, .. factors], x.Rank);
-        return g.Node(x.Path, "Resize", [x, null, scales, scales is null ? g.Extents([.. shape]) : null], x.Type, shape,
+        var nearest = mode == Interpolation.Nearest;
+        return x.Graph.Node(x.Path, "Resize", [x, null, null, x.Graph.Extents([.. shape])], x.Type, shape,
             ("mode", nearest ? "nearest" : mode == Interpolation.Cubic ? "cubic" : "linear"),
-            ("coordinate_transformation_mode", mode == Interpolation.Nearest ? "asymmetric" : alignCorners ? "align_corners" : "half_pixel"),
-            ("nearest_mode", mode == Interpolation.NearestExact ? "round_prefer_ceil" : "floor"), ("cubic_coeff_a", antialias ? -0.5f : -0.75f), ("antialias", antialias ? 1L : 0L), ("exclude_outside", antialias ? 1L : 0L));
+            ("coordinate_transformation_mode", nearest ? "asymmetric" : alignCorners ? "align_corners" : "half_pixel"),
+            ("nearest_mode", "floor"), ("cubic_coeff_a", antialias ? -0.5f : -0.75f), ("antialias", antialias ? 1L : 0L), ("exclude_outside", antialias ? 1L : 0L));
     }
 
     // PyTorch finds the pixel in single precision, which differs from the exact quotient at some sizes: a table of pixels for each axis, unless pixels are merely repeated.
-    private static Value? Nearest(this Value x, Interpolation mode, Shape shape, float[] ratios)
+    private static Value Nearest(this Value x, Interpolation mode, Shape shape, float[] ratios)
     {
-        if (mode is not (Interpolation.Nearest or Interpolation.NearestExact)) return null;
-        var half = mode == Interpolation.NearestExact ? 0.5f : 0;
+        var half = Half(mode);
         var tables = new long[ratios.Length][];
         var repeats = true;
         for (var i = 0; i < tables.Length; i++)
@@ -94,30 +93,45 @@ public static class ResamplingLayers
             repeats &= to % from == 0 && tables[i].Select((source, o) => source == o / (to / from)).All(same => same);
         }
 
-        if (repeats) return x.Resize(Interpolation.Nearest, shape, null, alignCorners: false, antialias: false);
+        if (repeats) return x.Resize(Interpolation.Nearest, shape);
         for (var i = 0; i < tables.Length; i++)
         {
-            if (shape[i + 2] != x.Shape[i + 2]) x = x.Gather(x.Graph.Constant<long>(tables[i], tables[i].Length), i + 2);
+            if (!tables[i].Select((source, o) => source == o).All(same => same) || shape[i + 2] != x.Shape[i + 2]) x = x.Gather(x.Graph.Constant<long>(tables[i], tables[i].Length), i + 2);
         }
 
         return x;
     }
 
-    private static Value AreaPool(this Value x, ReadOnlySpan<Dim> size)
+    // Extents that only a run knows: the same quotients, computed there, unless an exact factor repeats pixels.
+    private static Value NearestAtRunTime(this Value x, Interpolation mode, Shape shape)
     {
-        // Adaptive mean: output i covers floor(i n / m) up to ceil((i + 1) n / m); a product with averaging matrices.
-        for (var i = 0; i < size.Length; i++)
+        var g = x.Graph;
+        if (Enumerable.Range(2, x.Rank - 2).All(axis => ExactFactors.Any(factor => shape[axis] == x.Shape[axis] * factor))) return x.Resize(Interpolation.Nearest, shape);
+        Value Number(Dim extent) => g.Extent(extent).Cast(ElementType.Float32);
+        for (var axis = 2; axis < x.Rank; axis++)
         {
-            var (axis, n, m) = (i + 2, x.Shape[i + 2].Int, size[i].Int);
-            if (n == m) continue;
-            var weights = new float[n * m];
-            for (var o = 0; o < m; o++)
-            {
-                var (start, end) = (o * n / m, ((o + 1) * n + m - 1) / m);
-                for (var k = start; k < end; k++) weights[k * m + o] = 1f / (end - start);
-            }
+            var (from, to) = (x.Shape[axis], shape[axis]);
+            if (from == to) continue;
+            var places = (AttentionLayers.Range(g, to).Cast(ElementType.Float32) + Half(mode)) * (Number(from) / Number(to));
+            x = x.Gather(places.Floor().Cast(ElementType.Int64).Min(g.Extent(from - 1)), axis);
+        }
 
-            x = x.Swap(axis, -1).MatMul(x.Graph.Constant<float>(weights, n, m)).Swap(axis, -1);
+        return x;
+    }
+
+    // Quotients by these are exact in any precision.
+    private static readonly long[] ExactFactors = [1, 2, 4, 8, 16, 32];
+
+    private static float Half(Interpolation mode) => mode == Interpolation.NearestExact ? 0.5f : 0;
+
+    // Axis by axis a product with what each output takes from each input.
+    private static Value Weigh(this Value x, Interpolation mode, Shape shape, double[]? factors, bool alignCorners, bool antialias)
+    {
+        for (var axis = 2; axis < x.Rank; axis++)
+        {
+            var (from, to) = (x.Shape[axis].Int, shape[axis].Int);
+            var weights = mode == Interpolation.Area ? InterpolationWeights.Area(from, to) : InterpolationWeights.Of(mode == Interpolation.Cubic, from, to, factors?[axis - 2], alignCorners, antialias);
+            if (weights is not null) x = x.Swap(axis, -1).MatMul(x.Graph.Constant<float>(weights, from, to)).Swap(axis, -1);
         }
 
         return x;
@@ -126,8 +140,10 @@ public static class ResamplingLayers
     private static Value Pool(this Value x, string op, long kernel, long stride, long padding, ReadOnlySpan<(string, object)> attributes, bool ceil = false)
     {
         var dimensions = x.Rank - 2;
+        // A partial window counts when it begins before the padding at the end.
+        var reach = ceil ? Math.Min(2 * padding - kernel + stride - 1, padding - 1) : 2 * padding - kernel;
         long[] Same(int count, long value) => [.. Enumerable.Repeat(value, count)];
-        return x.Graph.Node(x.Path, op, [x], x.Type, [.. x.Shape[..2], .. x.Shape[2..].Select(dim => (dim + (2 * padding - kernel + (ceil ? stride - 1 : 0))) / stride + 1)],
+        return x.Graph.Node(x.Path, op, [x], x.Type, [.. x.Shape[..2], .. x.Shape[2..].Select(dim => (dim + reach) / stride + 1)],
             [("kernel_shape", Same(dimensions, kernel)), ("strides", Same(dimensions, stride)), ("pads", Same(2 * dimensions, padding)), .. attributes]);
     }
 }

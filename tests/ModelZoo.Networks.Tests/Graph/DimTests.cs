@@ -17,6 +17,33 @@ public class DimTests
     [Fact]
     public void Division_SplitsWholeTermsOff() => Assert.Equal(T + 1, (4 * T + 7) / 4);
 
+    [Fact]
+    public void Division_ByAnExtent_IsExactOrRefused()
+    {
+        var rows = Dim.CeilDiv(T, 4);
+        Assert.Equal(B, Quotient((T + 1) * (rows + 2) * B, (rows + 2) * (T + 1)));
+        Assert.Equal(2 * T - 3, Quotient((2 * T - 3) * (B * B + T), B * B + T));
+        Assert.Equal(T * 2, Quotient(T * 6, 3));
+        Assert.Null(Quotient(T * B + 1, T));
+        Assert.Null(Quotient(rows * 4, T));
+        Assert.Null(Quotient(T * 3, 2));
+    }
+
+    // An open extent of a reshape is what division leaves.
+    private static Dim? Quotient(Dim dividend, Dim divisor)
+    {
+        var graph = new Graph("g");
+        try
+        {
+            graph.Input("symbols", [B, T]);
+            return graph.Input("x", [dividend]).Reshape(-1, divisor).Shape[0];
+        }
+        catch (Contracts.GraphException)
+        {
+            return null;
+        }
+    }
+
     [Theory]
     [InlineData(1, 2)]
     [InlineData(10, 3)]

@@ -55,6 +55,39 @@ public class ValueMathTests
     }
 
     [Fact]
+    public void Whole_NumbersBelowZeroRoundDown()
+    {
+        var x = Tensor.Create([-7L, -6, -1, 7], 4);
+        Value Input(Graph graph) => graph.Input("x", ElementType.Int64, [4]);
+        Assert.Equal([-3L, -2, -1, 2], Runtime.Run<long>(g => Input(g).FloorDivide(3), ("x", x)).Span.ToArray());
+        Assert.Equal([2L, 0, 2, 1], Runtime.Run<long>(g => Input(g).Modulo(3), ("x", x)).Span.ToArray());
+        Assert.Equal([-1L, 0, -1, -2], Runtime.Run<long>(g => Input(g).Modulo(-3), ("x", x)).Span.ToArray());
+    }
+
+    [Fact]
+    public void Whole_NumbersTakeNoFraction()
+    {
+        var error = Assert.Throws<GraphException>(() => Runtime.Run<long>(g => g.Input("x", ElementType.Int64, [2]) * 0.5));
+        Assert.Equal(("Int64", "0.5"), (error.Expected, error.Found));
+    }
+
+    [Fact]
+    public void Cast_AndRound_AreThoseOfPyTorch()
+    {
+        var x = Tensor.Create([-2.5f, -1.5f, -0.5f, 0.5f, 1.5f, 2.7f], 6);
+        Value Input(Graph graph) => graph.Input("x", [6]);
+        Assert.Equal([-2f, -2, 0, 0, 2, 3], Runtime.Run(g => Input(g).Round(), ("x", x)).Span.ToArray());
+        Assert.Equal([-2L, -1, 0, 0, 1, 2], Runtime.Run<long>(g => Input(g).Cast(ElementType.Int64), ("x", x)).Span.ToArray());
+    }
+
+    [Fact]
+    public void Softmax_RowWithNothingToSee_IsNotANumber()
+    {
+        var y = Runtime.Run(g => g.Input("x", [2, 2]).Softmax(), ("x", Tensor.Create([float.NegativeInfinity, float.NegativeInfinity, float.NegativeInfinity, 1], 2, 2)));
+        Assert.Equal([float.NaN, float.NaN, 0, 1], y.Span.ToArray());
+    }
+
+    [Fact]
     public void Reductions_EqualTheirSums()
     {
         var x = Runtime.Numbers(1, 3, 4, 5);

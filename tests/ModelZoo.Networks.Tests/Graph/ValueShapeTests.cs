@@ -69,6 +69,36 @@ public class ValueShapeTests
         Runtime.Near(Runtime.Make([4, 1], at => x[at[0], at[0] % 3]), Runtime.Run(g => g.Input("x", [4, 3]).GatherElements(g.Constant<long>([0, 1, 2, 0], 4, 1), 1), ("x", x)), 0);
     }
 
+    [Theory]
+    [InlineData(0)]
+    [InlineData(2)]
+    [InlineData(5)]
+    public void Roll_BringsBackWhatLeaves(long places)
+    {
+        var x = Runtime.Numbers(1, 5, 3);
+        Runtime.Near(Runtime.Make([5, 3], at => x[(at[0] + places) % 5, at[1]]), Runtime.Run(g => g.Input("x", Runtime.Symbols(2)).Roll(0, places), ("x", x)), 0);
+    }
+
+    [Fact]
+    public void ScatterElements_ReplacesOrAdds()
+    {
+        var (x, updates) = (Runtime.Numbers(1, 4, 2), Runtime.Numbers(2, 3, 2));
+        long[] places = [0, 3, 2, 1, 3, 0];
+        Tensor<float> Run(long[] indices, bool add) => Runtime.Run(g => g.Input("x", Runtime.Symbols(2)).ScatterElements(g.Constant<long>(indices, 3, 2), g.Input("u", [3, 2]), 0, add), ("x", x), ("u", updates));
+        IEnumerable<long> Rows(long[] indices, long[] at) => Enumerable.Range(0, 3).Select(i => (long)i).Where(i => indices[i * 2 + at[1]] == at[0]);
+        Runtime.Near(Runtime.Make([4, 2], at => Rows(places, at).Select(i => updates[i, at[1]]).Append(x[at]).First()), Run(places, false), 0);
+        long[] twice = [1, 3, 1, 1, 1, 0];
+        Runtime.Near(Runtime.Make([4, 2], at => x[at] + Rows(twice, at).Sum(i => updates[i, at[1]])), Run(twice, true), 1e-6);
+    }
+
+    [Fact]
+    public void Pick_TakesOneRowOfEachSample()
+    {
+        var x = Runtime.Numbers(1, 2, 4, 3);
+        var y = Runtime.Run(g => g.Input("x", [B, T, 3]).Pick(g.Input("rows", ElementType.Int64, [B])), ("x", x), ("rows", Tensor.Create([3L, 1], 2)));
+        Runtime.Near(Runtime.Make([2, 3], at => x[at[0], at[0] == 0 ? 3 : 1, at[1]]), y, 0);
+    }
+
     [Fact]
     public void Broadcast_ShapesThatDoNotFit_NameThePath()
     {

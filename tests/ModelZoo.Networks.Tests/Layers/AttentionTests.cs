@@ -132,5 +132,6 @@ public class AttentionTests
             return row < rows && column < columns ? x[b, row, column, at[2]] : 0;
         }), windows, 0);
         Runtime.Near(x, Runtime.Run(g => g.Input("x", [B, rows, columns, 3]).Windows(4, offset).FromWindows(4, rows, columns, offset), ("x", x)), 0);
+        Runtime.Near(x, Runtime.Run(g => g.Input("x", [B, N, M, 3]).Windows(4, offset).FromWindows(4, N, M, offset), ("x", x)), 0);
     }
 }

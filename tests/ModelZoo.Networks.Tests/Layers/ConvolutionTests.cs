@@ -37,6 +37,9 @@ public class ConvolutionTests
     [InlineData(2, 3, 2, 1, 1, 1, 1)]
     [InlineData(2, 3, 1, 0, 0, 4, 2)]
     [InlineData(3, 2, 2, 0, 0, 1, 1)]
+    [InlineData(1, 5, 1, 2, 1, 1, 2)]                              // an output padding of a stride or more
+    [InlineData(2, 2, 2, 0, 2, 2, 3)]
+    [InlineData(1, 1, 1, 1, 2, 1, 3)]
     public void ConvTranspose_AnyRank_EqualsTheScatter(int dimensions, long kernel, long stride, long padding, long outputPadding, long groups, long dilation)
     {
         long[] shape = [2, 4, .. new long[] { 5, 4, 3 }.Take(dimensions)], kernels = [.. Enumerable.Repeat(kernel, dimensions)];
@@ -103,6 +106,16 @@ public class ConvolutionTests
         Tensor<float> Run(params (string, Tensor<float>)[] weights) => Runtime.Run(scope => scope.WeightNormConv(scope.Graph.Input("x", [1, 3, 11]), 4, 5), new(weights), ("x", x));
         Runtime.Near(expected, Run(("weight_g", g), ("weight_v", v), ("bias", b)));
         Runtime.Near(expected, Run(("parametrizations.weight.original0", g), ("parametrizations.weight.original1", v), ("bias", b)));
+    }
+
+    [Fact]
+    public void WeightNormConvTranspose_NormalisesEachInputChannel()
+    {
+        var (g, v, b, x) = (Runtime.Numbers(1, 4, 1, 1), Runtime.Numbers(2, 4, 3, 5), Runtime.Numbers(3, 6), Runtime.Numbers(4, 1, 4, 7));
+        var w = Runtime.Make([4, 3, 5], at => g[at[0], 0, 0] * v[at] / Math.Sqrt(Runtime.Positions(3, 5).Sum(k => (double)v[at[0], k[0], k[1]] * v[at[0], k[0], k[1]])));
+        Value Input(Graph graph) => graph.Input("x", [Dim.Symbol("b"), 4, Dim.Symbol("t")]);
+        Runtime.Near(Runtime.Run(scope => scope.ConvTranspose(Input(scope.Graph), 6, 5, 3, 1, 2, 2), new(("weight", w), ("bias", b)), ("x", x)),
+            Runtime.Run(scope => scope.WeightNormConvTranspose(Input(scope.Graph), 6, 5, 3, 1, 2, 2), new(("weight_g", g), ("weight_v", v), ("bias", b)), ("x", x)));
     }
 
     [Fact]

@@ -65,6 +65,15 @@ public class NormalizationTests
     }
 
     [Fact]
+    public void BatchNorm_AnotherEpsilonOverOneCheckpoint_IsItsOwn()
+    {
+        var x = Runtime.Numbers(1, 1, 3);
+        TestWeights weights = new(("running_mean", Tensor.Zeros<float>(3)), ("running_var", Runtime.Make([3], _ => 0.5)));
+        foreach (var epsilon in new[] { 0.5, 3.5 })
+            Runtime.Near(Runtime.Make([1, 3], at => x[at] / Math.Sqrt(0.5 + epsilon)), Runtime.Run(scope => scope.BatchNorm(scope.Graph.Input("x", [1, 3]), epsilon, affine: false), weights, ("x", x)));
+    }
+
+    [Fact]
     public void ModulateAndGate_ApplyPerSample()
     {
         var (x, shift, scale) = (Runtime.Numbers(1, 2, 3, 4), Runtime.Numbers(2, 2, 4), Runtime.Numbers(3, 2, 4));

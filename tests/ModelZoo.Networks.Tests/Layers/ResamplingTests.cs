@@ -1,3 +1,5 @@
+using ModelZoo.Contracts;
+
 namespace ModelZoo.Networks.Tests.Layers;
 
 public class ResamplingTests
@@ -84,6 +86,50 @@ public class ResamplingTests
         Runtime.Near(linear, Runtime.Run(graph => graph.Input("x", Shape.Of(1, 2, from)).InterpolateBy(Interpolation.Linear, factor), ("x", x)));
     }
 
+    // Of PyTorch 1.13: rows stay 2 whatever the factor 1.2, columns go from 4 to 2.
+    [Theory]
+    [InlineData(Interpolation.Linear, false, new[] { 0f, 4f, 3.666667f, -1f })]
+    [InlineData(Interpolation.Linear, true, new[] { -0.285714f, 1.777778f, 2.821429f, 1.194444f })]
+    [InlineData(Interpolation.Cubic, false, new[] { -0.500490f, 4.262587f, 3.002170f, 0.132812f })]
+    [InlineData(Interpolation.Cubic, true, new[] { -0.463862f, 1.758088f, 3.046703f, 1.147854f })]
+    public void InterpolateBy_ExtentThatStays_IsWhatPyTorchGives(Interpolation mode, bool antialias, float[] expected) =>
+        Runtime.Near(Tensor.Create(expected, 1, 1, 2, 2), Runtime.Run(graph => graph.Input("x", [1, 1, 2, 4]).InterpolateBy(mode, [1.2, 0.6], antialias: antialias), ("x", Small)), 2e-6);
+
+    [Theory]
+    [InlineData(Interpolation.Linear, new[] { 0.5f, 1.333333f, 1.03125f, 1.25f, 2.09375f, 1.083333f })]
+    [InlineData(Interpolation.Cubic, new[] { 0.490950f, 1.236344f, 1.036264f, 1.162500f, 2.117583f, 1.016071f })]
+    public void Antialias_WithAlignedCorners_IsWhatPyTorchGives(Interpolation mode, float[] expected) =>
+        Runtime.Near(Tensor.Create(expected, 1, 1, 3, 2), Runtime.Run(graph => graph.Input("x", [1, 1, 2, 4]).Interpolate(mode, [3, 2], alignCorners: true, antialias: true), ("x", Small)), 2e-6);
+
+    private static readonly Tensor<float> Small = Tensor.Create([1f, -2, 4, 0, 3, 5, -1, 2], 1, 1, 2, 4);
+
+    [Fact]
+    public void InterpolateBy_Extents_AreRoundedDownInDoublePrecision()
+    {
+        Assert.Equal(14, new Graph("g").Input("x", [1, 1, 20]).InterpolateBy(Interpolation.Linear, 0.7).Shape[2].Size);
+        Assert.Equal([1, 1, 14], Runtime.Run(graph => graph.Input("x", [1, 1, 20]).InterpolateBy(Interpolation.Linear, 0.7), ("x", Runtime.Numbers(1, 1, 1, 20))).Shape.ToArray());
+        Assert.Throws<GraphException>(() => new Graph("g").Input("x", [1, 1, 2]).InterpolateBy(Interpolation.Area, 0.4));
+    }
+
+    // Sizes at which the exact quotient rounds to another pixel than PyTorch's in single precision.
+    [Theory]
+    [InlineData(Interpolation.Nearest, 17, 34)]
+    [InlineData(Interpolation.Nearest, 21, 3)]
+    [InlineData(Interpolation.Nearest, 2, 82)]
+    [InlineData(Interpolation.NearestExact, 24, 37)]
+    [InlineData(Interpolation.NearestExact, 7, 3)]
+    public void Nearest_SymbolicExtents_AreThoseOfKnownOnes(Interpolation mode, long from, long to)
+    {
+        var x = Runtime.Numbers(1, 2, 1, from);
+        var known = Runtime.Run(graph => graph.Input("x", Shape.Of(2, 1, from)).Interpolate(mode, [to]), ("x", x));
+        Runtime.Near(known, Runtime.Run(graph => graph.Input("x", Runtime.Symbols(3)).Interpolate(mode, [to]), ("x", x)), 0);
+        Runtime.Near(known, Runtime.Run(graph =>
+        {
+            var target = graph.Input("target", [Dim.Symbol("to")]);
+            return graph.Input("x", Runtime.Symbols(3)).Interpolate(mode, [target.Shape[0]]);
+        }, ("x", x), ("target", Tensor.Zeros<float>(to))), 0);
+    }
+
     [Fact]
     public void Upsample_SymbolicSize_RepeatsPixels()
     {
@@ -129,6 +175,21 @@ public class ResamplingTests
         var x = Runtime.Numbers(1, 1, 2, 6, 8);
         var expected = Runtime.Make([1, 2, 3, 4], at => Runtime.Positions(3, 3).Select(k => (at[2] * 2 + k[0], at[3] * 2 + k[1])).Where(p => p.Item1 < 6 && p.Item2 < 8).Max(p => x[at[0], at[1], p.Item1, p.Item2]));
         Runtime.Near(expected, Runtime.Run(graph => graph.Input("x", [1, 2, 6, 8]).MaxPool(3, 2, ceil: true), ("x", x)), 0);
+    }
+
+    // A window that would begin in the padding at the end does not count, as in PyTorch.
+    [Theory]
+    [InlineData(3, 2, 2, 1, 2)]
+    [InlineData(12, 1, 3, 0, 4)]
+    [InlineData(11, 2, 3, 1, 4)]
+    [InlineData(8, 3, 2, 0, 4)]
+    [InlineData(7, 5, 3, 2, 3)]
+    public void MaxPool_CeilMode_CountsWindowsThatBeginInside(long length, long kernel, long stride, long padding, long windows)
+    {
+        var x = Runtime.Numbers(1, 1, 2, length);
+        var expected = Runtime.Make([1, 2, windows], at => Runtime.Positions(kernel).Select(k => at[2] * stride - padding + k[0]).Where(i => i >= 0 && i < length).Max(i => x[0, at[1], i]));
+        Runtime.Near(expected, Runtime.Run(graph => graph.Input("x", Shape.Of(1, 2, length)).MaxPool(kernel, stride, padding, ceil: true), ("x", x)), 0);
+        Runtime.Near(expected, Runtime.Run(graph => graph.Input("x", Runtime.Symbols(3)).MaxPool(kernel, stride, padding, ceil: true), ("x", x)), 0);
     }
 
     // Every spatial axis is resampled from one size to the other; the expected value is the product of one-dimensional taps.

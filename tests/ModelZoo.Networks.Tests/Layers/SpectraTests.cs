@@ -17,6 +17,21 @@ public class SpectraTests
         Runtime.Near(Expected(Math.Sin), Runtime.Run(g => g.Input("x", Runtime.Symbols(2)).Stft(window, hop).Imaginary, ("x", x)));
     }
 
+    // The transform is orthonormal between neighbours: what naive sums take apart, overlapping adds together again.
+    [Theory]
+    [InlineData(8, 5, 0)]
+    [InlineData(12, 4, 6)]
+    public void InverseMdct_OfAMdct_GivesTheSignal(int n, int frames, int trim)
+    {
+        var half = n / 2;
+        var x = Runtime.Numbers(1, 2, (frames + 1) * half);
+        var coefficients = Runtime.Make([2, half, frames], at => Enumerable.Range(0, n).Sum(i =>
+            Math.Sqrt(2.0 / half) * Math.Sin(Math.PI / n * (i + 0.5)) * x[at[0], at[2] * half + i] * Math.Cos(2 * Math.PI / n * (i + 0.5 + n / 4.0) * (at[1] + 0.5))));
+        var y = Runtime.Run(g => SpectraLayers.InverseMdct(g.Input("x", [Dim.Symbol("b"), half, Dim.Symbol("frames")]), n, trim), ("x", coefficients));
+        Assert.Equal([2, (frames + 1) * half - 2 * trim], y.Shape.ToArray());
+        for (var t = half; t < frames * half; t++) Assert.Equal(x[1, t], y[1, t - trim], 1e-5);
+    }
+
     [Theory]
     [InlineData(8, 2, 40)]
     [InlineData(16, 4, 64)]
