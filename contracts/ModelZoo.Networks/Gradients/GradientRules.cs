@@ -27,17 +27,19 @@ internal static class GradientRules
         ["Softplus"] = n => [n.Gradient() * n.Input(0).Sigmoid()],
         ["Relu"] = n => [n.Gradient() * Positive(n.Input(0))],
         ["LeakyRelu"] = n => [n.Gradient() * (Positive(n.Input(0)) * (1 - n.Attribute("alpha", 0.01f)) + n.Attribute("alpha", 0.01f))],
+        ["Elu"] = n => [n.Gradient() * n.Input(0).Greater(Zero(n)).Where(n.Graph.Scalar(ElementType.Float32, 1), n.Output() + n.Attribute("alpha", 1f))],
+        ["Mish"] = Mish,
         ["com.microsoft:QuickGelu"] = QuickGelu,
         ["Gelu"] = Gelu,
         ["Clip"] = n => [n.Gradient() * Between(n.Input(0), n.Input(1), n.Input(2)), null, null],
-        ["Cast"] = n => [n.Gradient().Cast(n.Input(0).Type)],
+        ["Cast"] = n => [n.Input(0).Type.IsFloat() && n.Output().Type.IsFloat() ? n.Gradient().Cast(n.Input(0).Type) : null],
         ["Add"] = n => [n.Gradient().SumTo(n.Input(0).Shape), n.Gradient().SumTo(n.Input(1).Shape)],
         ["Sub"] = n => [n.Gradient().SumTo(n.Input(0).Shape), (-n.Gradient()).SumTo(n.Input(1).Shape)],
         ["Mul"] = n => Each(n, 0, () => n.Gradient() * n.Input(1), () => n.Gradient() * n.Input(0)),
         ["Div"] = n => Each(n, 0, () => n.Gradient() / n.Input(1), () => -n.Gradient() * n.Output() / n.Input(1)),
-        ["Pow"] = n => Each(n, 0, () => n.Gradient() * n.Input(1) * n.Graph.Elementwise("Pow", n.Input(0), n.Input(1) - 1), () => throw n.Unsupported("a variable exponent")),
-        ["Max"] = n => Each(n, 0, () => n.Gradient() * n.Input(0).GreaterOrEqual(n.Input(1)).Cast(ElementType.Float32), () => n.Gradient() * n.Input(1).Greater(n.Input(0)).Cast(ElementType.Float32)),
-        ["Min"] = n => Each(n, 0, () => n.Gradient() * n.Input(1).GreaterOrEqual(n.Input(0)).Cast(ElementType.Float32), () => n.Gradient() * n.Input(0).Greater(n.Input(1)).Cast(ElementType.Float32)),
+        ["Pow"] = n => Each(n, 0, () => n.Gradient() * n.Input(1).Same(n.Graph.Scalar(n.Input(1).Type, 0)).Where(Zero(n), n.Input(1) * n.Graph.Elementwise("Pow", n.Input(0), n.Input(1) - 1)), () => throw n.Unsupported("a variable exponent")),
+        ["Max"] = n => Each(n, 0, () => n.Gradient() * Share(n.Input(0), n.Input(1)), () => n.Gradient() * Share(n.Input(1), n.Input(0))),
+        ["Min"] = n => Each(n, 0, () => n.Gradient() * Share(n.Input(1), n.Input(0)), () => n.Gradient() * Share(n.Input(0), n.Input(1))),
         ["Where"] = n => Each(n, 1, () => n.Input(0).Where(n.Gradient(), Zero(n)), () => n.Input(0).Where(Zero(n), n.Gradient())),
         ["MatMul"] = n => Each(n, 0, () => n.Gradient().MatMul(n.Input(1).Swap(-1, -2)), () => n.Input(0).Swap(-1, -2).MatMul(n.Gradient())),
         ["Gemm"] = Gemm,
@@ -54,7 +56,8 @@ internal static class GradientRules
         ["com.microsoft:MultiHeadAttention"] = Attention,
         ["ReduceSum"] = n => [Spread(n)],
         ["ReduceMean"] = n => [Spread(n) / Count(n)],
-        ["ReduceL2"] = n => [Spread(n) * n.Input(0) / Wide(n, n.Output())],
+        // Of nothing but zeros: zero.
+        ["ReduceL2"] = n => [Spread(n) * n.Input(0) / Wide(n, n.Output()).Max(n.Graph.Scalar(n.Input(0).Type, 1.2e-38))],
         ["ReduceMax"] = Extreme,
         ["ReduceMin"] = Extreme,
         ["Reshape"] = n => [n.Gradient().Reshape([.. n.Input(0).Shape])],
@@ -78,6 +81,9 @@ internal static class GradientRules
 
     private static Value Positive(Value x) => x.Greater(x.Graph.Scalar(x.Type, 0)).Cast(x.Type);
 
+    // 1 where the first is larger, a half where both are equal.
+    private static Value Share(Value a, Value b) => (a.GreaterOrEqual(b).Cast(a.Type) + a.Greater(b).Cast(a.Type)) * 0.5;
+
     private static Value Between(Value x, Value low, Value high) => x.GreaterOrEqual(low).And(high.GreaterOrEqual(x)).Cast(x.Type);
 
     private static Value Zero(GradientNode n) => n.Graph.Scalar(ElementType.Float32, 0);
@@ -99,6 +105,14 @@ internal static class GradientRules
         var (x, alpha) = (n.Input(0), n.Attribute("alpha", 1.702f));
         var s = (x * alpha).Sigmoid();
         return [n.Gradient() * (s + x * alpha * s * (1 - s))];
+    }
+
+    // x t with t = tanh(softplus(x)): t + x (1 - t^2) s(x).
+    private static Value?[] Mish(GradientNode n)
+    {
+        var x = n.Input(0);
+        var t = x.Softplus().Tanh();
+        return [n.Gradient() * (t + x * (1 - t.Square()) * x.Sigmoid())];
     }
 
     // x Phi(x): Phi + x phi; the tanh form has its own derivative.

@@ -51,6 +51,43 @@ public class GradientsTests
     public void Of_ALinearMap_IsTheDifferenceOfItsValue() =>
         Check(new(("weight", Runtime.Numbers(2, 3, 4)), ("bias", Runtime.Numbers(3, 3))), Runtime.Numbers(4, 2, 6, 4), [Dim.Symbol("b"), 6, 4], (scope, x) => scope.Linear(x, 3));
 
+    // What torch.autograd gives where a formula alone divides nothing by nothing, or where two are equally large.
+    [Theory]
+    [InlineData("length of zeros", new[] { 0f, 0, 0 }, new[] { 0f, 0, 0 })]
+    [InlineData("direction of zeros", new[] { 0f, 0, 0 }, new[] { 1e12f, 1e12f, 1e12f })]
+    [InlineData("power zero", new[] { 0f, -2, 3 }, new[] { 0f, 0, 0 })]
+    [InlineData("power two", new[] { 0f, -2, 3 }, new[] { 0f, -4, 6 })]
+    [InlineData("larger of two", new[] { 0f, -2, 3 }, new[] { 0.5f, 0, 1 })]
+    [InlineData("smaller of two", new[] { 0f, -2, 3 }, new[] { 0.5f, 1, 0 })]
+    [InlineData("whole part", new[] { 0.5f, -2.5f, 3 }, new[] { 0f, -2, 3 })]
+    [InlineData("elu", new[] { 0f, 200, -200 }, new[] { 1f, 1, 0 })]
+    [InlineData("elu's operator", new[] { 0f, 200, -200 }, new[] { 1f, 1, 0 })]
+    [InlineData("mish", new[] { 0f, 200, -200 }, new[] { 0.6f, 1, 0 })]
+    [InlineData("mish's operator", new[] { 0f, 200, -200 }, new[] { 0.6f, 1, 0 })]
+    public void Of_ValuesOnTheEdge_IsWhatPyTorchGives(string operation, float[] at, float[] expected)
+    {
+        var gradient = Runtime.Run(g =>
+        {
+            var x = g.Input("x", [3]);
+            var y = operation switch
+            {
+                "length of zeros" => x.Reduce("ReduceL2", [0], keep: true),
+                "direction of zeros" => x.L2Normalize(),
+                "power zero" => x.Pow(0),
+                "power two" => x.Pow(2),
+                "larger of two" => x.Max(g.Scalar(x.Type, 0)),
+                "smaller of two" => x.Min(g.Scalar(x.Type, 0)),
+                "whole part" => x.Cast(ElementType.Int64).Cast(ElementType.Float32) * x,
+                "elu" => x.Elu(),
+                "elu's operator" => x.Unary("Elu"),
+                "mish" => x.Mish(),
+                _ => x.Unary("Mish"),
+            };
+            return Gradients.Of(y.Sum(0), x)[0];
+        }, ("x", Tensor.Create(at, 3)));
+        for (var i = 0; i < 3; i++) Assert.Equal(expected[i], gradient.Span[i], 1e-6 * Math.Max(1, Math.Abs(expected[i])));
+    }
+
     [Fact]
     public void Of_AValueThatIsNotUsed_IsZero()
     {
