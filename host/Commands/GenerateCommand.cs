@@ -41,6 +41,9 @@ internal static class GenerateCommand
             var media = new List<Contracts.Media>();
             foreach (var file in files) media.Add(await services.GetRequiredService<MediaFiles>().ReadAsync(file, cancel).ConfigureAwait(false));
             var given = model.Given(parsed);
+            await services.GetRequiredService<ModelVerbs>().ExpectFileAsync(model.Request(parsed), target, cancel).ConfigureAwait(false);
+            if (parsed.GetValue(strip) is { } wanted && !MediaFiles.Writes(Modality.Image, wanted))
+                throw new MediaException(ErrorCodes.MediaUnsupported, "A strip is a picture.") { Where = wanted, Expected = MediaFiles.Extension(Modality.Image) };
             using var progress = new ProgressLine(terminal.Error, "generating");
             var shown = new PictureStrip();
             var result = await services.GetRequiredService<ModelVerbs>().GenerateAsync(model.Request(parsed), new(parsed.GetValue(prompt), media), given, parsed.GetValue(seed),

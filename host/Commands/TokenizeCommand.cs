@@ -112,9 +112,16 @@ internal static class TokenizeCommand
         Mesh mesh => $"mesh of {mesh.Vertices.Shape[0]} vertices and {mesh.Faces?.Shape[0] ?? 0} faces",
         Items items => $"{items.Ids.Count} items",
         Contracts.Text text => $"{text.Value.Length} characters",
-        Tokens tokens => $"tokens of {tokens.Ids}",
+        Tokens tokens => Amount(tokens),
         _ => media.Modality.ToString().ToLowerInvariant(),
     };
+
+    // What has no ids has its numbers beside them.
+    private static string Amount(Tokens tokens) => tokens.Ids.Length == 0 && tokens.Extras.Count > 0
+        ? string.Join(", ", tokens.Extras.Select(extra => $"{extra.Key} of {Extents(extra.Value)}"))
+        : $"{tokens.Ids.Length} tokens ({Extents(tokens.Ids)})";
+
+    private static string Extents(Tensor tensor) => string.Join(" x ", tensor.Shape.ToArray());
 
     private static IReadOnlyList<(string Name, JsonNode Value, string Shown)> Summary(Contracts.Media media, VerbResult<Tokens> result)
     {
@@ -122,7 +129,7 @@ internal static class TokenizeCommand
         var list = new List<(string, JsonNode, string)>();
         if (media is Audio audio) list.Add(("duration_seconds", audio.Seconds, Number(audio.Seconds, "0.00") + " s"));
         else list.Add(("source", Describe(media), Describe(media)));
-        list.Add(("tokens", tokens.Ids.Length, $"{tokens.Ids.Length} tokens ({string.Join(" x ", tokens.Ids.Shape.ToArray())})"));
+        list.Add(("tokens", tokens.Ids.Length, Amount(tokens)));
         if (tokens.FrameRate is { } rate)
         {
             var codebooks = tokens.Space.Layout == TokenLayout.Frames ? (int)tokens.Ids.Shape[0] : 1;

@@ -105,22 +105,28 @@ internal sealed class MediaFiles : IMediaReader
                 SafetensorsWriter.Write(output, tensors.Values);
                 break;
             default:
-                throw new MediaException(ErrorCodes.MediaUnsupported, $"{media.Modality} is not written to a file of this kind.") { Where = path, Expected = Extension(media.Modality) };
+                throw new MediaException(ErrorCodes.MediaUnsupported, $"A file of this kind does not hold {media.Modality.ToString().ToLowerInvariant()}.") { Where = path, Expected = string.Join(" or ", Extensions(media.Modality)) };
         }
     }
 
-    /// <summary>The extension in which a kind of media is written.</summary>
-    public static string Extension(Modality modality) => modality switch
+    /// <summary>The extensions in which a kind of media is written, the usual one first.</summary>
+    public static IReadOnlyList<string> Extensions(Modality modality) => modality switch
     {
-        Modality.Audio => ".wav",
-        Modality.Image => ".png",
-        Modality.Text => ".txt",
-        Modality.Motion => ".npy",
-        Modality.Mesh => ".obj",
-        Modality.Items => ".json",
-        Modality.Tokens => ".json",
-        _ => ".safetensors",
+        Modality.Audio => [".wav"],
+        Modality.Image => [".png"],
+        Modality.Text => [".txt"],
+        Modality.Motion => [".npy", ".html", ".bvh"],
+        Modality.Mesh => [".obj"],
+        Modality.Items => [".json"],
+        Modality.Tokens => [".json", ".safetensors"],
+        _ => [".safetensors"],
     };
+
+    /// <summary>The usual extension of a kind of media.</summary>
+    public static string Extension(Modality modality) => Extensions(modality)[0];
+
+    /// <summary>True when that kind of media is written to a file of that name.</summary>
+    public static bool Writes(Modality modality, string path) => Extensions(modality).Contains(Path.GetExtension(path).ToLowerInvariant());
 
     /// <summary>A list of items as JSON.</summary>
     public static JsonObject ItemsJson(Items items)

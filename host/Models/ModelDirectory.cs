@@ -92,6 +92,7 @@ internal sealed class ModelDirectory(PluginCatalog catalog, ModelResolver resolv
             ["device_bytes"] = facts.DeviceBytes,
         };
         foreach (var (name, value) in facts.Properties) json[name] = value;
+        if (facts.Lacks is { } lacks) json["lacks"] = lacks;
         json["files"] = new JsonObject((await facts.Digests(cancel).ConfigureAwait(false)).Select(pair => KeyValuePair.Create<string, JsonNode?>(pair.Key, "sha256 " + pair.Value)));
         var found = new JsonObject();
         json["verbs"] = found;

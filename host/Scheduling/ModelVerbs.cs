@@ -3,6 +3,7 @@ using System.Text.Json.Nodes;
 using ModelZoo.Contracts;
 using ModelZoo.Host.Evaluation;
 using ModelZoo.Host.Hosting;
+using ModelZoo.Host.Media;
 using ModelZoo.Host.Models;
 using ModelZoo.Host.Replay;
 
@@ -54,6 +55,16 @@ internal sealed class ModelVerbs(IModelRunner runner, ModelResolver resolver, Pr
             return last ?? throw new ModelZooException(ErrorCodes.PluginFailed, $"{model.Id} ended without a result.") { Remedy = "This is a fault of the plugin; tell its author." };
         }, cancel);
 
+    /// <summary>Sees, before anything runs, that what a model generates goes into a file of that name.</summary>
+    /// <exception cref="MediaException">It does not; where the model could make what the file holds, the message says what its folder lacks.</exception>
+    public Task ExpectFileAsync(ModelRequest model, string path, CancellationToken cancel) => InspectAsync(model, (lease, _) =>
+    {
+        if (lease.Model.Find<IGenerate>() is not { } generator || MediaFiles.Writes(generator.Makes, path)) return Task.FromResult(true);
+        var could = lease.Resident.Resolved.Architecture.Card.Outputs.Any(output => MediaFiles.Writes(output, path));
+        throw new MediaException(ErrorCodes.MediaUnsupported, $"The model makes {Name(generator.Makes)}, which a file of this kind does not hold.")
+        { Where = path, Expected = string.Join(" or ", MediaFiles.Extensions(generator.Makes)), Remedy = could ? lease.Model.Facts.Lacks : null };
+    }, cancel);
+
     /// <summary>A data set to observations, batch by batch as <see cref="IEvaluate.BatchSize"/> says, each handed on as it comes.</summary>
     public Task<VerbResult<int>> ObserveAsync(ModelRequest model, IAsyncEnumerable<IReadOnlyList<Example>> batches, JsonObject options, ulong seed, Func<ObservedBatch, ValueTask> observe, CancellationToken cancel) =>
         RunAsync<IEvaluate, int>(model, "evaluate", options, evaluator => evaluator.EvaluateOptions, async (_, evaluator, bound, stop) =>
@@ -104,7 +115,7 @@ internal sealed class ModelVerbs(IModelRunner runner, ModelResolver resolver, Pr
     private Task<VerbResult<T>> RunAsync<TVerb, T>(ModelCall call, string verb, JsonObject options, Func<TVerb, OptionsSchema> schema, Func<ModelLease, TVerb, ModelOptions, CancellationToken, Task<T>> work, CancellationToken cancel)
         where TVerb : class => runner.RunAsync(call, async (lease, stop) =>
         {
-            var capability = lease.Model.Find<TVerb>() ?? throw new ModelZooException(ErrorCodes.VerbUnsupported, $"{call.Model.Id} cannot {verb}.") { Remedy = "`modelzoo list` shows the verbs of each model." };
+            var capability = lease.Model.Find<TVerb>() ?? throw new ModelZooException(ErrorCodes.VerbUnsupported, $"{call.Model.Id} cannot {verb}.") { Remedy = lease.Model.Facts.Lacks ?? $"`modelzoo info {call.Model.Id}` shows what it can do." };
             var bound = Bind(schema(capability), lease.Resident.Resolved.Options, verb, options, call.Terms.Data);
             var started = System.Diagnostics.Stopwatch.GetTimestamp();
             var value = await work(lease, capability, bound, stop).ConfigureAwait(false);
@@ -136,8 +147,10 @@ internal sealed class ModelVerbs(IModelRunner runner, ModelResolver resolver, Pr
         if (expected == Modality.Tensors && media is Motion motion) return Rows(motion);
         return media.Modality == expected ? media : throw new MediaException(ErrorCodes.MediaUnsupported, "The model takes another kind of media.")
         {
-            Expected = expected.ToString().ToLowerInvariant(),
-            Found = media is NamedTensors tensors ? $"tensors: {string.Join(", ", tensors.Values.Select(tensor => $"{tensor.Key} {tensor.Value}"))}" : media.Modality.ToString().ToLowerInvariant(),
+            Expected = Name(expected),
+            Found = media is NamedTensors tensors ? $"tensors: {string.Join(", ", tensors.Values.Select(tensor => $"{tensor.Key} {tensor.Value}"))}" : Name(media.Modality),
         };
     }
+
+    private static string Name(Modality modality) => modality.ToString().ToLowerInvariant();
 }

@@ -35,6 +35,16 @@ public sealed class GenerationTests : PluginLaws<ImageGeneratorsPlugin>
         Assert.Equal(ErrorCodes.MediaUnsupported, error.Code);
     }
 
+    [Theory]
+    [InlineData("rar/tiny", true)]
+    [InlineData("gigatok-ar/tiny", false)]
+    public async Task Facts_FolderWithoutTokenizer_SaysWhatIsLackingWhereOneWouldBeUsed(string name, bool lacks)
+    {
+        var architecture = new ImageGeneratorsPlugin().Architectures.Single(architecture => architecture.Card.Id == Model(name));
+        await using var model = await architecture.Open(new() { Id = ModelId.Parse(Model(name)), Folder = Folder(name), Services = HostServices.Instance }, default);
+        Assert.Equal(lacks, model.Facts.Lacks is not null);
+    }
+
     private static async Task<Media?> LastAsync(IGenerate generator, string prompt)
     {
         Media? last = null;

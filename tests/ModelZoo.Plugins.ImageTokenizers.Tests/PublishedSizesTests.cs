@@ -125,10 +125,10 @@ public sealed class PublishedSizesTests
         ["wetok.general-768"] = (WeTokModel.Architecture, "GrayShine/WeTok: GeneralDomain_compratio768", () => WeTok(32, [1, 1, 2, 2, 4, 8])),
         ["illume-plus"] = (IllumePlusModel.Architecture, "ILLUME-MLLM/dualvitok", () => IllumePlusModel.Plan(new() { Config = new() { PixelEncoder = Illume(128, 32), PixelDecoder = Illume(384, 64) } })),
         ["digit.base"] = (DigitModel.Architecture, "DAMO-NLP-SG/DiGIT: dino_base", () => DigitModel.Plan(new() { Model = new() { ActivationFn = "gelu", DecoderLearnedPos = true } })),
-        ["tokenbridge.l"] = (TokenBridgeModel.Architecture, "YuqingWang1029/TokenBridge: tokenbridge_large", () => TokenBridgeModel.Plan(new())),
+        ["tokenbridge.l"] = (TokenBridgeModel.Architecture, "YuqingWang1029/TokenBridge: tokenbridge_large", () => TokenBridgeModel.Plan(new() { Model = new() { ChannelEmbedDim = 1024, QuantLevels = 64 } })),
         ["tokenbridge.h"] = (TokenBridgeModel.Architecture, "YuqingWang1029/TokenBridge: tokenbridge_huge", () => TokenBridgeModel.Plan(new()
         {
-            Model = new() { EncoderEmbedDim = 1280, EncoderDepth = 20, DecoderEmbedDim = 1280, DecoderDepth = 20, ChannelDepth = 6 },
+            Model = new() { EncoderEmbedDim = 1280, EncoderDepth = 20, DecoderEmbedDim = 1280, DecoderDepth = 20, ChannelEmbedDim = 1024, ChannelDepth = 6, QuantLevels = 64 },
         })),
     };
 

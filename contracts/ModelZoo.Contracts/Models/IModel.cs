@@ -32,6 +32,9 @@ public sealed record ModelFacts
     public Func<CancellationToken, ValueTask<IReadOnlyDictionary<string, string>>> Digests { get; init; } =
         static _ => ValueTask.FromResult<IReadOnlyDictionary<string, string>>(new Dictionary<string, string>());
 
+    /// <summary>What the opened files lack for all that the architecture can do, and what to do about it; null when nothing.</summary>
+    public string? Lacks { get; init; }
+
     /// <summary>Further facts to show, such as <c>sampling rate: 24000 Hz</c>.</summary>
     public IReadOnlyList<KeyValuePair<string, string>> Properties { get; init; } = [];
 }
@@ -45,7 +48,7 @@ public static class ModelExtensions
     /// <summary>The capability <typeparamref name="T"/>.</summary>
     /// <exception cref="ModelZooException">The model does not have it.</exception>
     public static T Get<T>(this IModel model) where T : class =>
-        model.Find<T>() ?? throw new ModelZooException(ErrorCodes.VerbUnsupported, $"The model does not {Verb(typeof(T))}.") { Remedy = "`modelzoo list` shows the verbs of each model." };
+        model.Find<T>() ?? throw new ModelZooException(ErrorCodes.VerbUnsupported, $"The model does not {Verb(typeof(T))}.") { Remedy = model.Facts.Lacks ?? "`modelzoo info` shows the verbs of a model." };
 
     private static string Verb(Type type) => type.Name.TrimStart('I').ToLowerInvariant();
 }

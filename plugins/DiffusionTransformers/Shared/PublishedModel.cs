@@ -13,7 +13,7 @@ internal sealed class PublishedModel(IReadOnlyList<Checkpoint> checkpoints, IRea
 {
     /// <summary>A model that generates where its folder has what that takes; otherwise it says what is missing.</summary>
     public static PublishedModel Generating(IReadOnlyList<Checkpoint> checkpoints, IReadOnlyList<object> parts, ReferenceCall calls, IGenerate? generator) => generator is null
-        ? new(checkpoints, parts, calls) { Properties = [new("generates", "nothing: the published pipeline's text_encoder, tokenizer and vae are not beside the model")] }
+        ? new(checkpoints, parts, calls) { Lacks = "The other parts of the published pipeline are not beside the model: put its folders text_encoder, tokenizer and vae there." }
         : new(checkpoints, [.. parts, generator], calls, generator);
 
     /// <summary>Runs a call of the authors' code.</summary>
@@ -30,11 +30,11 @@ internal sealed class PublishedModel(IReadOnlyList<Checkpoint> checkpoints, IRea
             foreach (var checkpoint in checkpoints) digests[Path.GetFileName(checkpoint.Files[0])] = await Task.Run(() => checkpoint.Digest, cancel).ConfigureAwait(false);
             return digests;
         },
-        Properties = Properties,
+        Lacks = Lacks,
     };
 
-    /// <summary>Further facts to show.</summary>
-    public IReadOnlyList<KeyValuePair<string, string>> Properties { get; init; } = [];
+    /// <summary>See <see cref="ModelFacts.Lacks"/>.</summary>
+    public string? Lacks { get; init; }
 
     /// <inheritdoc/>
     public object? GetCapability(Type type) => type.IsInstanceOfType(this) ? this : capabilities.FirstOrDefault(type.IsInstanceOfType);

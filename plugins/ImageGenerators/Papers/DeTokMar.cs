@@ -77,7 +77,7 @@ public sealed class DeTokMarModel : ImageGenerator<MarOptions>
     private readonly MarSizes _sizes;
     private readonly MarTransformer _mar;
 
-    private DeTokMarModel(ModelSource source, Checkpoint checkpoint, DeTokMarConfig config) : base(source, checkpoint, SampleSpace.Latents, decoder: null)
+    private DeTokMarModel(ModelSource source, Checkpoint checkpoint, DeTokMarConfig config) : base(source, checkpoint, SampleSpace.Latents, decoder: null, paints: false)
     {
         (_config, _sizes) = (config, config.Sizes);
         _mar = new(NetworkContext.Of(source, checkpoint), _sizes, config.DifflossW, config.DifflossD);

@@ -149,7 +149,7 @@ public sealed class EnatModel : ImageGenerator<EnatOptions>
             CodeLicense = "none stated",
             Inputs = [Modality.Text],
             Outputs = [Modality.Tokens, Modality.Image],
-            Layouts = ["authors: nnet_ema.pth + config.json"],
+            Layouts = ["authors: nnet_ema.pth + config.json, tokenizer/ for pictures (maskgit-vqgan-imagenet-f16-256.bin)"],
             Sizes = [new("LeapLabTHU/ENAT: ENAT-L", 565_904_385, [])],
         },
         (source, _) => Generators.Open(source, checkpoint => new EnatModel(source, checkpoint, PublishedConfig.Read<EnatConfig>(source.RequireFolder()).Value)));

@@ -107,7 +107,7 @@ public sealed class FqGanFarModel : ImageGenerator<FqGanFarOptions>
     private readonly Network _start, _next, _step;
     private readonly Network[] _heads;
 
-    private FqGanFarModel(ModelSource source, Checkpoint checkpoint, FqGanFarConfig config, int codebooks) : base(source, checkpoint, new(TokenLayout.Grid, [.. Enumerable.Repeat(config.VocabSize, codebooks)]), decoder: null)
+    private FqGanFarModel(ModelSource source, Checkpoint checkpoint, FqGanFarConfig config, int codebooks) : base(source, checkpoint, new(TokenLayout.Grid, [.. Enumerable.Repeat(config.VocabSize, codebooks)]), decoder: null, paints: false)
     {
         _config = config;
         var context = NetworkContext.Of(source, checkpoint);

@@ -124,7 +124,7 @@ public sealed class GigaTokArModel : ImageGenerator<GigaTokArOptions>
     private readonly GigaTokArConfig _config;
     private readonly Network _network;
 
-    private GigaTokArModel(ModelSource source, Checkpoint checkpoint, GigaTokArConfig config) : base(source, checkpoint, new(TokenLayout.Flat, [config.VocabSize]), decoder: null)
+    private GigaTokArModel(ModelSource source, Checkpoint checkpoint, GigaTokArConfig config) : base(source, checkpoint, new(TokenLayout.Flat, [config.VocabSize]), decoder: null, paints: false)
     {
         _config = config;
         _network = Network.Build(NetworkContext.Of(source, GigaTokArNetwork.Keys.Apply(checkpoint)), "gigatok generator", scope => GigaTokArNetwork.Step(scope, config));

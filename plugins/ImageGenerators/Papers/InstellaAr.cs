@@ -88,7 +88,7 @@ public sealed class InstellaArModel : ImageGenerator<InstellaArOptions>
     private readonly InstellaConfig _config;
     private readonly Network _forward, _text, _start, _step;
 
-    private InstellaArModel(ModelSource source, Checkpoint checkpoint, InstellaConfig config) : base(source, checkpoint, new(TokenLayout.Grid, [2]), decoder: null)
+    private InstellaArModel(ModelSource source, Checkpoint checkpoint, InstellaConfig config) : base(source, checkpoint, new(TokenLayout.Grid, [2]), decoder: null, paints: false)
     {
         _config = config;
         var context = NetworkContext.Of(source, checkpoint);

@@ -68,7 +68,7 @@ public sealed class InstellaDiffusionModel : ImageGenerator<InstellaDiffusionOpt
     private readonly InstellaConfig _config;
     private readonly Network _network;
 
-    private InstellaDiffusionModel(ModelSource source, Checkpoint checkpoint, InstellaConfig config) : base(source, checkpoint, new(TokenLayout.Grid, [2]), decoder: null)
+    private InstellaDiffusionModel(ModelSource source, Checkpoint checkpoint, InstellaConfig config) : base(source, checkpoint, new(TokenLayout.Grid, [2]), decoder: null, paints: false)
     {
         _config = config;
         _network = Network.Build(NetworkContext.Of(source, checkpoint), "instella", model => InstellaDiffusionNetwork.Build(model, config));

@@ -212,7 +212,7 @@ public sealed class LatentLmModel : ImageGenerator<LatentLmOptions>
             CodeLicense = "MIT",
             Inputs = [Modality.Text],
             Outputs = [Modality.Tensors, Modality.Image],
-            Layouts = ["authors: model.safetensors + other_state.pth + config.json, vae/ in diffusers' layout"],
+            Layouts = ["authors: model.safetensors + other_state.pth + config.json, vae/ in diffusers' layout for pictures"],
             Sizes = [new("microsoft/unilm: latentlm-L", 495_266_816, [])],
         },
         OpenAsync);

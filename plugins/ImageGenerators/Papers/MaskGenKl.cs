@@ -105,7 +105,7 @@ public sealed class MaskGenKlModel : ImageGenerator<MaskGenKlOptions>
             CodeLicense = "Apache-2.0",
             Inputs = [Modality.Text],
             Outputs = [Modality.Tensors, Modality.Image],
-            Layouts = ["authors: config.json + model.safetensors, clip/ for words"],
+            Layouts = ["authors: config.json + model.safetensors, clip/ for words, tokenizer/ for pictures (TA-TiTok's)"],
             Sizes = [new("turkeyju/generator_maskgen_kl_l", 641_364_000, []), new("turkeyju/generator_maskgen_kl_xl", 1_237_345_312, [])],
         },
         OpenAsync);

@@ -124,7 +124,7 @@ public sealed class MaskGenVqModel : ImageGenerator<MaskGenVqOptions>
             CodeLicense = "Apache-2.0",
             Inputs = [Modality.Text],
             Outputs = [Modality.Tokens, Modality.Image],
-            Layouts = ["authors: config.json + model.safetensors, clip/ for words"],
+            Layouts = ["authors: config.json + model.safetensors, clip/ for words, tokenizer/ for pictures (TA-TiTok's)"],
             Sizes = [new("turkeyju/generator_maskgen_vq_l", 604_311_552, []), new("turkeyju/generator_maskgen_vq_xl", 1_176_611_840, [])],
         },
         OpenAsync);

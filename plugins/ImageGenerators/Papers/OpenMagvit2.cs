@@ -19,6 +19,8 @@ public sealed record OpenMagvit2Config : LlamaArguments
     [Range(1, 1024)] public int FactorizedNLayer { get; init; } = 2;
     /// <summary>Bits of the two parts of a code.</summary>
     [Length(2, 2)] public int[] FactorizedBits { get; init; } = [6, 12];
+    /// <summary>Whether codes have two parts: the authors' code asserts it.</summary>
+    [AllowedValues(true)] public bool TokenFactorization { get; init; } = true;
     /// <summary>Number of classes; the id after them is no class.</summary>
     [Range(1, 1 << 24)] public int ClassNum { get; init; } = 1000;
 }
@@ -95,7 +97,7 @@ public sealed class OpenMagvit2Model : ImageGenerator<OpenMagvit2Options>
     private readonly Network _step, _first, _second;
 
     private OpenMagvit2Model(ModelSource source, Checkpoint checkpoint, OpenMagvit2Config config)
-        : base(source, checkpoint, new(TokenLayout.Grid, [.. config.FactorizedBits.Select(bits => 1 << bits)]), decoder: null)
+        : base(source, checkpoint, new(TokenLayout.Grid, [.. config.FactorizedBits.Select(bits => 1 << bits)]), decoder: null, paints: false)
     {
         _config = config;
         var context = NetworkContext.Of(source, checkpoint);

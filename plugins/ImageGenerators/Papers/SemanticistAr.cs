@@ -124,7 +124,7 @@ public sealed class SemanticistArModel : ImageGenerator<SemanticistArOptions>
     private readonly Network _start, _next, _step, _head;
     private readonly SemanticistArSampler _sampler;
 
-    private SemanticistArModel(ModelSource source, Checkpoint checkpoint, SemanticistArConfig config) : base(source, checkpoint, SampleSpace.Latents, decoder: null)
+    private SemanticistArModel(ModelSource source, Checkpoint checkpoint, SemanticistArConfig config) : base(source, checkpoint, SampleSpace.Latents, decoder: null, paints: false)
     {
         _config = config;
         var context = NetworkContext.Of(source, checkpoint);

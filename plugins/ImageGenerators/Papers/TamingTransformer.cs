@@ -167,7 +167,7 @@ public sealed class TamingTransformerModel : ImageGenerator<TamingOptions>
             CodeLicense = "MIT",
             Inputs = [Modality.Text, Modality.Tokens],
             Outputs = [Modality.Tokens, Modality.Image],
-            Layouts = ["authors: config.yaml + last.ckpt"],
+            Layouts = ["authors: config.yaml + last.ckpt, its first_stage_model for pictures"],
             Sizes = [new("CompVis/taming-transformers: drin_transformer", 304_932_864, [])],
         },
         OpenAsync);

@@ -98,7 +98,7 @@ public sealed class TctsModel : ImageGenerator<TctsOptions>
     private readonly TctsConfig _config;
     private readonly Network _generator, _sampler;
 
-    private TctsModel(ModelSource source, Checkpoint checkpoint, TctsConfig config) : base(source, checkpoint, new(TokenLayout.Flat, [config.Codes]), decoder: null)
+    private TctsModel(ModelSource source, Checkpoint checkpoint, TctsConfig config) : base(source, checkpoint, new(TokenLayout.Flat, [config.Codes]), decoder: null, paints: false)
     {
         _config = config;
         var context = NetworkContext.Of(source, checkpoint);

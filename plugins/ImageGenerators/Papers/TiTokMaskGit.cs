@@ -149,7 +149,7 @@ public sealed class TiTokMaskGitModel : ImageGenerator<TiTokMaskGitOptions>
             WeightsLicense = "Apache-2.0",
             Inputs = [Modality.Text],
             Outputs = [Modality.Tokens, Modality.Image],
-            Layouts = ["authors: config.json + model.safetensors"],
+            Layouts = ["authors: config.json + model.safetensors, tokenizer/ for pictures (TiTok's)"],
             Sizes =
             [
                 new("yucornetto/generator_titok_l32_imagenet", 177_202_432, []),

@@ -129,7 +129,7 @@ public sealed class TokenShuffleModel : ImageGenerator<TokenShuffleOptions>
             Authors = ["Xu Ma", "Peize Sun", "Haoyu Ma", "Hao Tang", "Chih-Yao Ma", "Jialiang Wang", "Kunpeng Li", "Xiaoliang Dai", "Yujun Shi", "Xuan Ju", "Yushi Hu", "Artsiom Sanakoyeu", "Felix Juefei-Xu", "Ji Hou", "Junjiao Tian", "Tao Xu", "Tingbo Hou", "Yen-Cheng Liu", "Zecheng He", "Zijian He", "Matt Feiszli", "Peizhao Zhang", "Peter Vajda", "Sam Tsai", "Yun Fu"],
             Inputs = [Modality.Tensors],
             Outputs = [Modality.Tokens, Modality.Image],
-            Layouts = ["specification: config.json + model.safetensors"],
+            Layouts = ["specification: config.json + model.safetensors, tokenizer/ for pictures (LlamaGen's)"],
             Deviations = "No code is public; what the paper leaves open follows a specification.",
         },
         (source, _) => Generators.Open(source, checkpoint => new TokenShuffleModel(source, checkpoint, PublishedConfig.Read<TokenShuffleConfig>(source.RequireFolder()).Value)));

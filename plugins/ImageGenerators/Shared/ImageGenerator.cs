@@ -33,9 +33,16 @@ public abstract class ImageGenerator<TOptions> : IModel, IGenerate, IReferenceCa
     private readonly Checkpoint _checkpoint;
     private readonly SampleSpace _space;
     private readonly IPictureDecoder? _decoder;
+    private readonly bool _paints;
 
-    private protected ImageGenerator(ModelSource source, Checkpoint checkpoint, SampleSpace space, IPictureDecoder? decoder) =>
-        (_source, _checkpoint, _space, _decoder) = (source, checkpoint, space, decoder);
+    /// <summary>Nothing is built yet.</summary>
+    /// <param name="source">Where the weights are.</param>
+    /// <param name="checkpoint">The weights.</param>
+    /// <param name="space">What the sampler makes.</param>
+    /// <param name="decoder">The tokenizer's decoder; null when the folder has none.</param>
+    /// <param name="paints">False for methods whose tokens go to another model, whatever the folder has.</param>
+    private protected ImageGenerator(ModelSource source, Checkpoint checkpoint, SampleSpace space, IPictureDecoder? decoder, bool paints = true) =>
+        (_source, _checkpoint, _space, _decoder, _paints) = (source, checkpoint, space, decoder, paints);
 
     /// <inheritdoc/>
     public ModelFacts Facts => new()
@@ -43,9 +50,9 @@ public abstract class ImageGenerator<TOptions> : IModel, IGenerate, IReferenceCa
         Parameters = _checkpoint.Tensors.Where(tensor => tensor.Type.IsFloat()).Sum(tensor => Tensor.Count([.. tensor.Shape])),
         MappedBytes = _checkpoint.Files.Sum(file => new FileInfo(file).Length),
         Digests = _checkpoint.DigestsAsync,
+        Lacks = _decoder is null && _paints ? "The tokenizer that turns what the model makes into pictures is not there: put its published files where `modelzoo info` says under layouts." : null,
         Properties =
         [
-            new("makes", _decoder is null ? "tokens or latents: there is no tokenizer in the folder" : "pictures"),
             new("vocabulary", _space.VocabularySizes.Count == 0 ? "continuous" : string.Join(" + ", _space.VocabularySizes)),
         ],
     };

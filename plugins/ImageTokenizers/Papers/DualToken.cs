@@ -1,7 +1,9 @@
 // DualToken: Towards Unifying Visual Understanding and Generation with Dual Visual Vocabularies. Song, Wang, Song, Li, Sun, Chen, Zhou, Xu, Wang, Yu. arXiv:2503.14324. github.com/songweii/DualToken
 // Published layout: *.pt (key state_dict), SigLIP inside; configuration as config.json. Deviations: none.
 using System.ComponentModel.DataAnnotations;
+using System.Text.Json.Serialization;
 using ModelZoo.Contracts;
+using ModelZoo.Inference;
 using ModelZoo.Networks;
 using ModelZoo.Networks.Autoencoders;
 
@@ -65,11 +67,16 @@ public sealed record DualTokenQuantizer
     public int[] LatentShape { get; init; } = [27, 27, 64];
     /// <summary>Places and depth of codes.</summary>
     public int[] CodeShape { get; init; } = [27, 27, 8];
-    /// <summary>Entries of each codebook.</summary>
-    public int NEmbed { get; init; } = 16384;
+    /// <summary>Entries of each codebook, one number for all or a list.</summary>
+    [JsonConverter(typeof(OneOrMany)), MinLength(1)] public int[] NEmbed { get; init; } = [16384];
 
     /// <summary>Codes a place.</summary>
     public int Depth => CodeShape[2];
+
+    /// <summary>Entries of the codebook at each depth.</summary>
+    /// <exception cref="CheckpointException">The list has another length.</exception>
+    public IReadOnlyList<int> Entries => NEmbed.Length == 1 ? [.. Enumerable.Repeat(NEmbed[0], Depth)] : NEmbed.Length == Depth ? NEmbed
+        : throw new CheckpointException(ErrorCodes.ConfigInvalid, "Each codebook has one size.") { Where = "n_embed", Expected = $"{Depth} numbers, as code_shape says", Found = string.Join(", ", NEmbed) };
 }
 
 /// <summary>DualToken: SigLIP's shallow features for looks, its deep ones for meaning, each with a residual quantizer.</summary>
@@ -113,7 +120,7 @@ public static class DualTokenModel
                 (await networks.RunAsync($"embed_{arguments.Literal<string>("mode")}", cancel, ("codes", arguments.Tensor("code"))).ConfigureAwait(false)).ToResults(),
         },
         Preparation = ImagePreparation.SignedRange(config.SiglipVisionConfig.ImageSize, config.SiglipVisionConfig.ImageSize, isFixed: true),
-        VocabularySizes = [.. Enumerable.Repeat(config.VqPix.NEmbed, config.VqPix.Depth)],
+        VocabularySizes = [.. config.VqPix.Entries],
         Codebooks = ["quantizer_pix.codebooks.0.weight"],
         TrainingOnly = [@"^siglip_model\.(text_model|logit_)", @"_ema$", @"\.zero_k_bias$", @"attn_mask$", @"^loss\."],
         Encode = TokenizerPlan.EncodeWith("encode_image", "image", "codes_pix"),
@@ -189,7 +196,7 @@ public static class DualTokenModel
 
     private static Value AsMap(Value entry, DualTokenQuantizer sizes) => entry.Reshape(entry.Shape[0], sizes.LatentShape[0], sizes.LatentShape[1], sizes.EmbedDim);
 
-    private static Value Table(Scope quantizer, int depth, DualTokenQuantizer sizes) => quantizer["codebooks"][depth].Weight("weight", sizes.NEmbed + 1, sizes.EmbedDim).Take(0, sizes.NEmbed);
+    private static Value Table(Scope quantizer, int depth, DualTokenQuantizer sizes) => quantizer["codebooks"][depth].Weight("weight", sizes.Entries[depth] + 1, sizes.EmbedDim).Take(0, sizes.Entries[depth]);
 
     private static Value Narrow(Scope scope, Value x, DualTokenQuantizer sizes) => scope.AttnProjection(x, sizes.EmbedDim, x.Shape[-1].Size / sizes.EmbedDim);
 

@@ -37,7 +37,7 @@ public sealed record TokenBridgeVae
     };
 }
 
-/// <summary>The arguments of the authors' class; defaults are those of <c>tokenbridge_large</c> as it is trained.</summary>
+/// <summary>The arguments of the authors' class, with its defaults; what is published is wider (<c>tokenbridge_large</c>, 64 levels).</summary>
 public sealed record TokenBridgeSizes
 {
     /// <summary>Size of the pictures.</summary>
@@ -59,7 +59,7 @@ public sealed record TokenBridgeSizes
     /// <summary>Heads of the decoder.</summary>
     public int DecoderNumHeads { get; init; } = 16;
     /// <summary>Width of the channels' transformer.</summary>
-    public int ChannelEmbedDim { get; init; } = 1024;
+    public int ChannelEmbedDim { get; init; } = 256;
     /// <summary>Blocks of the channels' transformer.</summary>
     public int ChannelDepth { get; init; } = 4;
     /// <summary>Heads of the channels' transformer.</summary>
@@ -67,7 +67,7 @@ public sealed record TokenBridgeSizes
     /// <summary>Width of the perceptrons, in units of the width.</summary>
     public double MlpRatio { get; init; } = 4;
     /// <summary>Levels that a number is rounded to.</summary>
-    [Range(2, 65536)] public int QuantLevels { get; init; } = 64;
+    [Range(2, 65536)] public int QuantLevels { get; init; } = 32;
     /// <summary>Channels of a token.</summary>
     [AllowedValues(16)] public int VaeEmbedDim { get; init; } = 16;
     /// <summary>Classes.</summary>

@@ -27,7 +27,7 @@ internal sealed record ImagePreparation(int Size, int Multiple, float Scale, flo
         var (height, width) = ((int)pixels.Shape[1], (int)pixels.Shape[2]);
         var (rows, columns) = side > 0 && (Fixed || size is null) ? (side, side) : (height, width);
         (rows, columns) = (rows - rows % Multiple, columns - columns % Multiple);
-        if (rows == 0 || columns == 0) throw new MediaException(ErrorCodes.MediaUnsupported, "The picture is too small.") { Expected = $"at least {Multiple} pixels a side", Found = $"{height} x {width}" };
+        if (rows == 0 || columns == 0) throw new MediaException(ErrorCodes.MediaUnsupported, "The picture is too small.") { Expected = $"at least {Multiple} pixels a side", Found = $"{width} x {height}" };
         return new(ImageTransforms.CenterCrop(pixels, rows, columns));
     }
 

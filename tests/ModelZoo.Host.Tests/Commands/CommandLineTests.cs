@@ -43,6 +43,12 @@ public sealed class CommandLineTests : IDisposable
         Assert.Equal("test/echo.x", (string?)json["models"]![0]!["id"]);
     }
 
+    [Theory]
+    [InlineData("error media.unsupported: The model makes text, which a file of this kind does not hold. At: x.png.", "--out", "x.png")]
+    [InlineData("error media.unsupported: A strip is a picture. At: x.txt.", "--out", "y.txt", "--strip", "x.txt")]
+    public async Task Generate_FileOfAnotherKind_IsRefusedBeforeAnythingRuns(string message, params string[] output) =>
+        Assert.Equal((ExitCodes.Failed, message), await FirstAsync(["generate", "test/echo.x", "--option", "delay=600000", .. output]).WaitAsync(TimeSpan.FromMinutes(1)));
+
     [Fact]
     public async Task List_Words_KeepsTheModelsThatHaveThemAll()
     {

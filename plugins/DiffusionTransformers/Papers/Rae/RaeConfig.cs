@@ -1,9 +1,9 @@
 // Diffusion Transformers with Representation Autoencoders. Zheng, Ma, Tong, Xie. arXiv:2510.11690. github.com/bytetriper/RAE
 // Published layout: config.yaml (stage_1, stage_2), encoder/ (transformers Dinov2WithRegisters), decoder/ (ViT-MAE decoder), stat.pt, the DiT-DH's .pt. Deviations: none; the encoders are DINOv2 with registers, MAE and SigLIP 2.
 using System.ComponentModel.DataAnnotations;
-using System.Text.Json;
 using System.Text.Json.Serialization;
 using ModelZoo.Contracts;
+using ModelZoo.Inference;
 using ModelZoo.Plugins.DiffusionTransformers.LightningDiT;
 
 namespace ModelZoo.Plugins.DiffusionTransformers.Rae;
@@ -157,25 +157,4 @@ public sealed record DdtConfig
 
     // How LightningDiT's blocks are set for both parts.
     internal LightningDiTConfig Blocks => new() { MlpRatio = MlpRatio, UseQknorm = UseQknorm, UseSwiglu = UseSwiglu, UseRope = UseRope, UseRmsnorm = UseRmsnorm };
-}
-
-/// <summary>A number, or a list of them.</summary>
-internal sealed class OneOrMany : JsonConverter<int[]>
-{
-    /// <inheritdoc/>
-    public override int[] Read(ref Utf8JsonReader reader, Type typeToConvert, JsonSerializerOptions options)
-    {
-        if (reader.TokenType == JsonTokenType.Number) return [reader.GetInt32()];
-        var numbers = new List<int>();
-        while (reader.Read() && reader.TokenType != JsonTokenType.EndArray) numbers.Add(reader.GetInt32());
-        return [.. numbers];
-    }
-
-    /// <inheritdoc/>
-    public override void Write(Utf8JsonWriter writer, int[] value, JsonSerializerOptions options)
-    {
-        writer.WriteStartArray();
-        foreach (var number in value) writer.WriteNumberValue(number);
-        writer.WriteEndArray();
-    }
 }

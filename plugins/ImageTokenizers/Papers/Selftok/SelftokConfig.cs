@@ -112,6 +112,8 @@ public sealed record SelftokDecoderConfig
     public bool Rmsnorm { get; init; }
     /// <summary>Whether the blocks' layers are gated.</summary>
     public bool Swiglu { get; init; }
+    /// <summary>Blocks that are scaled but not shifted: no published tokenizer has them, and they are not here.</summary>
+    [AllowedValues(false)] public bool ScaleModOnly { get; init; }
     /// <summary>Learned tokens before those of the picture.</summary>
     [Range(0, 1024)] public int RegisterLength { get; init; }
 }

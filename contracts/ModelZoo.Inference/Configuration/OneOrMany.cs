@@ -1,10 +1,10 @@
 using System.Text.Json;
 using System.Text.Json.Serialization;
 
-namespace ModelZoo.Plugins.Speech;
+namespace ModelZoo.Inference;
 
 /// <summary>Reads a number as a list of one, where a published configuration may have one number for all or a list.</summary>
-internal sealed class OneOrMany : JsonConverter<int[]>
+public sealed class OneOrMany : JsonConverter<int[]>
 {
     /// <inheritdoc/>
     public override int[] Read(ref Utf8JsonReader reader, Type typeToConvert, JsonSerializerOptions options) =>
