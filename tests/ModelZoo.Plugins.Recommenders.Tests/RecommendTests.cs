@@ -1,5 +1,3 @@
-using System.Runtime.InteropServices;
-using System.Text;
 using ModelZoo.Conformance;
 using ModelZoo.Contracts;
 
@@ -60,7 +58,7 @@ public sealed class RecommendTests : IDisposable
         await using var model = await OpenAsync(architecture);
         var tokenizer = model.Get<ITokenize>();
         var options = tokenizer.TokenizeOptions.Defaults;
-        var tokens = await tokenizer.TokenizeAsync(new NamedTensors(new Dictionary<string, Tensor> { ["item_embeddings"] = Noise(12, width) }), options);
+        var tokens = await tokenizer.TokenizeAsync(new NamedTensors(new Dictionary<string, Tensor> { ["item_embeddings"] = DataSetFiles.Noise(12, width) }), options);
         Assert.Equal(12, tokens.Ids.Shape[0]);
         var back = (NamedTensors)await tokenizer.DetokenizeAsync(tokens, options);
         Assert.Equal([12, width], back.Values["item_embeddings"].Shape.ToArray());
@@ -71,7 +69,7 @@ public sealed class RecommendTests : IDisposable
     public async Task Tokenize_AnArrayWithoutAName_IsTheEmbeddings()
     {
         await using var model = await OpenAsync("unigrec");
-        var (tokenizer, rows) = (model.Get<ITokenize>(), Noise(3, 20));
+        var (tokenizer, rows) = (model.Get<ITokenize>(), DataSetFiles.Noise(3, 20));
         ValueTask<Tokens> Of(string name, Tensor tensor) => tokenizer.TokenizeAsync(new NamedTensors(new Dictionary<string, Tensor> { [name] = tensor }), tokenizer.TokenizeOptions.Defaults);
         var named = await Of("item_embeddings", rows);
         Assert.Equal(named.Ids.Span.ToArray(), (await Of("array", rows)).Ids.Span.ToArray());
@@ -106,7 +104,7 @@ public sealed class RecommendTests : IDisposable
     {
         await using var model = await OpenAsync("unigrec", ("rqvae_config.json", "\"soft\"", "\"standard\""));
         var tokenizer = model.Get<ITokenize>();
-        var tokens = await tokenizer.TokenizeAsync(new NamedTensors(new Dictionary<string, Tensor> { ["item_embeddings"] = Noise(3, 20) }), tokenizer.TokenizeOptions.Defaults);
+        var tokens = await tokenizer.TokenizeAsync(new NamedTensors(new Dictionary<string, Tensor> { ["item_embeddings"] = DataSetFiles.Noise(3, 20) }), tokenizer.TokenizeOptions.Defaults);
         Assert.Equal([3, 3], tokens.Ids.Shape.ToArray());
         var error = await Assert.ThrowsAsync<ModelZooException>(() => RecommendAsync(model, new(["3"])));
         Assert.Equal((ErrorCodes.VerbUnsupported, "standard"), (error.Code, error.Found));
@@ -131,27 +129,7 @@ public sealed class RecommendTests : IDisposable
         _folders.Add(folder);
         foreach (var file in Directory.GetFiles(source)) File.Copy(file, Path.Combine(folder, Path.GetFileName(file)));
         foreach (var (file, text, instead) in changes) File.WriteAllText(Path.Combine(folder, file), File.ReadAllText(Path.Combine(folder, file)).Replace(text, instead, StringComparison.Ordinal));
-        void Text(string name, string text) => File.WriteAllText(Path.Combine(folder, name), text);
-        switch (architecture)
-        {
-            case "recgpt-fsq":
-                WriteTable(Path.Combine(folder, "item_text_embeddings.npy"), Noise(40, 32));
-                break;
-            case "unigrec":
-                WriteTable(Path.Combine(folder, "item_emb.npy"), Noise(40, 20));
-                break;
-            case "setrec" or "setrec-qwen":
-                WriteTable(Path.Combine(folder, "toys.emb-t5-tdcb.npy"), Noise(25, 20));
-                Text("setrec.json", File.ReadAllText(Path.Combine(folder, "setrec.json")).TrimEnd().TrimEnd('}') + ", \"instruction_ids\": [5, 6, 7], \"response_ids\": [8]}");
-                break;
-            case "letter-lcrec":
-                var items = Enumerable.Range(0, 40).Select(i => (Id: i, Tokens: new[] { $"<a_{i % 5}>", $"<b_{i / 5}>" })).ToArray();
-                Text("toys.index.json", $"{{{string.Join(", ", items.Select(item => $"\"{item.Id}\": [\"{item.Tokens[0]}\", \"{item.Tokens[1]}\"]"))}}}");
-                Text("added_tokens.json", $"{{{string.Join(", ", items.SelectMany(item => item.Tokens).Distinct().Select((token, i) => $"\"{token}\": {20 + i}"))}}}");
-                Text("prompt.json", "{\"before\": [1, 5, 6], \"between\": [7], \"after\": [8, 9]}");
-                break;
-        }
-
+        DataSetFiles.Write(architecture, folder);
         return await new RecommendersPlugin().Architectures.Single(one => one.Card.Id == $"recommenders/{architecture}").Open(
             new() { Id = ModelId.Parse($"recommenders/{architecture}"), Folder = folder, Services = HostServices.Instance }, CancellationToken.None);
     }
@@ -174,18 +152,5 @@ public sealed class RecommendTests : IDisposable
             yield return new("user", history);
             await Task.Yield();
         }
-    }
-
-    private static Tensor<float> Noise(int rows, int width)
-    {
-        var random = new Random(7);
-        return Tensor.Create([.. Enumerable.Range(0, rows * width).Select(_ => (float)(2 * random.NextDouble() - 1))], rows, width);
-    }
-
-    // Version 1 of numpy's format.
-    private static void WriteTable(string path, Tensor<float> table)
-    {
-        var header = $"{{'descr': '<f4', 'fortran_order': False, 'shape': ({table.Shape[0]}, {table.Shape[1]}), }}".PadRight(117) + "\n";
-        File.WriteAllBytes(path, [0x93, .. "NUMPY"u8, 1, 0, .. BitConverter.GetBytes((ushort)header.Length), .. Encoding.ASCII.GetBytes(header), .. MemoryMarshal.AsBytes(table.Span)]);
     }
 }
