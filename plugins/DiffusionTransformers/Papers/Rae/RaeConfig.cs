@@ -26,7 +26,7 @@ public sealed record RaeConfig
     /// <summary>File with mean and variance of latents; null when they are not normalised.</summary>
     public string? NormalizationStatPath { get; init; }
     /// <summary>Only pictures of latents are published, not rows of tokens.</summary>
-    [AllowedValues(true)] public bool ReshapeTo2d { get; init; } = true;
+    [JsonPropertyName("reshape_to_2d"), AllowedValues(true)] public bool ReshapeTo2d { get; init; } = true;
     /// <summary>Added to variances.</summary>
     public double Eps { get; init; } = 1e-5;
     /// <summary>Further arguments of the encoder.</summary>
