@@ -42,7 +42,7 @@ internal sealed class ModelVerbs(IModelRunner runner, ModelResolver resolver, Pr
         RunAsync<IGenerate, Contracts.Media>(model, "generate", options, generator => generator.GenerateOptions, async (lease, generator, bound, stop) =>
         {
             Contracts.Media? last = null;
-            var media = PromptMedia.For(lease.Resident.Id, lease.Resident.Resolved.Architecture.Card, prompt.Media);
+            var media = PromptMedia.For(lease.Resident.Id, lease.Resident.Resolved.Architecture.Card, prompt);
             await foreach (var step in generator.GenerateAsync(prompt with { Media = media }, bound, seed, stop).WithCancellation(stop).ConfigureAwait(false))
             {
                 stop.ThrowIfCancellationRequested();

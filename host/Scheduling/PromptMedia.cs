@@ -17,13 +17,14 @@ internal sealed class PromptMedia(IReadOnlyList<Contracts.Media> media) : IReadO
     /// <summary>A prompt's media for a model: rows of numbers in a file are a motion, but to a model that takes tensors and no motions.</summary>
     /// <param name="model">The model.</param>
     /// <param name="card">What it takes.</param>
-    /// <param name="media">What was given.</param>
-    /// <exception cref="MediaException">The card names no such kind. Tensors and tokens stand for any kind.</exception>
-    public static PromptMedia For(ModelId model, ModelCard card, IReadOnlyList<Contracts.Media> media)
+    /// <param name="prompt">What was given.</param>
+    /// <exception cref="MediaException">The card names no such kind, or no words. Tensors and tokens stand for any kind.</exception>
+    public static PromptMedia For(ModelId model, ModelCard card, Prompt prompt)
     {
         bool Takes(Modality modality) => card.Inputs.Contains(modality);
-        var fitting = media.Select(item => item is Motion rows && !Takes(Modality.Motion) && Takes(Modality.Tensors) ? ModelVerbs.Rows(rows) : item).ToArray();
-        if (Array.Find(fitting, item => item.Modality is not (Modality.Tensors or Modality.Tokens) && !Takes(item.Modality)) is { } other) throw Refused(model, other, string.Join(", ", card.Inputs).ToLowerInvariant());
+        if (prompt.Text is { Length: > 0 } words && !Takes(Modality.Text)) throw new MediaException(ErrorCodes.MediaUnsupported, $"{model} takes no words.") { Expected = Kinds(card), Found = $"the prompt '{words}'" };
+        var fitting = prompt.Media.Select(item => item is Motion rows && !Takes(Modality.Motion) && Takes(Modality.Tensors) ? ModelVerbs.Rows(rows) : item).ToArray();
+        if (Array.Find(fitting, item => item.Modality is not (Modality.Tensors or Modality.Tokens) && !Takes(item.Modality)) is { } other) throw Refused(model, other, Kinds(card));
         return new(fitting);
     }
 
@@ -39,6 +40,8 @@ internal sealed class PromptMedia(IReadOnlyList<Contracts.Media> media) : IReadO
     public IEnumerator<Contracts.Media> GetEnumerator() => Read().GetEnumerator();
 
     IEnumerator IEnumerable.GetEnumerator() => GetEnumerator();
+
+    private static string Kinds(ModelCard card) => string.Join(", ", card.Inputs).ToLowerInvariant();
 
     private static MediaException Refused(ModelId model, Contracts.Media found, string expected) =>
         new(ErrorCodes.MediaUnsupported, $"{model} generates from no such file.") { Expected = expected, Found = found.Modality.ToString().ToLowerInvariant() };

@@ -20,7 +20,7 @@ public static class TaTiTokModel
             Authors = ["Dongwon Kim", "Ju He", "Qihang Yu", "Chenglin Yang", "Xiaohui Shen", "Suha Kwak", "Liang-Chieh Chen"],
             Repository = "bytedance/1d-tokenizer",
             CodeLicense = "Apache-2.0",
-            Inputs = [Modality.Image],
+            Inputs = [Modality.Image, Modality.Text],
             Outputs = [Modality.Tokens, Modality.Image],
             Layouts = ["authors: config.json + model.safetensors, with clip/ (transformers: config.json + model.safetensors + tokenizer.json) to read captions"],
             Sizes =

@@ -46,7 +46,7 @@ public static class TexTokModel
             Authors = ["Kaiwen Zha", "Lijun Yu", "Alireza Fathi", "David A. Ross", "Cordelia Schmid", "Dina Katabi", "Xiuye Gu"],
             Repository = "pranoyr/TexTok",
             CodeLicense = "MIT",
-            Inputs = [Modality.Image],
+            Inputs = [Modality.Image, Modality.Text],
             Outputs = [Modality.Tokens, Modality.Image],
             Layouts = ["third party: config.json + model.safetensors, with t5/ (transformers: config.json + model.safetensors + spiece.model) to read captions"],
             Deviations = "Without a caption the empty text is read; without t5/ the text features are zero.",

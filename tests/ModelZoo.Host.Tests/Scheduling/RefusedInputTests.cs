@@ -44,6 +44,15 @@ public sealed class RefusedInputTests
         Assert.Equal("test/echo generates from no such file. Expected: text. Found: motion.", error.Message);
     }
 
+    [Fact]
+    public void Generate_WordsForAModelThatTakesNone_AreRefused()
+    {
+        var card = new ModelCard { Id = "test/ear", Paper = "An Ear", Authors = [], Inputs = [Modality.Audio], Outputs = [Modality.Tensors] };
+        var error = Assert.Throws<MediaException>(() => PromptMedia.For(ModelId.Parse(card.Id), card, new("hi")));
+        Assert.Equal("test/ear takes no words. Expected: audio. Found: the prompt 'hi'.", error.Message);
+        Assert.Empty(PromptMedia.For(ModelId.Parse(card.Id), card, new("")));
+    }
+
     private static Task<VerbResult<Contracts.Media>> GenerateAsync(TestHost host, string model, Contracts.Media media) =>
         host.Verbs.GenerateAsync(new(ModelId.Parse(model)), new("hi", [media]), [], 0, static _ => { }, default);
 
