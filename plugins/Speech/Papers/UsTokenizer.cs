@@ -149,15 +149,25 @@ public sealed class UsTokenizerModel : TensorsModel<NoOptions>
         }
     }
 
-    /// <summary>Sound, cut to what Whisper hears at once, to <c>ustokens</c> (codebooks, 1, frames) and <c>quantized</c> (1, frames, D).</summary>
+    /// <summary>Sound, by as much as Whisper hears at once, to <c>ustokens</c> (codebooks, 1, frames) and <c>quantized</c> (1, frames, D).</summary>
     protected override async Task<Dictionary<string, Tensor>> MakeAsync(Prompt prompt, NoOptions options, ulong seed, CancellationToken cancel)
     {
         var audio = Resampler.Convert(prompt.Require<Audio>(), WhisperModel.SamplingRate, 1);
         if (audio.Length < WhisperModel.SamplesPerFeature) throw new MediaException(ErrorCodes.MediaMalformed, "The sound is shorter than one frame.") { Found = $"{audio.Length} samples" };
         var window = _whisper.MaxSourcePositions * WhisperModel.SamplesPerFeature;
-        var length = Math.Min(audio.Length, window);
-        var results = await EncodeAsync(WhisperModel.LogMel(audio.Samples.Span[..length], window, _whisper.NumMelBins), length, cancel).ConfigureAwait(false);
-        return new() { ["ustokens"] = results.Tensor("ustokens"), ["quantized"] = results.Tensor("quantized") };
+        var (tokens, quantized) = (new List<Tensor<long>>(), new List<float>());
+        // What is left at the end may be less than a frame.
+        for (var start = 0; audio.Length - start >= WhisperModel.SamplesPerFeature; start += window)
+        {
+            var length = Math.Min(window, audio.Length - start);
+            var results = await EncodeAsync(WhisperModel.LogMel(audio.Samples.Span.Slice(start, length), window, _whisper.NumMelBins), length, cancel).ConfigureAwait(false);
+            tokens.Add(results.Tensor("ustokens").As<long>());
+            quantized.AddRange(results.Tensor("quantized").As<float>().Span);
+        }
+
+        var (codebooks, frames) = (tokens[0].Shape[0], tokens.Sum(part => part.Shape[2]));
+        long[] ids = [.. Enumerable.Range(0, (int)codebooks).SelectMany(codebook => tokens.SelectMany(part => part.Slice(codebook).Span.ToArray()))];
+        return new() { ["ustokens"] = Tensor.Create(ids, codebooks, 1, frames), ["quantized"] = Tensor.Create([.. quantized], 1, frames, quantized.Count / frames) };
     }
 
     private static ValueTask<IModel> OpenAsync(ModelSource source, CancellationToken cancel)
