@@ -46,9 +46,16 @@ internal static class LawInputs
     // Last extents of what may be frames of features.
     private static IEnumerable<int> Widths(IReadOnlyDictionary<string, Tensor> tensors) => tensors.Values.Where(tensor => tensor.Rank == 3).Select(tensor => (int)tensor.Shape[2]).Distinct();
 
-    // All at once, and each alone.
+    // All at once, the first of each batch for who takes one at a time, and each alone.
     private static IEnumerable<NamedTensors> Bundles(IReadOnlyDictionary<string, Tensor> tensors) =>
-        tensors.Count == 0 ? [] : [new NamedTensors(tensors), .. tensors.Select(pair => new NamedTensors(new Dictionary<string, Tensor> { [pair.Key] = pair.Value }))];
+        tensors.Count == 0 ? [] : [new NamedTensors(tensors), new NamedTensors(tensors.ToDictionary(pair => pair.Key, pair => First(pair.Value))), .. tensors.Select(pair => new NamedTensors(new Dictionary<string, Tensor> { [pair.Key] = pair.Value }))];
+
+    private static Tensor First(Tensor tensor) => tensor switch
+    {
+        Tensor<float> { Rank: > 1, Length: > 0 } batch => batch.Slice(0).Reshape([1, .. batch.Shape[1..]]),
+        Tensor<long> { Rank: > 1, Length: > 0 } batch => batch.Slice(0).Reshape([1, .. batch.Shape[1..]]),
+        _ => tensor,
+    };
 
     private static Image Picture(int channels, int size) => new(Wave(channels, size, size));
 

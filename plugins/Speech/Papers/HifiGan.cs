@@ -146,8 +146,7 @@ public sealed class HifiGanModel : IModel, IGenerate<Audio, NoOptions>, IReferen
     /// <inheritdoc/>
     public async IAsyncEnumerable<Generation<Audio>> GenerateAsync(Prompt prompt, NoOptions options, ulong seed, [System.Runtime.CompilerServices.EnumeratorCancellation] CancellationToken cancel = default)
     {
-        var mel = prompt.Require<NamedTensors>().Values.GetValueOrDefault("mel")
-            ?? throw new MediaException(ErrorCodes.MediaUnsupported, "The prompt needs a tensor 'mel'.") { Expected = $"mel (1, {_config.Mels}, frames): natural logarithms" };
+        var mel = PromptTensors.Require(prompt, "mel", _config.Mels, null, "natural logarithms");
         var samples = (await _generator.RunAsync(cancel, ("mel", mel)).ConfigureAwait(false))["waveform"];
         yield return Generation<Audio>.Final(new(samples.Slice(0), _config.SamplingRate), 1);
     }

@@ -87,8 +87,7 @@ public sealed class VaeGslmVocoderModel : IModel, IGenerate<Audio, NoOptions>, I
     /// <inheritdoc/>
     public async IAsyncEnumerable<Generation<Audio>> GenerateAsync(Prompt prompt, NoOptions options, ulong seed, [EnumeratorCancellation] CancellationToken cancel = default)
     {
-        var mel = prompt.Require<NamedTensors>().Values.GetValueOrDefault("mel")
-            ?? throw new MediaException(ErrorCodes.MediaUnsupported, "The prompt needs a tensor 'mel'.") { Expected = $"mel (1, frames, {_config.InChannels}) in the language model's scale" };
+        var mel = PromptTensors.Require(prompt, "mel", null, _config.InChannels, "in the language model's scale");
         var samples = (await _generators[false].RunAsync(cancel, ("mel", mel)).ConfigureAwait(false))["waveform"];
         yield return Generation<Audio>.Final(new(samples, _sampleRate), 1);
     }
