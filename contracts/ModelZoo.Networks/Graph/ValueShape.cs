@@ -27,7 +27,8 @@ public static class ValueShape
         var target = new Shape(dims);
         if (target.Equals(x.Shape)) return x;
         if (x.Shape.IsKnown && target.IsKnown && x.Shape.Count != target.Count) throw new GraphException("Reshape keeps the number of elements.") { Where = x.Path, Expected = x.ToString(), Found = target.ToString() };
-        return x.Graph.Node(x.Path, "Reshape", [x, ReshapeTarget(x, dims)], x.Type, target);
+        var (sizes, isLiteral) = ReshapeTarget(x, dims);
+        return x.Graph.Node(x.Path, "Reshape", [x, sizes], x.Type, target, ("allowzero", isLiteral ? 1L : 0L));
     }
 
     /// <summary>Dimensions in another order.</summary>
@@ -112,8 +113,12 @@ public static class ValueShape
         return g.Node(x.Path, "Slice", [x, g.Constant([-1L], 1), g.Constant([long.MinValue + 1], 1), g.Constant([(long)positive], 1), g.Constant([-1L], 1)], x.Type, x.Shape);
     }
 
-    /// <summary>The elements of an axis moved by <paramref name="places"/> towards the start, those that leave coming back at the end (PyTorch's <c>roll</c> by minus that).</summary>
-    public static Value Roll(this Value x, int axis, Dim places) => places == 0 ? x : Concat(axis, x.From(axis, places), x.Take(axis, places));
+    /// <summary>The elements of an axis moved by <paramref name="places"/> towards the start, those that leave coming back at the end (PyTorch's <c>roll</c> by minus that). Where the extent is symbolic, at most that many places.</summary>
+    public static Value Roll(this Value x, int axis, Dim places)
+    {
+        if (places.IsKnown && x.Shape[axis] is { IsKnown: true, Size: > 0 and var extent }) places = (places.Size % extent + extent) % extent;
+        return places == 0 ? x : Concat(axis, x.From(axis, places), x.Take(axis, places));
+    }
 
     /// <summary>Parts of the given sizes along an axis.</summary>
     public static Value[] Split(this Value x, int axis, params ReadOnlySpan<long> sizes)
@@ -198,7 +203,8 @@ public static class ValueShape
     /// <summary>Puts elements before and after those of an axis.</summary>
     public static Value Pad(this Value x, int axis, Dim before, Dim after, PadMode mode = PadMode.Constant, double value = 0) => x.Pad([(axis, before, after)], mode, value);
 
-    /// <summary>Puts elements before and after those of several axes.</summary>
+    /// <summary>Puts elements before and after those of several axes; negative amounts take elements off, but not where a symbolic extent wraps. What wraps comes from the other end at most once.</summary>
+    /// <exception cref="GraphException">More is to wrap than there is.</exception>
     public static Value Pad(this Value x, ReadOnlySpan<(int Axis, Dim Before, Dim After)> pads, PadMode mode = PadMode.Constant, double value = 0)
     {
         var amounts = Enumerable.Repeat((Dim)0, 2 * x.Rank).ToArray();
@@ -211,7 +217,10 @@ public static class ValueShape
         }
 
         if (amounts.All(amount => amount == 0)) return x;
-        return x.Graph.Node(x.Path, "Pad", [x, x.Graph.Extents(amounts), mode == PadMode.Constant ? x.Graph.Scalar(x.Type, value) : null], x.Type, new(dims), ("mode", mode.ToString().ToLowerInvariant()));
+        if (mode == PadMode.Wrap) return x.Wrap(pads) ?? PadNode();
+        return PadNode();
+
+        Value PadNode() => x.Graph.Node(x.Path, "Pad", [x, x.Graph.Extents(amounts), mode == PadMode.Constant ? x.Graph.Scalar(x.Type, value) : null], x.Type, new(dims), ("mode", mode.ToString().ToLowerInvariant()));
     }
 
     /// <summary>Entries of an axis by index: the axis is replaced by the indices' shape.</summary>
@@ -232,6 +241,28 @@ public static class ValueShape
     /// <summary>One row for each sample. x (B, N, D), rows (B) int64 -> (B, D).</summary>
     public static Value Pick(this Value x, Value rows) => x.GatherElements(rows.Unsqueeze(1, 2).Expand(x.Shape[0], 1, x.Shape[2]), 1).Squeeze(1);
 
+    // The operator reads beyond the tensor where more wraps than there is, so it takes known extents that were looked at; others are gathered. Null when the operator may.
+    private static Value? Wrap(this Value x, ReadOnlySpan<(int Axis, Dim Before, Dim After)> pads)
+    {
+        var isKnown = true;
+        foreach (var (axis, before, after) in pads)
+        {
+            var extent = x.Shape[axis];
+            if (!extent.IsKnown || !before.IsKnown || !after.IsKnown) isKnown = false;
+            else if (Math.Max(before.Size, after.Size) > extent.Size)
+                throw new GraphException("Padding wraps around more than once.") { Where = x.Path, Expected = $"at most {extent} elements", Found = $"{before} before and {after} after axis {axis} of {x}" };
+        }
+
+        if (isKnown) return null;
+        foreach (var (axis, before, after) in pads)
+        {
+            var places = AttentionLayers.Range(x.Graph, before + x.Shape[axis] + after) - x.Graph.Extent(before);
+            x = x.Gather(x.Graph.Elementwise("Mod", places, x.Graph.Extent(x.Shape[axis])), axis);
+        }
+
+        return x;
+    }
+
     private static Dim Infer(Value x, Dim[] dims, int open)
     {
         var given = dims.Where((_, i) => i != open).Aggregate((Dim)1, (product, dim) => product * dim);
@@ -239,8 +270,8 @@ public static class ValueShape
             ?? throw new GraphException(given.IsKnown && x.Shape.IsKnown ? "Reshape keeps the number of elements." : "The open extent of a reshape cannot be told.") { Where = x.Path, Expected = $"[{string.Join(", ", dims)}]", Found = x.ToString() };
     }
 
-    // ONNX: 0 keeps the input's extent at that place, one -1 takes what is left; more unknowns are computed.
-    private static Value ReshapeTarget(Value x, Dim[] dims)
+    // ONNX: 0 keeps the input's extent at that place, one -1 takes what is left; more unknowns, and extents of nothing, are given literally.
+    private static (Value Sizes, bool IsLiteral) ReshapeTarget(Value x, Dim[] dims)
     {
         var target = new long[dims.Length];
         var open = 0;
@@ -250,6 +281,6 @@ public static class ValueShape
             if (target[i] == -1) open++;
         }
 
-        return open <= 1 && !dims.Any(dim => dim == 0) ? x.Graph.Constant(target, target.Length) : x.Graph.Extents(dims);
+        return open <= 1 && !dims.Any(dim => dim == 0) ? (x.Graph.Constant(target, target.Length), false) : (x.Graph.Extents(dims), true);
     }
 }

@@ -34,8 +34,10 @@ public static class AttentionLayers
     public const float Masked = -1e30f;
 
     /// <summary>Multi-head attention. q (B, N, heads W), k (B, M, kvHeads W), v (B, M, kvHeads V) -> (B, N, heads V).</summary>
+    /// <exception cref="GraphException">Heads do not divide the widths or one another, or there is a window that is not causal (<see cref="AttentionMasks.Local"/> is a bias).</exception>
     public static Value Attention(Value q, Value k, Value v, AttentionOptions options)
     {
+        Check(q, k, v, options);
         if (options.SoftCap is not null || !Fuses(q)) return AttentionPlain(q, k, v, options);
         var (keyHeads, width) = (options.KeyValueHeads ?? options.Heads, q.Shape[-1].Size / options.Heads);
         if (keyHeads != options.Heads) (k, v) = (RepeatHeads(k, keyHeads, options.Heads), RepeatHeads(v, keyHeads, options.Heads));
@@ -103,6 +105,14 @@ public static class AttentionLayers
     {
         if (count.IsKnown) return graph.Constant<long>([.. Enumerable.Range(0, count.Int).Select(i => (long)i)], count.Size);
         return graph.Node("range", "Range", [graph.Constant([0L]), graph.Extent(count).Squeeze(0), graph.Constant([1L])], ElementType.Int64, [count]);
+    }
+
+    private static void Check(Value q, Value k, Value v, AttentionOptions options)
+    {
+        if (options.Window is not null && !options.Causal) throw new GraphException("A window is for causal attention; a bias of AttentionMasks.Local looks to both sides.") { Where = q.Path };
+        var (heads, keyHeads) = (options.Heads, options.KeyValueHeads ?? options.Heads);
+        if (heads % keyHeads != 0 || q.Shape[-1].Size % heads != 0 || v.Shape[-1].Size % keyHeads != 0 || k.Shape[-1].Size * heads != q.Shape[-1].Size * keyHeads)
+            throw new GraphException("Attention takes widths that its heads divide.") { Where = q.Path, Expected = $"{heads} heads of queries, {keyHeads} of keys and values", Found = $"{q}, {k}, {v}" };
     }
 
     private static Value Order(Value q, Value k, AttentionOptions options) =>

@@ -1,4 +1,5 @@
 using System.Numerics.Tensors;
+using ModelZoo.Contracts;
 
 namespace ModelZoo.Networks;
 
@@ -41,6 +42,7 @@ public static class NormalizationLayers
     /// <summary>Group norm without weights. x (B, C, ..).</summary>
     public static Value GroupNorm(this Value x, long groups, double epsilon = 1e-5)
     {
+        if (x.Shape[1].Size % groups != 0) throw new GraphException("Groups of channels are equally large.") { Where = x.Path, Expected = $"channels that {groups} divides", Found = x.ToString() };
         var grouped = x.Reshape(x.Shape[0], groups, -1);
         return x.Graph.Node(x.Path, "InstanceNormalization", [grouped, Filled(x, groups, 1), Filled(x, groups, 0)], x.Type, grouped.Shape, ("epsilon", (float)epsilon)).Reshape([.. x.Shape]);
     }

@@ -82,6 +82,7 @@ public static class PositionLayers
     /// </summary>
     public static Value SinCosGrid(Graph graph, int rows, int columns, int width, double scale = 1, bool columnsFirst = true)
     {
+        if (width % 4 != 0) throw new GraphException("A grid's positions are four equal parts.") { Where = graph.Name, Expected = "a width that 4 divides", Found = width.ToString() };
         var quarter = width / 4;
         var table = new float[rows * columns * width];
         for (var place = 0; place < rows * columns; place++)

@@ -143,7 +143,9 @@ public static class ResamplingLayers
         // A partial window counts when it begins before the padding at the end.
         var reach = ceil ? Math.Min(2 * padding - kernel + stride - 1, padding - 1) : 2 * padding - kernel;
         long[] Same(int count, long value) => [.. Enumerable.Repeat(value, count)];
-        return x.Graph.Node(x.Path, op, [x], x.Type, [.. x.Shape[..2], .. x.Shape[2..].Select(dim => (dim + reach) / stride + 1)],
+        Dim[] windows = [.. x.Shape[2..].Select(dim => (dim + reach) / stride + 1)];
+        if (windows.Any(count => count.IsKnown && count.Size < 1)) throw new GraphException("A window is larger than what it moves over.") { Where = x.Path, Expected = $"at least {kernel} elements with a padding of {padding}", Found = x.ToString() };
+        return x.Graph.Node(x.Path, op, [x], x.Type, [.. x.Shape[..2], .. windows],
             [("kernel_shape", Same(dimensions, kernel)), ("strides", Same(dimensions, stride)), ("pads", Same(2 * dimensions, padding)), .. attributes]);
     }
 }

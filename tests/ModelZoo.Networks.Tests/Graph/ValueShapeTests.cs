@@ -69,6 +69,32 @@ public class ValueShapeTests
         Runtime.Near(Runtime.Make([4, 1], at => x[at[0], at[0] % 3]), Runtime.Run(g => g.Input("x", [4, 3]).GatherElements(g.Constant<long>([0, 1, 2, 0], 4, 1), 1), ("x", x)), 0);
     }
 
+    [Fact]
+    public void Reshape_OfNothing_KeepsTheExtentsThatAreGiven()
+    {
+        var nothing = Tensor.Zeros<float>(0, 3, 2);
+        Assert.Equal([3, 0, 2], Runtime.Run(g => g.Input("x", [0, 3, 2]).Reshape(3, 0, 2), ("x", nothing)).Shape.ToArray());
+        Assert.Equal([3, 0, 2], Runtime.Run(g => g.Input("x", [B, T, 2]).Reshape(T, B, 2), ("x", nothing)).Shape.ToArray());
+    }
+
+    [Fact]
+    public void Pad_WrapAroundMoreThanOnce_IsRefusedOrGoesOn()
+    {
+        Assert.Throws<GraphException>(() => new Graph("g").Input("x", [1, 3]).Pad(1, 4, 0, PadMode.Wrap));
+        var x = Runtime.Numbers(1, 2, 3);
+        Runtime.Near(Runtime.Make([2, 9], at => x[at[0], (at[1] + 2) % 3]), Runtime.Run(g => g.Input("x", [B, T]).Pad(1, 4, 2, PadMode.Wrap), ("x", x)), 0);
+    }
+
+    [Theory]
+    [InlineData(3)]
+    [InlineData(-7)]
+    [InlineData(12)]
+    public void Roll_KnownExtent_GoesRound(long places)
+    {
+        var x = Runtime.Numbers(1, 5, 3);
+        Runtime.Near(Runtime.Make([5, 3], at => x[((at[0] + places) % 5 + 5) % 5, at[1]]), Runtime.Run(g => g.Input("x", [5, 3]).Roll(0, places), ("x", x)), 0);
+    }
+
     [Theory]
     [InlineData(0)]
     [InlineData(2)]

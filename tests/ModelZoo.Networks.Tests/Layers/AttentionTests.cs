@@ -49,6 +49,17 @@ public class AttentionTests
         Runtime.Near(expected, Run(AttentionLayers.Attention));
     }
 
+    [Theory]
+    [InlineData(3, 3, null)]
+    [InlineData(4, 3, null)]
+    [InlineData(4, 2, null)]
+    [InlineData(4, 4, 2L)]
+    public void Attention_OptionsThatDoNotFit_AreRefused(long heads, long keyHeads, long? window)
+    {
+        var x = new Graph("g").Input("x", [B, N, 8]);
+        Assert.Throws<GraphException>(() => AttentionLayers.Attention(x, x, x, new() { Heads = heads, KeyValueHeads = keyHeads, Window = window }));
+    }
+
     [Fact]
     public void SelfAttention_SplitsTheFusedWeights()
     {

@@ -65,6 +65,9 @@ public class NormalizationTests
     }
 
     [Fact]
+    public void GroupNorm_GroupsThatDoNotDivide_AreRefused() => Assert.Throws<GraphException>(() => new Graph("g").Input("x", [1, 3, 2]).GroupNorm(2));
+
+    [Fact]
     public void BatchNorm_AnotherEpsilonOverOneCheckpoint_IsItsOwn()
     {
         var x = Runtime.Numbers(1, 1, 3);
