@@ -26,7 +26,7 @@ public static class AttentionMasks
     public static Value BlockCausal(Graph graph, Dim length, long block)
     {
         var number = AttentionLayers.Range(graph, length).FloorDivide(block);
-        return Where(number.Reshape(-1, 1).GreaterOrEqual(number.Reshape(1, -1)));
+        return Where(number.Reshape(-1, 1).GreaterOrEqual(number.Reshape(1, -1)).Unsqueeze(0, 1));
     }
 
     /// <summary>Keys of the query's own segment, for several sequences packed into one. segments (B, N) int64 -> (B, 1, N, N).</summary>

@@ -24,6 +24,7 @@ public static class ResamplingLayers
     public static Value Interpolate(this Value x, Interpolation mode, ReadOnlySpan<Dim> size, bool alignCorners = false, bool antialias = false)
     {
         Shape shape = [.. x.Shape[..2], .. size];
+        if (shape.Rank != x.Rank) throw Unmatched(x, size.Length);
         if (shape.Equals(x.Shape)) return x;
         var isKnown = shape[2..].IsKnown && x.Shape[2..].IsKnown;
         if (mode == Interpolation.Area || (antialias && alignCorners)) return x.Weigh(mode, shape, null, alignCorners, antialias);
@@ -41,6 +42,7 @@ public static class ResamplingLayers
     public static Value InterpolateBy(this Value x, Interpolation mode, ReadOnlySpan<double> factors, bool alignCorners = false, bool antialias = false)
     {
         var scales = factors.ToArray();
+        if (scales.Length != x.Rank - 2) throw Unmatched(x, scales.Length);
         Shape shape = [.. x.Shape[..2], .. x.Shape[2..].Select((dim, i) => (Dim)(long)(dim.Size * scales[i]))];
         if (shape[2..].Sizes.Any(extent => extent < 1)) throw new GraphException("A picture is made too small to have a pixel.") { Where = x.Path, Expected = "extents of at least 1", Found = $"{x}, factors {string.Join(", ", scales)}" };
         return mode is Interpolation.Nearest or Interpolation.NearestExact ? x.Nearest(mode, shape, [.. scales.Select(factor => (float)(1 / factor))]) : x.Weigh(mode, shape, scales, alignCorners, antialias);
@@ -70,6 +72,8 @@ public static class ResamplingLayers
     /// <summary>Patches back to a picture: x (B, H W, P P C) -> (B, C, H P, W P), the channel fastest.</summary>
     public static Value Unpatchify(this Value x, long patch, Dim rows, Dim columns, long channels) =>
         x.Reshape(x.Shape[0], rows, columns, patch, patch, channels).Transpose(0, 5, 1, 3, 2, 4).Reshape(x.Shape[0], channels, rows * patch, columns * patch);
+
+    private static GraphException Unmatched(Value x, int given) => new("Each dimension after the first two has a size of its own.") { Where = x.Path, Expected = $"{x.Rank - 2} for {x}", Found = given.ToString() };
 
     private static Value Resize(this Value x, Interpolation mode, Shape shape, bool alignCorners = false, bool antialias = false)
     {

@@ -80,6 +80,7 @@ public class AttentionTests
         bool[] Allowed(Func<Graph, Dim, Value> mask)
         {
             var y = Runtime.Run(g => mask(g, g.Input("x", [1, N]).Shape[1]), ("x", x));
+            Assert.Equal([1, 1, 7, 7], y.Shape.ToArray());
             return [.. y.Span.ToArray().Select(value => value == 0)];
         }
 

@@ -104,6 +104,14 @@ public class ResamplingTests
     private static readonly Tensor<float> Small = Tensor.Create([1f, -2, 4, 0, 3, 5, -1, 2], 1, 1, 2, 4);
 
     [Fact]
+    public void Interpolate_AnotherNumberOfSizes_IsRefused()
+    {
+        var x = new Graph("g").Input("x", [1, 1, 4, 4]);
+        Assert.Throws<GraphException>(() => x.Interpolate(Interpolation.Linear, [2]));
+        Assert.Throws<GraphException>(() => x.InterpolateBy(Interpolation.Linear, [2, 2, 2]));
+    }
+
+    [Fact]
     public void InterpolateBy_Extents_AreRoundedDownInDoublePrecision()
     {
         Assert.Equal(14, new Graph("g").Input("x", [1, 1, 20]).InterpolateBy(Interpolation.Linear, 0.7).Shape[2].Size);
