@@ -5,42 +5,48 @@ namespace ModelZoo.Networks.Encoders;
 // Exploring the Limits of Transfer Learning with a Unified Text-to-Text Transformer. Raffel et al. arXiv:1910.10683. UniMax: Chung et al. arXiv:2304.09151.
 // Layout of huggingface/transformers: T5EncoderModel and UMT5EncoderModel.
 
-/// <summary>The published <c>config.json</c> of a T5 or UMT5 encoder.</summary>
+/// <summary>The published <c>config.json</c> of a T5, mT5 or UMT5 encoder. Keys that it lacks are as in the class of transformers that <see cref="ModelType"/> names.</summary>
 public sealed record T5Config
 {
+    private readonly long? _vocabSize, _dFf, _numHeads;
+    private readonly int? _numLayers;
+    private readonly bool? _tieWordEmbeddings;
+
     /// <summary><c>t5</c>, <c>mt5</c> or <c>umt5</c>; the last has a position bias in every layer.</summary>
     public string ModelType { get; init; } = "t5";
     /// <summary>Number of tokens in the vocabulary.</summary>
-    [Range(1, 10_000_000)] public long VocabSize { get; init; } = 32128;
+    [Range(1, 10_000_000)] public long VocabSize { get => _vocabSize ?? (IsMultilingual ? 250112 : 32128); init => _vocabSize = value; }
     /// <summary>Width.</summary>
     [Range(1, 65536)] public long DModel { get; init; } = 512;
     /// <summary>Width of a head.</summary>
     [Range(1, 4096)] public long DKv { get; init; } = 64;
     /// <summary>Width of the feed-forward network.</summary>
-    [Range(1, 262144)] public long DFf { get; init; } = 2048;
+    [Range(1, 262144)] public long DFf { get => _dFf ?? (IsMultilingual ? 1024 : 2048); init => _dFf = value; }
     /// <summary>Number of layers.</summary>
-    [Range(1, 1024)] public int NumLayers { get; init; } = 6;
+    [Range(1, 1024)] public int NumLayers { get => _numLayers ?? (IsMultilingual ? 8 : 6); init => _numLayers = value; }
     /// <summary>Number of heads.</summary>
-    [Range(1, 1024)] public long NumHeads { get; init; } = 8;
+    [Range(1, 1024)] public long NumHeads { get => _numHeads ?? (IsMultilingual ? 6 : 8); init => _numHeads = value; }
     /// <summary>Number of buckets of distances.</summary>
     [Range(2, 4096)] public int RelativeAttentionNumBuckets { get; init; } = 32;
     /// <summary>Distance from which on all share a bucket.</summary>
     [Range(2, 65536)] public int RelativeAttentionMaxDistance { get; init; } = 128;
     /// <summary>Activation of the feed-forward network; <c>gated-</c> in front makes it a gate.</summary>
-    public string FeedForwardProj { get; init; } = "relu";
+    public string FeedForwardProj { get => field ?? (IsMultilingual ? "gated-gelu" : "relu"); init; }
     /// <summary>Epsilon of the norms.</summary>
     public double LayerNormEpsilon { get; init; } = 1e-6;
     /// <summary>Layers of the decoder, where the model has one; null is as many as of the encoder.</summary>
     public int? NumDecoderLayers { get; init; }
 
     /// <summary>Whether the output map is the embedding table. Files of transformers 5 say so of every model; there the checkpoint tells.</summary>
-    public bool TieWordEmbeddings { get; init; } = true;
+    public bool TieWordEmbeddings { get => _tieWordEmbeddings ?? !IsMultilingual; init => _tieWordEmbeddings = value; }
 
     /// <summary>Whether the output map takes states divided by the square root of the width; null is where it is the embedding table.</summary>
     public bool? ScaleDecoderOutputs { get; init; }
 
     /// <summary>Whether every layer has a position bias of its own.</summary>
     public bool HasBiasInEveryLayer => ModelType == "umt5";
+
+    private bool IsMultilingual => ModelType is "mt5" or "umt5";
 }
 
 /// <summary>What a T5 encoder gives.</summary>
