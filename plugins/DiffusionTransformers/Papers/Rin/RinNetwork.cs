@@ -90,19 +90,20 @@ internal static class RinNetwork
 
     private static void Encode(Span<float> codes, float position)
     {
-        var half = codes.Length / 2;
-        for (var i = 0; i < half; i++)
-        {
-            var angle = position * (1 / MathF.Pow(10000, 2f * i / codes.Length));
-            (codes[i], codes[half + i]) = (MathF.Sin(angle), MathF.Cos(angle));
-        }
+        var rates = Rates(codes.Length);
+        for (var i = 0; i < codes.Length; i++) codes[i] = i < rates.Length ? MathF.Sin(position * rates[i]) : MathF.Cos(position * rates[i - rates.Length]);
     }
+
+    // One for each sine; of an odd number of channels the last has no cosine.
+    private static float[] Rates(int width) => [.. Enumerable.Range(0, (width + 1) / 2).Select(i => 1 / MathF.Pow(10000, 2f * i / width))];
 
     // Sinusoids with mean 0 and deviation 1 over the features.
     private static Value Time(Scope scope, Value gamma, RinConfig c)
     {
         var quarter = (c.TimeOnLatent ? c.LatentDim : c.Condition) / 4;
-        var waves = (gamma * c.TimeScaling).Sinusoid(quarter, cosinesFirst: false);
+        var rates = Rates(quarter);
+        var angles = (gamma * c.TimeScaling).Unsqueeze(1) * scope.Graph.Constant<float>(rates, 1, rates.Length);
+        var waves = ValueShape.Concat(1, angles.Sin(), angles.Take(1, quarter / 2).Cos());                       // (B, quarter)
         waves = (waves - waves.Mean(-1, keep: true)) / waves.Variance([-1], keep: true).Sqrt();
         return scope["dense_1"].Linear(scope["dense_0"].Linear(waves, 4 * quarter).Silu(), 4 * quarter);
     }
