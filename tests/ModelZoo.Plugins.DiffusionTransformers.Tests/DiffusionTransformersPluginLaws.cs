@@ -32,11 +32,11 @@ public sealed class LawParts : IDisposable
         TinyPipeline.Vae(vae, 4);
         Directory.CreateDirectory(vaVae);
         File.WriteAllText(Path.Combine(vaVae, "config.yaml"), "model:\n  params:\n    embed_dim: 4\n    ddconfig:\n      ch: 8\n      ch_mult: [1, 2]\n      num_res_blocks: 1\n      attn_resolutions: []\n      resolution: 16\n      z_channels: 4\n      double_z: true\n      norm_groups: 4\n");
-        var config = new VaVaeConfig { EmbedDim = 4, Ddconfig = new() { Ch = 8, ChMult = [1, 2], NumResBlocks = 1, AttnResolutions = [], Resolution = 16, ZChannels = 4, DoubleZ = true, NormGroups = 4 } };
+        var config = new VaVaeConfig { EmbedDim = 4, Ddconfig = new() { Ch = 8, ChMult = [1, 2], NumResBlocks = 1, AttnResolutions = [], Resolution = 16, ZChannels = 4, NormGroups = 4 } };
         TinyParts.Weights(Path.Combine(vaVae, "vavae.safetensors"), Network.Inventory(scope =>
         {
             var latent = scope.Graph.Input("latent", [1, 4, 8, 8]);
-            scope.Graph.Output("picture", LdmAutoencoder.Decoder(scope["decoder"], scope["post_quant_conv"].Conv(latent, 4, 1), config.Ddconfig));
+            scope.Graph.Output("picture", LdmAutoencoder.Decoder(scope["decoder"], scope["post_quant_conv"].Conv(latent, 4, 1), config.Sizes));
         }));
         (_vae, _vaVae) = (Setting(vae), Setting(vaVae));
     }

@@ -15,13 +15,13 @@ internal sealed class VaVae : IDisposable
     /// <summary>Over the authors' weights: encoder, quant_conv, post_quant_conv, decoder.</summary>
     public VaVae(NetworkContext context, VaVaeConfig config)
     {
-        var sizes = config.Ddconfig;
+        var sizes = config.Sizes;
         _encoders = new(size => Network.Build(context, "va-vae encoder", scope =>
         {
             var g = scope.Graph;
             var image = g.Input("image", [Dim.Symbol("batch"), sizes.InChannels, size.Height, size.Width]);
-            var moments = scope.Stage("moments", scope["quant_conv"].Conv(scope.Stage("encoder", LdmAutoencoder.Encoder(scope["encoder"], image, sizes)), 2 * config.EmbedDim, 1));
-            var (mean, logVariance) = moments.Chunk2(1);
+            var moments = scope.Stage("moments", scope["quant_conv"].Conv(scope.Stage("encoder", LdmAutoencoder.Encoder(scope["encoder"], image, sizes)), (config.UseVariational ? 2 : 1) * config.EmbedDim, 1));
+            var (mean, logVariance) = config.UseVariational ? moments.Chunk2(1) : (moments, moments * 0 + 1);
             g.Output("mean", mean);
             g.Output("logvar", logVariance.Clip(-30, 20));
         }));
@@ -93,6 +93,11 @@ public sealed record VaVaeConfig
 {
     /// <summary>Channels of the latent.</summary>
     public int EmbedDim { get; init; } = 32;
-    /// <summary>Encoder and decoder.</summary>
-    public LdmAutoencoderConfig Ddconfig { get; init; } = new();
+    /// <summary>Encoder and decoder; left out, those of the authors' class.</summary>
+    public LdmAutoencoderConfig? Ddconfig { get; init; }
+    /// <summary>Whether the encoder gives log-variances, too; else they are one.</summary>
+    public bool UseVariational { get; init; } = true;
+
+    // There is no other encoder than with double_z; the decoder of the code's other kind, MAR's, attends in its middle only.
+    internal LdmAutoencoderConfig Sizes => (Ddconfig ?? new() { ZChannels = EmbedDim }) with { DoubleZ = true, DecoderAttention = null };
 }
