@@ -56,6 +56,18 @@ public sealed class MmmTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task Generate_EditWithoutAMotion_IsRefused() =>
+        Assert.Equal("edit_from, edit_to", (await Assert.ThrowsAsync<OptionsException>(() => LastAsync(new("a man walks"), new MmmOptions { EditFrom = 4 }, seed: 0))).Where);
+
+    [Fact]
+    public void Statistics_OfOtherFrames_AreRefusedByFile()
+    {
+        Assert.Equal(263, MotionStatistics.Find(Folder, 263)!.Mean.Count);
+        var error = Assert.Throws<CheckpointException>(() => MotionStatistics.Find(Folder, 251));
+        Assert.Equal((Path.Combine(Folder, "mean.npy"), "251 numbers"), (error.Where, error.Expected));
+    }
+
+    [Fact]
     public async Task Generate_WithTheSameSeed_GivesTheSame()
     {
         var options = new MmmOptions { Frames = 60 };

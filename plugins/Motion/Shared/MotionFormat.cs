@@ -71,15 +71,21 @@ internal sealed record MotionFormat(int Features, int Unit, IReadOnlyList<int> V
 internal sealed class MotionStatistics(float[] mean, float[] deviation)
 {
     /// <summary>The statistics of a folder; null when it has none, as the parity cases, whose motions are normalised already.</summary>
-    public static MotionStatistics? Find(string folder)
+    /// <param name="folder">Where they are looked for.</param>
+    /// <param name="features">Numbers of a frame; null where it is the statistics that tell.</param>
+    /// <exception cref="CheckpointException">A file is missing, or is of other frames.</exception>
+    public static MotionStatistics? Find(string folder, int? features = null)
     {
         foreach (var (mean, deviation) in new[] { ("mean.npy", "std.npy"), ("Mean.npy", "Std.npy"), (Path.Combine("meta", "mean.npy"), Path.Combine("meta", "std.npy")) })
         {
-            if (File.Exists(Path.Combine(folder, mean))) return new(Decimals.Read(Path.Combine(folder, mean)).Span.ToArray(), Decimals.Read(Path.Combine(folder, deviation)).Span.ToArray());
+            if (File.Exists(Path.Combine(folder, mean)) && Read(Path.Combine(folder, mean), features) is var means) return new(means, Read(Path.Combine(folder, deviation), means.Length));
         }
 
         return null;
     }
+
+    private static float[] Read(string file, int? features) => Decimals.Read(file) is var numbers && numbers.Length == (features ?? numbers.Length) ? numbers.Span.ToArray()
+        : throw new CheckpointException(ErrorCodes.CheckpointMalformed, "The statistics are of other frames.") { Where = file, Expected = $"{features} numbers", Found = numbers.ToString() };
 
     /// <summary>Mean of each feature.</summary>
     public IReadOnlyList<float> Mean => mean;

@@ -18,7 +18,7 @@ public abstract class MotionModel : IModel, ITokenize<Contracts.Motion, NoOption
     private protected MotionModel(ModelSource source, Checkpoint checkpoint, MotionFormat format)
     {
         (_source, _checkpoint, _format) = (source, checkpoint, format);
-        _statistics = MotionStatistics.Find(source.RequireFolder());
+        _statistics = MotionStatistics.Find(source.RequireFolder(), format.Features);
         _space = new(() => new(source.Id.ToString(), format.Layout, [.. format.VocabularySizes], checkpoint.Digest));
         _text = new(() => TextTower.Open(source));
     }
@@ -50,6 +50,13 @@ public abstract class MotionModel : IModel, ITokenize<Contracts.Motion, NoOption
     protected abstract IEnumerable<Network> Networks { get; }
 
     private protected MotionFormat Format => _format;
+
+    /// <summary>Refuses options of editing where there is no motion to edit.</summary>
+    /// <exception cref="OptionsException">One of them is given.</exception>
+    private protected static void ExpectNoEdit(int? from, int? to)
+    {
+        if (from is not null || to is not null) throw new OptionsException(ErrorCodes.OptionRange, "There is no motion to edit.") { Where = "edit_from, edit_to", Remedy = "Give it with --in, or leave these options out." };
+    }
 
     private protected Tensor<float> Normalize(Contracts.Motion motion)
     {

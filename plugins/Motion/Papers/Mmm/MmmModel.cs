@@ -57,6 +57,7 @@ public sealed class MmmModel : MotionModel, IGenerate<Contracts.Motion, MmmOptio
         // Without words a motion is of any kind.
         if (captions.Length == 0) captions = [""];
         var given = prompt.Media.Count > 0 ? prompt.Require<Contracts.Motion>() : null;
+        if (given is null) ExpectNoEdit(options.EditFrom, options.EditTo);
         var draws = options.Greedy ? null : Draws.Seeded(seed);
         var parts = new List<long[]>();
         for (var i = 0; i < captions.Length; i++)

@@ -94,7 +94,8 @@ public sealed class MoMaskModel : ResidualMotionModel, IGenerate<Contracts.Motio
         var sentence = (await CaptionAsync(prompt.RequireText(), cancel).ConfigureAwait(false)).Sentence;
         var draws = Draws.Seeded(seed);
         var run = new MoMaskRun { Codes = Config.Tokenizer.NbCode, Lengths = [options.Frames / Format.Unit], Steps = options.Steps, Sampling = new((float)options.Guidance, options.Temperature, 0.9, draws) };
-        if (prompt.Media.Count > 0) run = await EditAsync(run, prompt.Require<Contracts.Motion>(), options, cancel).ConfigureAwait(false);
+        if (prompt.Media.Count == 0) ExpectNoEdit(options.EditFrom, options.EditTo);
+        else run = await EditAsync(run, prompt.Require<Contracts.Motion>(), options, cancel).ConfigureAwait(false);
         var (step, ids) = (0, Array.Empty<long[]>());
         await foreach (var (_, outputs) in SampleAsync(run, sentence, cancel).ConfigureAwait(false))
         {
