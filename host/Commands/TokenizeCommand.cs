@@ -113,13 +113,14 @@ internal static class TokenizeCommand
         Items items => $"{items.Ids.Count} items",
         Contracts.Text text => $"{text.Value.Length} characters",
         Tokens tokens => Amount(tokens),
+        NamedTensors tensors => string.Join(", ", tensors.Values.Select(tensor => $"{tensor.Key} of {Extents(tensor.Value)}")),
         _ => media.Modality.ToString().ToLowerInvariant(),
     };
 
     // What has no ids has its numbers beside them.
     private static string Amount(Tokens tokens) => tokens.Ids.Length == 0 && tokens.Extras.Count > 0
         ? string.Join(", ", tokens.Extras.Select(extra => $"{extra.Key} of {Extents(extra.Value)}"))
-        : $"{tokens.Ids.Length} tokens ({Extents(tokens.Ids)})";
+        : $"{tokens.Ids.Length} token{(tokens.Ids.Length == 1 ? "" : "s")} ({Extents(tokens.Ids)})";
 
     private static string Extents(Tensor tensor) => string.Join(" x ", tensor.Shape.ToArray());
 

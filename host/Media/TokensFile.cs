@@ -50,6 +50,7 @@ internal static class TokensFile
             var ids = new List<int>();
             Collect(json.GetProperty("ids"), ids);
             long[] shape = json.TryGetProperty("shape", out var given) ? [.. given.EnumerateArray().Select(extent => extent.GetInt64())] : [ids.Count];
+            if (ids.Count != Tensor.Count(shape)) throw new FormatException($"{ids.Count} ids do not fill a shape of {string.Join(" x ", shape)}.");
             return Head(json, Tensor.Create(ids.ToArray(), shape)) with
             {
                 Spans = json.TryGetProperty("spans", out var spans) ? [.. spans.EnumerateArray().Select(span => new TokenSpan(span[0].GetDouble(), span[1].GetDouble()))] : [],

@@ -91,12 +91,24 @@ internal sealed class GenerationShards(ModelVerbs verbs, MediaFiles media)
         var file = Path.Combine(request.Folder, name);
         if (!IsDone(file, run))
         {
-            var result = await verbs.GenerateAsync(request.Model, new(item.Prompt, inputs), request.Options, item.Seed, static _ => { }, cancel).ConfigureAwait(false);
+            var result = await GenerateAsync(request, item, inputs, cancel).ConfigureAwait(false);
             await OutputFile.WriteAsync(file, stream => MediaFiles.Write(stream, result.Value, file), cancel).ConfigureAwait(false);
             await OutputFile.WriteAsync(file + ".run.json", (run with { Output = RecordedFile.Of(file) }).ToText(), cancel).ConfigureAwait(false);
         }
 
         return new(item.Ordinal, [item.Digest(run.Inputs)], new() { ["index"] = item.Ordinal, ["prompt"] = item.Prompt, ["seed"] = item.Seed, ["file"] = name, ["sha256"] = RecordedFile.Of(file).Sha256 });
+    }
+
+    private async Task<VerbResult<Contracts.Media>> GenerateAsync(GenerationRequest request, PromptRequest item, IReadOnlyList<Contracts.Media> inputs, CancellationToken cancel)
+    {
+        try
+        {
+            return await verbs.GenerateAsync(request.Model, new(item.Prompt, inputs), request.Options, item.Seed, static _ => { }, cancel).ConfigureAwait(false);
+        }
+        catch (MediaException error)
+        {
+            throw new MediaException(error.Code, error.What, error) { Where = error.Where is null ? item.Where : $"{item.Where}: {error.Where}", Expected = error.Expected, Found = error.Found, Remedy = error.Remedy };
+        }
     }
 
     // The record beside a file is written after it, and names its digest.

@@ -13,6 +13,9 @@ namespace ModelZoo.Host.Shards;
 /// <param name="Seed">Its own seed.</param>
 internal sealed record PromptRequest(int Ordinal, string? Prompt, IReadOnlyList<string> Inputs, ulong Seed)
 {
+    /// <summary>File and line that it stands on, for messages.</summary>
+    public required string Where { get; init; }
+
     /// <summary>SHA-256 of prompt, seed and inputs, in lower-case hex.</summary>
     public string Digest(IEnumerable<RecordedFile> inputs) =>
         Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(JsonSerializer.Serialize(new { Prompt, Seed, Inputs = inputs.Select(input => input.Sha256) }))));
@@ -37,7 +40,7 @@ internal static class PromptFile
         return [.. lines.Select((line, ordinal) =>
         {
             var asked = structured ? Parse(line.Text, $"{path}:{line.Number}") : new(line.Text, null, null);
-            return new PromptRequest(ordinal, asked.Prompt, [.. (asked.In ?? []).Select(file => Path.GetFullPath(file, folder))], asked.Seed ?? unchecked(seed + (ulong)ordinal));
+            return new PromptRequest(ordinal, asked.Prompt, [.. (asked.In ?? []).Select(file => Path.GetFullPath(file, folder))], asked.Seed ?? unchecked(seed + (ulong)ordinal)) { Where = $"{path}:{line.Number}" };
         })];
     }
 
@@ -47,9 +50,9 @@ internal static class PromptFile
         {
             return JsonSerializer.Deserialize<Line>(text, Json) ?? throw Invalid(where, "null");
         }
-        catch (JsonException error)
+        catch (JsonException)
         {
-            throw Invalid(where, error.Message);
+            throw Invalid(where, text);
         }
     }
 

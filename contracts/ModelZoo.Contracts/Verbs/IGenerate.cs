@@ -46,7 +46,16 @@ public sealed record Prompt(string? Text, IReadOnlyList<Media> Media)
     /// <summary>The first media of type <typeparamref name="T"/>.</summary>
     /// <exception cref="MediaException">There is none.</exception>
     public T Require<T>() where T : Media => Media.OfType<T>().FirstOrDefault()
-        ?? throw new MediaException(ErrorCodes.MediaUnsupported, $"The prompt needs {Modalities.Of<T>().ToString().ToLowerInvariant()}.") { Remedy = "Give a file with --in." };
+        ?? throw new MediaException(ErrorCodes.MediaUnsupported, $"The prompt needs {Named(Modalities.Of<T>())}.") { Remedy = "Give a file with --in." };
+
+    private static string Named(Modality modality) => modality switch
+    {
+        Modality.Image => "an image",
+        Modality.Video => "a video",
+        Modality.Motion => "a motion",
+        Modality.Mesh => "a mesh",
+        _ => modality.ToString().ToLowerInvariant(),
+    };
 
     /// <summary>The words.</summary>
     /// <exception cref="MediaException">There are none.</exception>

@@ -84,7 +84,18 @@ public sealed class ImageTokenizer : IModel, ITokenize<Image, ImageTokenizerOpti
         Tensor codes = _plan.VocabularySizes.Count > 0
             ? Widen(kept.Ids)
             : kept.Extras.GetValueOrDefault(Latent) is { } latent ? latent.Reshape([1, .. latent.Shape]) : throw new MediaException(ErrorCodes.TokensInvalid, "The tokens lack their latent.") { Expected = "extras: latent" };
-        return _plan.Preparation.FromNetwork(await _plan.Decode(_networks, codes, options, cancel).ConfigureAwait(false));
+        Tensor<float> output;
+        try
+        {
+            output = await _plan.Decode(_networks, codes, options, cancel).ConfigureAwait(false);
+        }
+        catch (Exception error) when (error is ArgumentException or ModelZooException { Code: ErrorCodes.EngineFailed or ErrorCodes.TensorType })
+        {
+            if (await MisfitAsync(codes, error, options.Caption, cancel).ConfigureAwait(false) is { } misfit) throw misfit;
+            throw;
+        }
+
+        return _plan.Preparation.FromNetwork(output);
     }
 
     /// <inheritdoc/>
@@ -119,7 +130,7 @@ public sealed class ImageTokenizer : IModel, ITokenize<Image, ImageTokenizerOpti
             foreach (var count in counts)
             {
                 var decoded = await DetokenizeAsync(tokens, new() { Tokens = count, Seed = seed, Caption = caption }, cancel).ConfigureAwait(false);
-                yield return new(example.Id, crop, decoded) { Tokens = Prefix(tokens, count), Label = example.Label, Group = count is null ? "" : $"{count} tokens" };
+                yield return new(example.Id, crop, decoded) { Tokens = Prefix(tokens, count), Label = example.Label, Group = count is null ? "" : count == 1 ? "1 token" : $"{count} tokens" };
             }
         }
     }
@@ -150,6 +161,18 @@ public sealed class ImageTokenizer : IModel, ITokenize<Image, ImageTokenizerOpti
             ? new Tokens(_space.Value, Narrow(ids))
             : new Tokens(_space.Value, Tensor.Zeros<int>(0)) { Extras = new Dictionary<string, Tensor> { [Latent] = codes.Reshape(codes.Shape[1..]) } };
         return Prefix(tokens with { SourceLength = (long)crop.Height * crop.Width }, options.Tokens);
+    }
+
+    // When a decoder fails, what an encoder gives for a plain picture tells whether the arrangement of the tokens is the reason.
+    private async ValueTask<MediaException?> MisfitAsync(Tensor codes, Exception error, string? caption, CancellationToken cancel)
+    {
+        var side = _plan.Preparation.Size > 0 ? _plan.Preparation.Size : 4 * _plan.Preparation.Multiple;
+        var plain = new Image(Tensor.Zeros<float>(3, side, side));
+        var usual = await _plan.Encode(_networks, _plan.Preparation.ToNetwork(plain), new() { Caption = caption }, cancel).ConfigureAwait(false);
+        var (found, expected) = (codes.Shape[1..].ToArray(), usual.Shape[1..].ToArray());
+        var fits = _plan.Preparation.Fixed ? found.AsSpan().SequenceEqual(expected) : found.Length == expected.Length && !found.Contains(0);
+        return fits ? null : new(ErrorCodes.TokensInvalid, "The decoder does not take tokens in this arrangement.", error)
+        { Expected = $"{string.Join(" x ", expected)}, as a picture of {side} x {side} gives", Found = string.Join(" x ", found) };
     }
 
     private void ExpectCaption(string? caption)

@@ -75,6 +75,16 @@ public sealed class GenerationShardsTests : IDisposable
         Assert.Equal(In("input.txt"), (string?)JsonNode.Parse(File.ReadAllText(In("out", "000001.txt.run.json")))!["inputs"]![0]!["path"]);
     }
 
+    [Fact]
+    public async Task Prompts_LineThatTheModelRefuses_IsNamed()
+    {
+        File.WriteAllText(In("items.json"), """["a"]""");
+        File.WriteAllLines(In("prompts.jsonl"), ["""{"prompt": "a"}""", "", """{"prompt": "b", "in": ["items.json"]}"""]);
+        var (code, _, error) = await RunAsync("generate", "test/echo", "--prompts", In("prompts.jsonl"), "--out", In("out"));
+        Assert.Equal(ExitCodes.Failed, code);
+        Assert.Contains($"{In("prompts.jsonl")}:3", error, StringComparison.Ordinal);
+    }
+
     [Theory]
     [InlineData("none.txt", "")]
     [InlineData("empty.txt", " \n")]

@@ -45,7 +45,7 @@ internal sealed class ClassNames(int count, IReadOnlyDictionary<string, int> nam
     private MediaException Unknown(string text) => new(ErrorCodes.MediaUnsupported, "The model has no such class.")
     {
         Where = "prompt",
-        Expected = $"a number from 0 to {count - 1}{(names.Count > 0 ? " or a name" : "")}",
+        Expected = $"numbers from 0 to {count - 1}{(names.Count > 0 ? " or names" : "")}, divided by commas",
         Found = $"'{text}'",
         Remedy = Names.Nearest(text, names.Keys) is { } nearest ? $"Did you mean '{nearest}'?" : null,
     };
