@@ -69,9 +69,9 @@ public sealed class GenerationShardsTests : IDisposable
     public async Task Prompts_JsonLines_CarrySeedsAndInputs()
     {
         File.WriteAllText(In("input.txt"), "x");
-        File.WriteAllLines(In("prompts.jsonl"), ["""{"prompt": "a", "seed": 3}""", """{"prompt": "b", "in": ["input.txt"]}"""]);
+        File.WriteAllLines(In("prompts.jsonl"), ["""{"prompt": "a", "seed": 3}""", """{"in": ["input.txt"]}"""]);
         await GenerateAsync("--prompts", In("prompts.jsonl"), "--out", In("out"));
-        Assert.Equal(["1.0.0:a:3", "1.0.0:b:8"], [File.ReadAllText(In("out", "000000.txt")), File.ReadAllText(In("out", "000001.txt"))]);
+        Assert.Equal(["1.0.0:a:3", "1.0.0:x:8"], [File.ReadAllText(In("out", "000000.txt")), File.ReadAllText(In("out", "000001.txt"))]);
         Assert.Equal(In("input.txt"), (string?)JsonNode.Parse(File.ReadAllText(In("out", "000001.txt.run.json")))!["inputs"]![0]!["path"]);
     }
 

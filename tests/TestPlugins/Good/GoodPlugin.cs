@@ -54,6 +54,7 @@ public sealed class EchoModel(ModelSource source) : IModel, ITokenize<Text, Echo
 
     public async IAsyncEnumerable<Generation<Text>> GenerateAsync(Prompt prompt, EchoOptions options, ulong seed, [EnumeratorCancellation] CancellationToken cancel = default)
     {
+        var words = prompt.Text ?? string.Concat(prompt.Media.OfType<Text>().Select(text => text.Value));
         for (var i = 0; i < 5; i++)
         {
             await Task.Delay(options.Delay, cancel);
@@ -61,7 +62,7 @@ public sealed class EchoModel(ModelSource source) : IModel, ITokenize<Text, Echo
             yield return Generation<Text>.Progress(i, 5);
         }
 
-        yield return Generation<Text>.Final(new Text($"{GoodPlugin.Version}:{prompt.Text}{(options.Suffix is null ? "" : System.IO.File.ReadAllText(options.Suffix))}:{seed}"), 5);
+        yield return Generation<Text>.Final(new Text($"{GoodPlugin.Version}:{words}{(options.Suffix is null ? "" : System.IO.File.ReadAllText(options.Suffix))}:{seed}"), 5);
     }
 
     public Modality Evaluates => Modality.Text;
