@@ -30,7 +30,7 @@ public static class LightningDiTModel
     private static ValueTask<IModel> OpenAsync(ModelSource source, CancellationToken cancel)
     {
         var folder = source.RequireFolder();
-        if (!File.Exists(Path.Combine(folder, "config.json"))) return Weights.Guarded(source.OpenCheckpoint("state_dict"), checkpoint => VaVae.Open(source, checkpoint));
+        if (!File.Exists(Path.Combine(folder, "config.json"))) return Weights.Guarded(source.OpenCheckpoint("state_dict", "model"), checkpoint => VaVae.Open(source, checkpoint));
         var config = PublishedConfig.Read<LightningDiTConfig>(folder).Value;
         var statistics = File.Exists(Path.Combine(folder, StatisticsFile)) ? LatentStatistics.Read(Path.Combine(folder, StatisticsFile)) : null;
         return Weights.Guarded(Weights.Without(source, StatisticsFile).OpenCheckpoint("ema", "model"), checkpoint =>

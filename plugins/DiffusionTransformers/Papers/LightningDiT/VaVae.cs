@@ -45,7 +45,7 @@ internal sealed class VaVae : IDisposable
     public static IPictureDecoder Decoder(ModelSource source, LatentStatistics? statistics, int channels)
     {
         if (new PipelineFolder(source).Find("vae") is not { } folder || !File.Exists(Path.Combine(folder, "config.yaml"))) return new MissingDecoder(channels);
-        var vae = new VaVae(NetworkContext.Of(source, (source with { Folder = folder, Parts = [] }).OpenCheckpoint("state_dict")) with { Stages = false }, PublishedConfig.Read<VaVaeConfig>(folder, "model.params").Value);
+        var vae = new VaVae(NetworkContext.Of(source, (source with { Folder = folder, Parts = [] }).OpenCheckpoint("state_dict", "model")) with { Stages = false }, PublishedConfig.Read<VaVaeConfig>(folder, "model.params").Value);
         return new LatentDecoder(vae, statistics);
     }
 
