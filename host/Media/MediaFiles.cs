@@ -163,7 +163,7 @@ internal sealed class MediaFiles : IMediaReader
     private static Contracts.Media ReadTensors(IReadOnlyDictionary<string, Tensor> tensors, IReadOnlyDictionary<string, string> metadata, string where) =>
         metadata.TryGetValue("tokens", out var head) ? TokensFile.FromTensors(tensors, head, where) : new NamedTensors(tensors);
 
-    // Token files say so; else it is a history: a list of ids, or {"ids": [...]}.
+    // Token files say so; else it is a history: a list of ids, {"ids": [...]}, or {"items": [...]} as in data sets.
     private static Contracts.Media ReadJson(byte[] bytes, string path)
     {
         try
@@ -171,12 +171,12 @@ internal sealed class MediaFiles : IMediaReader
             using var document = JsonDocument.Parse(bytes);
             var root = document.RootElement;
             if (root.ValueKind == JsonValueKind.Object && root.TryGetProperty("format", out _)) return TokensFile.FromJson(root, path);
-            var ids = root.ValueKind == JsonValueKind.Object ? root.GetProperty("ids") : root;
-            return new Items([.. ids.EnumerateArray().Select(id => id.ValueKind == JsonValueKind.String ? id.GetString()! : id.GetRawText())]);
+            var ids = root.ValueKind == JsonValueKind.Object ? root.TryGetProperty("ids", out var list) ? list : root.GetProperty("items") : root;
+            return new Items([.. ids.EnumerateArray().Select(id => id.ValueKind is JsonValueKind.String or JsonValueKind.Number ? id.ToString() : throw new JsonException("An item is a name or a number."))]);
         }
         catch (Exception error) when (error is JsonException or KeyNotFoundException or InvalidOperationException)
         {
-            throw new MediaException(ErrorCodes.MediaMalformed, "This is neither a file of tokens nor a list of items.", error) { Where = path, Expected = "[\"id\", ...] or {\"ids\": [...]}" };
+            throw new MediaException(ErrorCodes.MediaMalformed, "This is neither a file of tokens nor a list of items.", error) { Where = path, Expected = "[\"id\", ...], {\"ids\": [...]} or {\"items\": [...]}" };
         }
     }
 

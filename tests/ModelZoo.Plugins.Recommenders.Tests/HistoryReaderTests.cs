@@ -18,6 +18,8 @@ public sealed class HistoryReaderTests : IDisposable
     [Theory]
     [InlineData("{\"user\": 1}")]
     [InlineData("nonsense")]
+    [InlineData("[1, [2]]")]
+    [InlineData("{\"items\": [1], \"target\": {}}")]
     [InlineData("[1, 2]\n3")]
     public async Task Read_NoHistory_NamesTheLine(string text)
     {

@@ -33,15 +33,17 @@ public sealed class HistoryReader : IDatasetReader
         }
     }
 
+    private static string Item(JsonElement item) => item.ValueKind is JsonValueKind.String or JsonValueKind.Number ? item.ToString() : throw new JsonException("An item is a name or a number.");
+
     private static Example? Read(string line, string where, int number)
     {
         try
         {
             using var document = JsonDocument.Parse(line);
             var root = document.RootElement;
-            var items = (root.ValueKind == JsonValueKind.Array ? root : root.GetProperty("items")).EnumerateArray().Select(item => item.ToString()).ToArray();
+            var items = (root.ValueKind == JsonValueKind.Array ? root : root.GetProperty("items")).EnumerateArray().Select(Item).ToArray();
             var user = root.ValueKind == JsonValueKind.Object && root.TryGetProperty("user", out var name) ? name.ToString() : number.ToString(System.Globalization.CultureInfo.InvariantCulture);
-            if (root.ValueKind == JsonValueKind.Object && root.TryGetProperty("target", out var target)) return new(user, new Items(items)) { Target = new Items([target.ToString()]), Label = user };
+            if (root.ValueKind == JsonValueKind.Object && root.TryGetProperty("target", out var target)) return new(user, new Items(items)) { Target = new Items([Item(target)]), Label = user };
             return items.Length < 2 ? null : new(user, new Items(items[..^1])) { Target = new Items([items[^1]]), Label = user };
         }
         catch (Exception error) when (error is JsonException or KeyNotFoundException or InvalidOperationException)

@@ -55,6 +55,12 @@ public sealed class MediaFilesTests : IDisposable
         Assert.Equal([1L, 2], tensors.Values["x"].As<long>().Span.ToArray());
     }
 
+    [Theory]
+    [InlineData("[3, \"x\"]")]
+    [InlineData("{\"ids\": [3, \"x\"]}")]
+    [InlineData("{\"items\": [3, \"x\"]}")]
+    public async Task Json_HistoryOfAnyForm_IsItems(string text) => Assert.Equal(["3", "x"], (await _files.ReadAsync(File("h.json", text))).Expect<Items>().Ids);
+
     [Fact]
     public async Task Npy_OfDoublePrecision_IsAMotionToo()
     {
@@ -77,6 +83,7 @@ public sealed class MediaFilesTests : IDisposable
     [InlineData("a.obj", "v 0 0", "a.obj:1")]
     [InlineData("a.json", "{\"format\":\"modelzoo.tokens/1\"}", "not a file of tokens")]
     [InlineData("a.json", "{", "neither")]
+    [InlineData("a.json", "[1, [2]]", "neither")]
     [InlineData("a.npy", "no", "not an .npy file")]
     [InlineData("a.safetensors", "12345678", "cannot be read")]
     [InlineData("a.xyz", "", "not read")]
