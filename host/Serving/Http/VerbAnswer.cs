@@ -23,12 +23,11 @@ internal static class VerbAnswer
     public static async Task WriteAsync<T>(HttpContext context, string name, VerbResult<T> result, VerbRequest request, string verb, CancellationToken cancel) where T : Contracts.Media
     {
         var own = MediaTypes.Of(result.Value.Modality);
-        var chosen = result.Value is Tokens
-            ? MediaTypes.Choose(context.Request.Headers.Accept, MediaTypes.Json, MediaTypes.Safetensors)
-            : MediaTypes.Choose(context.Request.Headers.Accept, own, MediaTypes.Json);
+        string[] offered = result.Value is Tokens ? [MediaTypes.Json, MediaTypes.Safetensors] : [own, MediaTypes.Json];
+        var chosen = MediaTypes.Choose(context.Request.Headers.Accept, offered);
         if (chosen is null)
         {
-            await Problems.WriteAsync(context, 406, new("request.media-type", "The answer is not to be had in this form.") { Expected = $"{own} or {MediaTypes.Json}", Found = context.Request.Headers.Accept }).ConfigureAwait(false);
+            await Problems.WriteAsync(context, 406, new("request.media-type", "The answer is not to be had in this form.") { Expected = string.Join(" or ", offered.Distinct()), Found = context.Request.Headers.Accept }).ConfigureAwait(false);
             return;
         }
 

@@ -184,5 +184,6 @@ public sealed class ModelRoutesTests
         using var ask = new HttpRequestMessage(HttpMethod.Post, "/v1/models/test/echo/tokenize") { Content = new StringContent("abc"), Headers = { Accept = { MediaTypeWithQualityHeaderValue.Parse("image/png") } } };
         using var answer = await server.Client.SendAsync(ask);
         Assert.Equal(406, (int)answer.StatusCode);
+        Assert.Contains("application/json or application/vnd.safetensors", await answer.Content.ReadAsStringAsync(), StringComparison.Ordinal);
     }
 }
