@@ -1,5 +1,6 @@
-// FlowTok: Flowing Seamlessly Across Text and Image Tokens. Ju He, Qihang Yu, Qihao Liu, Liang-Chieh Chen. arXiv:2503.10772. No public code.
-// Layout (by specification): model.safetensors with tokenizer., text_projector., dit. and text_decoder., and config.json, with CLIP's text_encoder and tokenizer in folders beside it. Deviations: none from the specification.
+// FlowTok: Flowing Seamlessly Across Text and Image Tokens. Ju He, Qihang Yu, Qihao Liu, Liang-Chieh Chen. arXiv:2503.10772. The authors' code could not be read; github.com/Ahyg/FlowTok is a changed copy of it.
+// Layout (by specification): model.safetensors with tokenizer., text_projector., dit. and text_decoder., and config.json, with CLIP's text_encoder and tokenizer in folders beside it. Deviations: none from the specification, which was written without the code. That copy differs, so that weights of such code are not
+// read: pictures have rotary positions of rows and columns and neither class token nor learned positions, blocks have gated MLPs, pixels pass a last convolution, texts are encoded by post-norm layers, and the indicator is added to the time's embedding.
 using System.ComponentModel.DataAnnotations;
 
 namespace ModelZoo.Plugins.DiffusionTransformers.FlowTok;

@@ -24,6 +24,7 @@ public static class FlowTokModel
             Inputs = [Modality.Text],
             Outputs = [Modality.Image],
             Layouts = ["by specification: model.safetensors + config.json, alone or with text_encoder and tokenizer (CLIP) beside it"],
+            Deviations = "Built by a specification that was written without the authors' code; weights of such code are not read.",
         },
         OpenAsync);
 
