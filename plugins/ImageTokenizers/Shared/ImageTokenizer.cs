@@ -87,6 +87,7 @@ public sealed class ImageTokenizer : IModel, ITokenize<Image, ImageTokenizerOpti
         Tensor<float> output;
         try
         {
+            if (codes.Length == 0) throw new ArgumentException("There are no tokens.", nameof(tokens));
             output = await _plan.Decode(_networks, codes, options, cancel).ConfigureAwait(false);
         }
         catch (Exception error) when (error is ArgumentException or ModelZooException { Code: ErrorCodes.EngineFailed or ErrorCodes.TensorType })

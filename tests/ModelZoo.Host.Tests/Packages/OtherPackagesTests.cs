@@ -56,7 +56,7 @@ public sealed class OtherPackagesTests : IDisposable
         await using var host = new TestHost();
         var (record, _) = await host.Lifecycle.LoadAsync(new(In("torch"), "test"), In("torch"));
         Assert.True(record.State == PluginState.Ready, record.Reason);
-        var walk = await host.Verbs.GenerateAsync(new(ModelId.Parse("samples/random-walk")), new("x"), new JsonObject { ["length"] = 5 }, 3, static _ => { }, default);
+        var walk = await host.Verbs.GenerateAsync(new(ModelId.Parse("samples/random-walk")), new(null, []), new JsonObject { ["length"] = 5 }, 3, static _ => { }, default);
         Assert.Equal([5, 3], walk.Value.Expect<Motion>().Features.Shape.ToArray());
         Assert.DoesNotContain(AppDomain.CurrentDomain.GetAssemblies(), assembly => assembly.GetName().Name == "TorchSharp" && !assembly.IsCollectible);
         Assert.True((await host.Lifecycle.RemoveAsync(In("torch")))!.IsGone);

@@ -22,8 +22,8 @@ public sealed class RefusedInputTests
     {
         await using var host = new TestHost();
         await host.LoadAsync("Batches");
-        var error = await Assert.ThrowsAsync<ModelZooException>(() => ObserveAsync(host, "test/batches", new Text("abc"), new Text(""), new Text("de")));
-        Assert.Equal("A text is empty. At: one of the 3 examples from 0.txt to 2.txt: line 1.", error.Message);
+        var error = await Assert.ThrowsAsync<ModelZooException>(() => ObserveAsync(host, "test/batches", new Text("abc"), new Text("silence"), new Text("de")));
+        Assert.Equal("Silence has no score. At: one of the 3 examples from 0.txt to 2.txt: line 1.", error.Message);
     }
 
     [Fact]

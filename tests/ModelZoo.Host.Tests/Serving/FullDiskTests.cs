@@ -34,8 +34,8 @@ public sealed class FullDiskTests : IDisposable
         Assert.Equal([running + ".json", "filled"], Directory.GetFiles(jobs).Select(Path.GetFileName).Order(StringComparer.Ordinal));
 
         // An upload larger than the disk is none of its business.
-        using var form = new MultipartFormDataContent { { new ByteArrayContent(new byte[3 << 20]) { Headers = { ContentType = new MediaTypeHeaderValue("text/plain") } }, "file", "a.txt" }, { new StringContent("hi"), "prompt" } };
-        using var answer = await server.Client.PostAsync("/v1/models/test/story/generate", form);
+        using var form = new MultipartFormDataContent { { new ByteArrayContent(new byte[3 << 20]) { Headers = { ContentType = new MediaTypeHeaderValue("text/plain") } }, "file", "a.txt" } };
+        using var answer = await server.Client.PostAsync("/v1/models/test/echo/generate", form);
         Assert.True(answer.IsSuccessStatusCode, await answer.Content.ReadAsStringAsync());
 
         // Sound that goes through a file for ffmpeg finds no room, and says so.

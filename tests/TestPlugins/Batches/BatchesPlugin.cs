@@ -67,7 +67,7 @@ public sealed class BatchesModel : IModel, IEvaluate
         var batch = new List<Example>();
         await foreach (var example in examples.WithCancellation(cancel)) batch.Add(example);
         if (batch.Count > BatchSize(options) || batch[0].Ordinal % BatchSize(options) != 0) throw new InvalidOperationException("The batch was cut anew.");
-        if (batch.Exists(example => ((Text)example.Media).Value.Length == 0)) throw new MediaException(ErrorCodes.MediaMalformed, "A text is empty.") { Where = "line 1" };
+        if (batch.Exists(example => ((Text)example.Media).Value == "silence")) throw new MediaException(ErrorCodes.MediaMalformed, "Silence has no score.") { Where = "line 1" };
         foreach (var example in batch)
         {
             var noise = Math.Sin(example.Ordinal + 10.0 * seed);
