@@ -100,6 +100,15 @@ public sealed class RecommendTests : IDisposable
     }
 
     [Fact]
+    public async Task SetRecQwen_WithAWindow_GoesByTheAuthorsMaskAlone()
+    {
+        await using var plain = await OpenAsync("setrec-qwen");
+        await using var windowed = await OpenAsync("setrec-qwen", ("config.json", "\"use_sliding_window\": false", "\"use_sliding_window\": true, \"sliding_window\": 2, \"max_window_layers\": 0"));
+        var history = new Items(["3", "1", "2"]);
+        Assert.Equal((await RecommendAsync(plain, history)).Scores, (await RecommendAsync(windowed, history)).Scores);
+    }
+
+    [Fact]
     public async Task UniGRec_WithHardCodes_TokenizesOnly()
     {
         await using var model = await OpenAsync("unigrec", ("rqvae_config.json", "\"soft\"", "\"standard\""));

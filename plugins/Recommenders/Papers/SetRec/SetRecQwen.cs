@@ -25,7 +25,8 @@ internal static class SetRecQwenNetwork
         root.Stage("position_ids", positions);
         root.Stage("attention_mask", allowed);
         var bias = AttentionMasks.Where(allowed);
-        var output = Llama.Decode(model, h, config, positions, (_, q, k, v, options) => AttentionLayers.Attention(q, k, v, options with { Causal = false, Bias = bias }), real).Last(1, set.NQuery);
+        // The authors' own mask stands in for the published one, its window too.
+        var output = Llama.Decode(model, h, config, positions, (_, q, k, v, options) => AttentionLayers.Attention(q, k, v, options with { Causal = false, Window = null, Bias = bias }), real).Last(1, set.NQuery);
         g.Output("query_output", output);
         g.Output("scores", SetRecNetwork.Scores(output, set));
     }
