@@ -71,11 +71,18 @@ internal sealed unsafe class EnvironmentHandle(OrtApi api, OrtEnv* value) : Engi
 {
     public OrtEnv* Value => (OrtEnv*)handle;
 
-    protected override void Release() => Api.ReleaseEnv(Value);
+    /// <summary>Operators of our own, for sessions on the processor.</summary>
+    public CustomOperators Operators { get; } = new(api, Kernels.KernelOperators.Names);
+
+    protected override void Release()
+    {
+        Operators.Dispose();
+        Api.ReleaseEnv(Value);
+    }
 }
 
-/// <summary>A session, with the strings in <paramref name="names"/> that runs pass to it, and the <paramref name="weights"/> that it was lent.</summary>
-internal sealed unsafe class SessionHandle(OrtApi api, OrtSession* value, EnvironmentHandle environment, DeviceGate gate, NativeArena names, LentWeights? weights)
+/// <summary>A session, with the strings in <paramref name="names"/> that runs pass to it, the <paramref name="weights"/> that it was lent and the <paramref name="kernels"/> of its nodes.</summary>
+internal sealed unsafe class SessionHandle(OrtApi api, OrtSession* value, EnvironmentHandle environment, DeviceGate gate, NativeArena names, LentWeights? weights, SessionKernels? kernels)
     : EngineHandle(api, value, environment, gate)
 {
     public OrtSession* Value => (OrtSession*)handle;
@@ -85,6 +92,7 @@ internal sealed unsafe class SessionHandle(OrtApi api, OrtSession* value, Enviro
         Api.ReleaseSession(Value);
         names.Dispose();
         weights?.Dispose();
+        kernels?.Dispose();
     }
 }
 

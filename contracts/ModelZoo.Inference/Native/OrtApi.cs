@@ -9,7 +9,11 @@ internal readonly unsafe struct OrtApi(void** table)
     /// <summary>The version of the header that the ordinals were read from; libraries from this version on have all of them.</summary>
     public const uint Version = 23;
 
+    /// <summary>The functions themselves.</summary>
+    public void** Table => table;
+
     // Status
+    public delegate* unmanaged<int, byte*, OrtStatus*> CreateStatus => (delegate* unmanaged<int, byte*, OrtStatus*>)table[0];
     public delegate* unmanaged<OrtStatus*, int> GetErrorCode => (delegate* unmanaged<OrtStatus*, int>)table[1];
     public delegate* unmanaged<OrtStatus*, byte*> GetErrorMessage => (delegate* unmanaged<OrtStatus*, byte*>)table[2];
     public delegate* unmanaged<OrtStatus*, void> ReleaseStatus => (delegate* unmanaged<OrtStatus*, void>)table[93];
@@ -117,6 +121,18 @@ internal readonly unsafe struct OrtApi(void** table)
     public delegate* unmanaged<OrtAllocator**, OrtStatus*> GetDefaultAllocator => (delegate* unmanaged<OrtAllocator**, OrtStatus*>)table[78];
     public delegate* unmanaged<OrtSession*, OrtMemoryInfo*, OrtAllocator**, OrtStatus*> CreateAllocator => (delegate* unmanaged<OrtSession*, OrtMemoryInfo*, OrtAllocator**, OrtStatus*>)table[131];
     public delegate* unmanaged<OrtAllocator*, void> ReleaseAllocator => (delegate* unmanaged<OrtAllocator*, void>)table[132];
+
+    // Operators of our own
+    public delegate* unmanaged<byte*, OrtCustomOpDomain**, OrtStatus*> CreateCustomOpDomain => (delegate* unmanaged<byte*, OrtCustomOpDomain**, OrtStatus*>)table[26];
+    public delegate* unmanaged<OrtCustomOpDomain*, CustomOperator*, OrtStatus*> AddToCustomOpDomain => (delegate* unmanaged<OrtCustomOpDomain*, CustomOperator*, OrtStatus*>)table[27];
+    public delegate* unmanaged<OrtSessionOptions*, OrtCustomOpDomain*, OrtStatus*> AddCustomOpDomain => (delegate* unmanaged<OrtSessionOptions*, OrtCustomOpDomain*, OrtStatus*>)table[28];
+    public delegate* unmanaged<OrtCustomOpDomain*, void> ReleaseCustomOpDomain => (delegate* unmanaged<OrtCustomOpDomain*, void>)table[101];
+    public delegate* unmanaged<OrtKernelInfo*, byte*, long*, OrtStatus*> KernelAttribute => (delegate* unmanaged<OrtKernelInfo*, byte*, long*, OrtStatus*>)table[86];
+    public delegate* unmanaged<OrtKernelContext*, nuint*, OrtStatus*> KernelInputCount => (delegate* unmanaged<OrtKernelContext*, nuint*, OrtStatus*>)table[88];
+    public delegate* unmanaged<OrtKernelContext*, nuint, OrtValue**, OrtStatus*> KernelInput => (delegate* unmanaged<OrtKernelContext*, nuint, OrtValue**, OrtStatus*>)table[90];
+    public delegate* unmanaged<OrtKernelContext*, nuint, long*, nuint, OrtValue**, OrtStatus*> KernelOutput => (delegate* unmanaged<OrtKernelContext*, nuint, long*, nuint, OrtValue**, OrtStatus*>)table[91];
+    public delegate* unmanaged<OrtKernelContext*, delegate* unmanaged<void*, nuint, void>, nuint, nuint, void*, OrtStatus*> KernelParallelFor =>
+        (delegate* unmanaged<OrtKernelContext*, delegate* unmanaged<void*, nuint, void>, nuint, nuint, void*, OrtStatus*>)table[274];
 
     // Model editor
     public delegate* unmanaged<byte*, void*, int, OrtAttributeType, OrtOpAttr**, OrtStatus*> CreateOpAttr => (delegate* unmanaged<byte*, void*, int, OrtAttributeType, OrtOpAttr**, OrtStatus*>)table[211];

@@ -21,6 +21,9 @@ internal readonly struct OrtModel;
 internal readonly struct OrtProviderOptions;
 internal readonly struct OrtEpDevice;
 internal readonly struct OrtHardwareDevice;
+internal readonly struct OrtCustomOpDomain;
+internal readonly struct OrtKernelInfo;
+internal readonly struct OrtKernelContext;
 
 /// <summary>ONNXTensorElementDataType.</summary>
 internal enum OnnxType

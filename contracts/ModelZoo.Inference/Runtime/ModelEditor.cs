@@ -1,4 +1,5 @@
 using ModelZoo.Contracts;
+using ModelZoo.Inference.Kernels;
 using ModelZoo.Inference.Native;
 
 namespace ModelZoo.Inference;
@@ -19,15 +20,16 @@ internal sealed unsafe class ModelEditor : IDisposable
     private readonly OrtModelEditorApi _editor;
     private readonly NativeArena _arena = new();
     private readonly LentWeights _weights;
+    private readonly SessionKernels _kernels;
     private OrtGraph* _graph;
     private OrtModel* _model;
 
-    private ModelEditor(OrtApi api, LentWeights weights) => (_api, _editor, _weights) = (api, api.ModelEditor, weights);
+    private ModelEditor(OrtApi api, LentWeights weights, SessionKernels kernels) => (_api, _editor, _weights, _kernels) = (api, api.ModelEditor, weights, kernels);
 
-    /// <summary>Makes a session of <paramref name="graph"/>, which reads <paramref name="weights"/> that must outlive it.</summary>
-    public static OrtSession* CreateSession(OrtApi api, OrtEnv* environment, OrtSessionOptions* options, GraphDefinition graph, LentWeights weights)
+    /// <summary>Makes a session of <paramref name="graph"/>, which reads <paramref name="weights"/> and calls <paramref name="kernels"/> that must outlive it.</summary>
+    public static OrtSession* CreateSession(OrtApi api, OrtEnv* environment, OrtSessionOptions* options, GraphDefinition graph, LentWeights weights, SessionKernels kernels)
     {
-        using var editor = new ModelEditor(api, weights);
+        using var editor = new ModelEditor(api, weights, kernels);
         editor.Build(graph);
         OrtSession* session;
         var inputs = OnnxWriter.Inputs(graph);
@@ -70,6 +72,7 @@ internal sealed unsafe class ModelEditor : IDisposable
         foreach (var initializer in graph.Initializers) Add(initializer);
         foreach (var node in graph.Nodes) Add(node);
 
+        // The session options bring the domain of our own operators.
         var domains = stackalloc byte*[2] { _arena.String(""), _arena.String("com.microsoft") };
         var versions = stackalloc int[2] { GraphDefinition.OpsetVersion, 1 };
         OrtModel* model;
@@ -175,6 +178,9 @@ internal sealed unsafe class ModelEditor : IDisposable
         {
             case long number: return Attribute(node, name, &number, 1, OrtAttributeType.Int);
             case float number: return Attribute(node, name, &number, 1, OrtAttributeType.Float);
+            case CpuKernel kernel:
+                var handle = _kernels.Add(kernel);
+                return Attribute(node, name, &handle, 1, OrtAttributeType.Int);
             case string text:
                 var bytes = System.Text.Encoding.UTF8.GetBytes(text);
                 fixed (byte* first = bytes) return Attribute(node, name, first, bytes.Length, OrtAttributeType.String);

@@ -1,4 +1,5 @@
 using ModelZoo.Contracts;
+using ModelZoo.Inference.Kernels;
 using ModelZoo.Inference.Native;
 
 namespace ModelZoo.Inference;
@@ -15,11 +16,11 @@ public sealed unsafe class Session : IDisposable
     private readonly SessionPorts _outputs;
     private readonly SymbolSizes _symbols;
 
-    private Session(InferenceRuntime runtime, Device device, OrtSession* session, string name, GraphDefinition? graph = null, LentWeights? weights = null)
+    private Session(InferenceRuntime runtime, Device device, OrtSession* session, string name, GraphDefinition? graph = null, LentWeights? weights = null, SessionKernels? kernels = null)
     {
         (_runtime, Device, Name, Memory) = (runtime, device, name, graph is null ? default : SessionMemory.Of(graph));
         var names = new NativeArena();
-        _handle = new(runtime.Api, session, runtime.Environment, DeviceGate.Of(device), names, weights);
+        _handle = new(runtime.Api, session, runtime.Environment, DeviceGate.Of(device), names, weights, kernels);
         try
         {
             _inputs = graph is null ? SessionPorts.Inputs(runtime.Api, session, names) : SessionPorts.Of(graph.Inputs, names);
@@ -121,19 +122,22 @@ public sealed unsafe class Session : IDisposable
         using var lease = new EngineLease(runtime.Environment);
         using var turn = DeviceGate.Of(device).Enter();
         using var engineOptions = new EngineOptions(runtime.Api, options, device, graph.Name);
-        var weights = new LentWeights(runtime.Api);
+        var rewritten = KernelRewriter.Applies(device, options) ? KernelRewriter.Rewrite(graph) : graph;
+        var (weights, kernels) = (new LentWeights(runtime.Api), new SessionKernels(runtime.Api));
         OrtSession* session;
         try
         {
-            session = ModelEditor.CreateSession(runtime.Api, runtime.Environment.Value, engineOptions.Value, graph, weights);
+            runtime.Environment.Operators.AddTo(engineOptions.Value);
+            session = ModelEditor.CreateSession(runtime.Api, runtime.Environment.Value, engineOptions.Value, rewritten, weights, kernels);
         }
         catch
         {
             weights.Dispose();
+            kernels.Dispose();
             throw;
         }
 
-        return new(runtime, device, session, graph.Name, graph, weights);
+        return new(runtime, device, session, graph.Name, graph, weights, kernels);
     }
 
     internal static Session Create(InferenceRuntime runtime, SessionOptions options, string onnxFile)

@@ -1,0 +1,127 @@
+using System.Runtime.InteropServices;
+using ModelZoo.Contracts;
+using ModelZoo.Inference.Native;
+
+namespace ModelZoo.Inference.Kernels;
+
+/// <summary>An operator of our own on the processor, with its weights. It may be computed by several threads at once; every row's result is the same whatever stands beside it, and whatever the number of threads.</summary>
+internal abstract class CpuKernel : IDisposable
+{
+    /// <summary>Name of the operator, as profiles show it; one of <see cref="KernelOperators.Names"/>.</summary>
+    public abstract string Operator { get; }
+
+    /// <summary>Computes the output of a node from its inputs.</summary>
+    public abstract void Compute(KernelContext context);
+
+    /// <summary>Lets go of packed weights.</summary>
+    public virtual void Dispose()
+    {
+    }
+}
+
+/// <summary>A tensor of 32-bit floats in the engine's hands, for the time of a kernel's call.</summary>
+internal readonly unsafe struct KernelTensor(float* data, long[] shape)
+{
+    public float* Data => data;
+
+    public long[] Shape => shape;
+
+    public long Count => Tensor.Count(shape);
+}
+
+/// <summary>What a kernel is called with: its inputs, its output, and the engine's threads.</summary>
+internal readonly unsafe struct KernelContext(OrtApi api, OrtKernelContext* context)
+{
+    /// <summary>Number of inputs.</summary>
+    public int InputCount
+    {
+        get
+        {
+            nuint count;
+            api.Check(api.KernelInputCount(context, &count));
+            return (int)count;
+        }
+    }
+
+    /// <summary>An input of 32-bit floats.</summary>
+    public KernelTensor Input(int index)
+    {
+        OrtValue* value;
+        api.Check(api.KernelInput(context, (nuint)index, &value));
+        void* data;
+        api.Check(api.GetTensorMutableData(value, &data));
+        return new((float*)data, Shape(value));
+    }
+
+    /// <summary>The output, whose elements the kernel sets.</summary>
+    public KernelTensor Output(params long[] shape)
+    {
+        OrtValue* value;
+        fixed (long* sizes = shape) api.Check(api.KernelOutput(context, 0, sizes, (nuint)shape.Length, &value));
+        void* data;
+        api.Check(api.GetTensorMutableData(value, &data));
+        return new((float*)data, shape);
+    }
+
+    /// <summary>Calls <paramref name="body"/> for 0..count-1 on the engine's threads, in any order.</summary>
+    public void For(int count, Action<int> body)
+    {
+        if (count == 1)
+        {
+            body(0);
+            return;
+        }
+
+        var work = new Work(body);
+        var handle = GCHandle.Alloc(work);
+        try
+        {
+            api.Check(api.KernelParallelFor(context, &Step, (nuint)count, (nuint)count, (void*)GCHandle.ToIntPtr(handle)));
+        }
+        finally
+        {
+            handle.Free();
+        }
+
+        if (work.Failure is { } failure) throw failure;
+    }
+
+    [UnmanagedCallersOnly]
+    private static void Step(void* handle, nuint index)
+    {
+        var work = (Work)GCHandle.FromIntPtr((nint)handle).Target!;
+        try
+        {
+            work.Body((int)index);
+        }
+        catch (Exception e)
+        {
+            work.Failure = e;
+        }
+    }
+
+    private long[] Shape(OrtValue* value)
+    {
+        OrtTensorInfo* info;
+        api.Check(api.GetTensorTypeAndShape(value, &info));
+        try
+        {
+            nuint rank;
+            api.Check(api.GetDimensionsCount(info, &rank));
+            var shape = new long[rank];
+            fixed (long* sizes = shape) api.Check(api.GetDimensions(info, sizes, rank));
+            return shape;
+        }
+        finally
+        {
+            api.ReleaseTensorInfo(info);
+        }
+    }
+
+    private sealed class Work(Action<int> body)
+    {
+        public Action<int> Body => body;
+
+        public Exception? Failure { get; set; }
+    }
+}

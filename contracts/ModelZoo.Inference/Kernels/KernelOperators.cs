@@ -1,0 +1,10 @@
+namespace ModelZoo.Inference.Kernels;
+
+/// <summary>Names of our own operators.</summary>
+internal static class KernelOperators
+{
+    public const string Linear = "Linear";
+
+    /// <summary>All of them.</summary>
+    public static IReadOnlyList<string> Names { get; } = [Linear];
+}
