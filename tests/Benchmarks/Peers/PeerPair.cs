@@ -43,7 +43,7 @@ internal sealed class PeerPair : IDisposable
     private static Network Ours(InferenceRuntime runtime, PeerNetwork network)
     {
         using var checkpoint = RandomWeights.File(network.Name, network.Build);
-        return Network.Build(new(runtime, checkpoint) { Session = new() { Profile = Environment.GetEnvironmentVariable("PROFILE") } }, network.Name, network.Build);
+        return Network.Build(new(runtime, checkpoint), network.Name, network.Build);
     }
 
     private static Tensor Make(GraphPort port)

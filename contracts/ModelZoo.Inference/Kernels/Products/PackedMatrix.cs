@@ -1,6 +1,7 @@
 using System.Runtime.InteropServices;
 using System.Runtime.Intrinsics;
 using System.Runtime.Intrinsics.X86;
+using ModelZoo.Inference.Native;
 
 namespace ModelZoo.Inference.Kernels;
 
@@ -12,6 +13,8 @@ namespace ModelZoo.Inference.Kernels;
 /// <param name="transposed">Whether the depth comes first.</param>
 internal sealed unsafe class PackedMatrix(WeightData weight, bool transposed) : IDisposable
 {
+    private const uint LargePage = 2 << 20;
+
     private readonly Lock _packing = new();
     private WeightData? _weight = weight;
     private float* _panels;
@@ -35,7 +38,10 @@ internal sealed unsafe class PackedMatrix(WeightData weight, bool transposed) : 
         lock (_packing)
         {
             if (_weight is not { } weight) return;
-            _panels = (float*)NativeMemory.AlignedAlloc((nuint)Panels * (nuint)Depth * Tile.Columns * sizeof(float), 64);
+            var bytes = (nuint)Panels * (nuint)Depth * Tile.Columns * sizeof(float);
+            var alignment = bytes < LargePage ? 64u : LargePage;
+            _panels = (float*)NativeMemory.AlignedAlloc(bytes, alignment);
+            if (alignment == LargePage) Pages.PreferLarge(_panels, bytes);
             context.For(Panels, panel => Pack((float*)weight.Address, panel));
             weight.LeaveMemory();
             Volatile.Write(ref _weight, null);

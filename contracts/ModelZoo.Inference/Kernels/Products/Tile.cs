@@ -1,5 +1,6 @@
 using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
+using System.Runtime.Intrinsics.X86;
 
 namespace ModelZoo.Inference.Kernels;
 
@@ -27,6 +28,12 @@ internal readonly struct ScatteredPanel : ITilePanel
     public static unsafe float* At(float* panel, nint* offsets, nint step) => panel + offsets[step];
 }
 
+/// <summary>Memory that is wanted soon: while a tile is computed it is brought into the second cache, <paramref name="Step"/> bytes a step of the depth. Weights then come from memory while the units are busy, not before.</summary>
+internal readonly unsafe record struct Ahead(nint Address, nint Step)
+{
+    public byte* Start => (byte*)Address;
+}
+
 /// <summary>
 /// The inner loop of matrix products: up to 12 rows by 32 columns of C = A B in registers, over all of the depth. Of 32 registers, 24 hold sums, so that each step loads two vectors of B and one number a row of A for two multiply-adds a row,
 /// and the units for these are the only ones that are busy: about 95 % of their rate on Zen 5. Each element is one sum in the order of the depth, whatever the tile.
@@ -49,27 +56,28 @@ internal static unsafe class Tile
     /// <param name="c">C's first row.</param>
     /// <param name="cStride">Elements from a row of C to the next.</param>
     /// <param name="add">Whether C's values are added to.</param>
-    public static void Multiply<TPanel>(int rows, float* a, nint aStride, float* b, nint* offsets, nint depth, float* c, nint cStride, bool add) where TPanel : struct, ITilePanel
+    /// <param name="ahead">What to bring nearer meanwhile.</param>
+    public static void Multiply<TPanel>(int rows, float* a, nint aStride, float* b, nint* offsets, nint depth, float* c, nint cStride, bool add, Ahead ahead = default) where TPanel : struct, ITilePanel
     {
         switch (rows)
         {
-            case 1: Multiply<Rows1, TPanel>(a, aStride, b, offsets, depth, c, cStride, add); break;
-            case 2: Multiply<Rows2, TPanel>(a, aStride, b, offsets, depth, c, cStride, add); break;
-            case 3: Multiply<Rows3, TPanel>(a, aStride, b, offsets, depth, c, cStride, add); break;
-            case 4: Multiply<Rows4, TPanel>(a, aStride, b, offsets, depth, c, cStride, add); break;
-            case 5: Multiply<Rows5, TPanel>(a, aStride, b, offsets, depth, c, cStride, add); break;
-            case 6: Multiply<Rows6, TPanel>(a, aStride, b, offsets, depth, c, cStride, add); break;
-            case 7: Multiply<Rows7, TPanel>(a, aStride, b, offsets, depth, c, cStride, add); break;
-            case 8: Multiply<Rows8, TPanel>(a, aStride, b, offsets, depth, c, cStride, add); break;
-            case 9: Multiply<Rows9, TPanel>(a, aStride, b, offsets, depth, c, cStride, add); break;
-            case 10: Multiply<Rows10, TPanel>(a, aStride, b, offsets, depth, c, cStride, add); break;
-            case 11: Multiply<Rows11, TPanel>(a, aStride, b, offsets, depth, c, cStride, add); break;
-            case 12: Multiply<Rows12, TPanel>(a, aStride, b, offsets, depth, c, cStride, add); break;
+            case 1: Multiply<Rows1, TPanel>(a, aStride, b, offsets, depth, c, cStride, add, ahead); break;
+            case 2: Multiply<Rows2, TPanel>(a, aStride, b, offsets, depth, c, cStride, add, ahead); break;
+            case 3: Multiply<Rows3, TPanel>(a, aStride, b, offsets, depth, c, cStride, add, ahead); break;
+            case 4: Multiply<Rows4, TPanel>(a, aStride, b, offsets, depth, c, cStride, add, ahead); break;
+            case 5: Multiply<Rows5, TPanel>(a, aStride, b, offsets, depth, c, cStride, add, ahead); break;
+            case 6: Multiply<Rows6, TPanel>(a, aStride, b, offsets, depth, c, cStride, add, ahead); break;
+            case 7: Multiply<Rows7, TPanel>(a, aStride, b, offsets, depth, c, cStride, add, ahead); break;
+            case 8: Multiply<Rows8, TPanel>(a, aStride, b, offsets, depth, c, cStride, add, ahead); break;
+            case 9: Multiply<Rows9, TPanel>(a, aStride, b, offsets, depth, c, cStride, add, ahead); break;
+            case 10: Multiply<Rows10, TPanel>(a, aStride, b, offsets, depth, c, cStride, add, ahead); break;
+            case 11: Multiply<Rows11, TPanel>(a, aStride, b, offsets, depth, c, cStride, add, ahead); break;
+            case 12: Multiply<Rows12, TPanel>(a, aStride, b, offsets, depth, c, cStride, add, ahead); break;
         }
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void Multiply<TRows, TPanel>(float* a, nint aStride, float* b, nint* offsets, nint depth, float* c, nint cStride, bool add) where TRows : struct, ITileRows where TPanel : struct, ITilePanel
+    private static void Multiply<TRows, TPanel>(float* a, nint aStride, float* b, nint* offsets, nint depth, float* c, nint cStride, bool add, Ahead ahead) where TRows : struct, ITileRows where TPanel : struct, ITilePanel
     {
         Vector512<float> v00 = default, v01 = default, v10 = default, v11 = default, v20 = default, v21 = default, v30 = default, v31 = default, v40 = default, v41 = default, v50 = default, v51 = default;
         Vector512<float> v60 = default, v61 = default, v70 = default, v71 = default, v80 = default, v81 = default, v90 = default, v91 = default, va0 = default, va1 = default, vb0 = default, vb1 = default;
@@ -92,10 +100,13 @@ internal static unsafe class Tile
         // Three rows from one address: a row is at it, at one stride, or at two.
         float* a0 = a, a3 = a + 3 * aStride, a6 = a + 6 * aStride, a9 = a + 9 * aStride;
         var twice = 2 * aStride;
+        var next = ahead.Start;
         for (nint step = 0; step < depth; step++)
         {
             var at = TPanel.At(b, offsets, step);
             var (left, right) = (Vector512.Load(at), Vector512.Load(at + 16));
+            Sse.Prefetch1(next);
+            next += ahead.Step;
             Add(a0[step], left, right, ref v00, ref v01);
             if (TRows.Count > 1) Add(a0[aStride + step], left, right, ref v10, ref v11);
             if (TRows.Count > 2) Add(a0[twice + step], left, right, ref v20, ref v21);
