@@ -1,0 +1,35 @@
+using ModelZoo.Contracts;
+
+namespace ModelZoo.Inference.Tests.Kernels;
+
+/// <summary>Runs a graph with operators of our own and with the engine's.</summary>
+internal static class KernelGraphs
+{
+    /// <summary>The engine's own operators: sessions that rewrite less get no kernels of ours.</summary>
+    public static readonly SessionOptions Engine = new() { Optimization = GraphOptimization.Extended };
+
+    /// <summary>Numbers between -1 and 1.</summary>
+    public static float[] Random(Random random, long count)
+    {
+        var values = new float[count];
+        for (var i = 0; i < values.Length; i++) values[i] = random.NextSingle() * 2 - 1;
+        return values;
+    }
+
+    /// <summary>A weight of such numbers.</summary>
+    public static WeightData Weight(Random random, params long[] shape) => WeightData.Copy<float>(Random(random, Tensor.Count(shape)), shape);
+
+    /// <summary>The first output with our operators equals the engine's: at each number within <paramref name="tolerance"/> of the largest.</summary>
+    public static Tensor<float> SameAsEngine(InferenceRuntime runtime, GraphDefinition graph, IReadOnlyDictionary<string, Tensor> inputs, double tolerance = 2e-6)
+    {
+        using var ours = runtime.CreateSession(graph);
+        using var engine = runtime.CreateSession(graph, Engine);
+        var name = graph.Outputs[0].Name;
+        var (found, expected) = (ours.Run(inputs)[name].As<float>(), engine.Run(inputs)[name].As<float>());
+        Assert.Equal(expected.Shape.ToArray(), found.Shape.ToArray());
+        var largest = 1.0;
+        foreach (var value in expected.Span) largest = Math.Max(largest, Math.Abs(value));
+        for (var i = 0; i < expected.Span.Length; i++) Assert.True(Math.Abs(expected.Span[i] - found.Span[i]) <= tolerance * largest, $"{i}: {found.Span[i]} instead of {expected.Span[i]}");
+        return found;
+    }
+}

@@ -1,0 +1,58 @@
+using ModelZoo.Contracts;
+using ModelZoo.Inference.Tests.Runtime;
+
+namespace ModelZoo.Inference.Tests.Kernels;
+
+public sealed class LinearKernelTests(RuntimeFixture fixture) : IClassFixture<RuntimeFixture>
+{
+    private static readonly int[] Sizes = [1, 2, 3, 5, 8, 11, 12, 13, 24, 25, 31, 32, 33, 63, 64, 65, 100, 197, 241, 300];
+
+    [Fact]
+    public void Gemm_AnyShape_AsTheEngine()
+    {
+        var random = new Random(1);
+        for (var i = 0; i < 60; i++)
+        {
+            var (rows, depth, columns) = (Sizes[random.Next(Sizes.Length)], Sizes[random.Next(Sizes.Length)], Sizes[random.Next(Sizes.Length)]);
+            var graph = Graph(random, depth, columns, transposed: random.Next(2) == 0, bias: random.Next(2) == 0);
+            KernelGraphs.SameAsEngine(fixture.Runtime, graph, Inputs(random, rows, depth));
+        }
+    }
+
+    [Fact]
+    public void Gemm_RowsOfABatch_AreThoseOfEachAlone()
+    {
+        var random = new Random(2);
+        var graph = Graph(random, 300, 100, transposed: false, bias: true);
+        using var session = fixture.Runtime.CreateSession(graph);
+        var x = KernelGraphs.Random(random, 29 * 300);
+
+        var together = Run(session, x, 29);
+
+        for (var row = 0; row < 29; row++) Assert.Equal(together[(row * 100)..((row + 1) * 100)], Run(session, x[(row * 300)..((row + 1) * 300)], 1));
+    }
+
+    [Fact]
+    public void Gemm_NoRows_GivesNone()
+    {
+        var random = new Random(3);
+        using var session = fixture.Runtime.CreateSession(Graph(random, 8, 9, transposed: false, bias: true));
+
+        Assert.Empty(Run(session, [], 0));
+    }
+
+    private static float[] Run(Session session, float[] x, int rows) => session.Run(new Dictionary<string, Tensor> { ["x"] = Tensor.Create(x, rows, rows == 0 ? 8 : x.Length / rows) })["y"].As<float>().Span.ToArray();
+
+    private static Dictionary<string, Tensor> Inputs(Random random, int rows, int depth) => new() { ["x"] = Tensor.Create(KernelGraphs.Random(random, rows * depth), rows, depth) };
+
+    private static GraphDefinition Graph(Random random, int depth, int columns, bool transposed, bool bias)
+    {
+        var graph = new GraphDefinition { Name = "linear" };
+        graph.Inputs.Add(new("x", ElementType.Float32, [new(-1, "rows"), depth]));
+        graph.Outputs.Add(new("y", ElementType.Float32, [new(-1, "rows"), columns]));
+        graph.Initializers.Add(new("w", transposed ? KernelGraphs.Weight(random, depth, columns) : KernelGraphs.Weight(random, columns, depth)));
+        if (bias) graph.Initializers.Add(new("b", KernelGraphs.Weight(random, columns)));
+        graph.Nodes.Add(new("Gemm", "", "linear", bias ? ["x", "w", "b"] : ["x", "w"], ["y"], transposed ? SmallGraphs.None : new Dictionary<string, object> { ["transB"] = 1L }));
+        return graph;
+    }
+}
