@@ -5,22 +5,23 @@ namespace ModelZoo.Plugins.TextTokenizers.Trainers;
 
 /// <summary>
 /// A unigram model under training: pieces with scores, and the lattice of each sentence. Lattices are made once, of all pieces to begin with; when pieces go, they are thinned, so that later steps have less to do.
-/// Sums over sentences are of fixed shares, added in order: the same on every run of one machine.
+/// Sums over sentences are of fixed shares, added in order: the same on every run, whatever the number of processors.
 /// </summary>
 internal sealed class UnigramEstimate
 {
     private const double UnknownPenalty = 10;
     private const double ExpectedThreshold = 0.5;
-    private static readonly int Shares = Environment.ProcessorCount;
+    private const int Shares = 16;
 
     private readonly string[] _seeds;
     private readonly DoubleArrayTrie _trie;
     private readonly int[] _idOfSeed;                 // 0: gone
-    private readonly (byte[] Bytes, long Count)[] _sentences;
-    private readonly LatticeNode[][] _lattices;
+    private readonly LatticeBlocks[] _lattices;
+    private readonly double[][] _sums;
     private readonly long _count;
     private int[] _seedOfId;                          // seeds are counted from 1, as ids are
     private double[] _scores;                         // of the unknown piece, then by id
+    private int[]? _renumbered;                       // ids by those that the lattices still have
 
     /// <summary>A model of these pieces.</summary>
     public UnigramEstimate(IReadOnlyList<(string Text, double Score)> seeds, IEnumerable<KeyValuePair<string, long>> words)
@@ -30,21 +31,20 @@ internal sealed class UnigramEstimate
         _seedOfId = [.. _idOfSeed];
         _scores = [0, .. seeds.Select(seed => seed.Score)];
         _trie = new(_seeds.Select((text, seed) => (Encoding.UTF8.GetBytes(text), seed)).Skip(1));
-        _sentences = [.. words.Select(word => (Encoding.UTF8.GetBytes(word.Key), word.Value))];
-        _count = _sentences.Sum(sentence => sentence.Count);
-        _lattices = new LatticeNode[_sentences.Length][];
-        InShares(share =>
+        KeyValuePair<string, long>[] sentences = [.. words];
+        _count = sentences.Sum(sentence => sentence.Value);
+        _lattices = InShares(share =>
         {
-            var nodes = new List<LatticeNode>();
-            for (var i = share; i < _sentences.Length; i += Shares)
+            var (blocks, nodes) = (new LatticeBlocks(), new NodeBuffer());
+            for (var i = share; i < sentences.Length; i += Shares)
             {
-                AddNodes(_sentences[i].Bytes, nodes);
-                _lattices[i] = [.. nodes];
-                nodes.Clear();
+                var length = AddNodes(sentences[i].Key, nodes);
+                blocks.Add(nodes.Span, length, sentences[i].Value);
             }
 
-            return nodes;
+            return blocks;
         });
+        _sums = [.. _lattices.Select(_ => new double[_scores.Length])];
         SetUnknown();
     }
 
@@ -60,7 +60,8 @@ internal sealed class UnigramEstimate
     /// <summary>One step of EM. The maximization is variational: digamma acts as a sparse prior, and pieces that are hardly expected go.</summary>
     public void Improve()
     {
-        var expected = Sum((lattice, i, sums) => lattice.AddExpected(_lattices[i], _sentences[i].Bytes.Length, _scores, _sentences[i].Count, sums));
+        var probabilities = Array.ConvertAll(_scores, Math.Exp);
+        var expected = Sum((lattice, sums) => (in LatticeSentence sentence, ReadOnlySpan<LatticeNode> nodes) => lattice.AddExpected(nodes, sentence.Length, probabilities, sentence.Count, sums));
         int[] kept = [.. Enumerable.Range(1, Count).Where(id => expected[id] >= ExpectedThreshold)];
         var logSum = Digamma(kept.Sum(id => expected[id]));
         Keep(kept, id => Digamma(expected[id]) - logSum);
@@ -70,12 +71,14 @@ internal sealed class UnigramEstimate
     public void Prune(int size)
     {
         var alternatives = Alternatives();
-        var paths = Enumerable.Range(0, Shares).Select(_ => new List<int>()).ToArray();
-        var frequency = Sum((lattice, i, sums) =>
+        var frequency = Sum((lattice, sums) =>
         {
-            var path = paths[i % Shares];
-            lattice.Best(_lattices[i], _sentences[i].Bytes.Length, _scores, path);
-            foreach (var id in path) sums[id] += _sentences[i].Count;
+            var path = new List<int>();
+            return (in LatticeSentence sentence, ReadOnlySpan<LatticeNode> nodes) =>
+            {
+                lattice.Best(nodes, sentence.Length, _scores, path);
+                foreach (var id in path) sums[id] += sentence.Count;
+            };
         });
 
         var sum = frequency.Sum();
@@ -111,16 +114,13 @@ internal sealed class UnigramEstimate
         var alternatives = new int[]?[Count + 1];
         InShares(share =>
         {
-            var (lattice, nodes, path) = (new UnigramLattice(), new List<LatticeNode>(), new List<int>());
+            var (lattice, nodes, path) = (new UnigramLattice(), new NodeBuffer(), new List<int>());
             for (var id = 1 + share; id <= Count; id += Shares)
             {
-                var piece = Encoding.UTF8.GetBytes(_seeds[_seedOfId[id]]);
-                nodes.Clear();
-                AddNodes(piece, nodes);
-                var all = System.Runtime.InteropServices.CollectionsMarshal.AsSpan(nodes);
-                lattice.Best(all, piece.Length, _scores, path);
+                var length = AddNodes(_seeds[_seedOfId[id]], nodes);
+                lattice.Best(nodes.Span, length, _scores, path);
                 if (path.Count > 1) continue;
-                lattice.Best(all, piece.Length, _scores, path, forbidden: id);
+                lattice.Best(nodes.Span, length, _scores, path, forbidden: id);
                 path.Reverse();
                 alternatives[id] = [.. path];
             }
@@ -130,24 +130,29 @@ internal sealed class UnigramEstimate
         return alternatives;
     }
 
-    // Pieces that stand in a text by start, then length; where no piece is a character, the unknown one is.
-    private void AddNodes(byte[] text, List<LatticeNode> nodes)
+    // Puts the pieces that stand in a text into the buffer, by start, then length; where no piece is a character, the unknown one is. Returns the number of characters.
+    private int AddNodes(string characters, NodeBuffer nodes)
     {
-        for (var start = 0; start < text.Length;)
+        var text = nodes.Encode(characters);
+        var count = 0;
+        for (var start = 0; start < text.Length; count++)
         {
-            var (width, isPiece, node) = (Width(text[start]), false, DoubleArrayTrie.Root);
-            for (var end = start; end < text.Length;)
+            var (length, isPiece, node) = (0, false, DoubleArrayTrie.Root);
+            for (var end = start; end < text.Length; length++)
             {
-                node = _trie.Child(node, text[end++]);
+                for (var last = end + Width(text[end]); end < last && (end == start || node != 0); end++) node = _trie.Child(node, text[end]);
                 if (node == 0) break;
                 if (_trie.Value(node) is not (> 0 and var seed) || _idOfSeed[seed] == 0) continue;
-                nodes.Add(new(start, end, _idOfSeed[seed]));
-                isPiece |= end - start == width;
+                nodes.Add(new(_idOfSeed[seed], length + 1));
+                isPiece |= length == 0;
             }
 
-            if (!isPiece) nodes.Add(new(start, start + width, 0));
-            start += width;
+            if (!isPiece) nodes.Add(new(0, 1));
+            nodes.EndPlace();
+            start += Width(text[start]);
         }
+
+        return count;
     }
 
     // Ids are given anew, in this order.
@@ -158,34 +163,7 @@ internal sealed class UnigramEstimate
         for (var id = 1; id <= Count; id++) _idOfSeed[_seedOfId[id]] = ids[id];
         (_scores, _seedOfId) = ([0, .. kept.Select(score)], [0, .. kept.Select(id => _seedOfId[id])]);
         SetUnknown();
-        InShares(share =>
-        {
-            var thinned = new List<LatticeNode>();
-            for (var i = share; i < _sentences.Length; i += Shares) Thin(ref _lattices[i], _sentences[i].Bytes, ids, thinned);
-            return thinned;
-        });
-    }
-
-    private static void Thin(ref LatticeNode[] lattice, byte[] sentence, int[] ids, List<LatticeNode> thinned)
-    {
-        thinned.Clear();
-        for (var i = 0; i < lattice.Length;)
-        {
-            var (start, isPiece) = (lattice[i].Start, false);
-            var width = Width(sentence[start]);
-            for (; i < lattice.Length && lattice[i].Start == start; i++)
-            {
-                var id = ids[lattice[i].Id];
-                if (id == 0) continue;
-                thinned.Add(lattice[i] with { Id = id });
-                isPiece |= lattice[i].End - start == width;
-            }
-
-            if (!isPiece) thinned.Add(new(start, start + width, 0));
-        }
-
-        if (thinned.Count == lattice.Length) thinned.CopyTo(lattice);
-        else lattice = [.. thinned];
+        _renumbered = ids;
     }
 
     private void SetUnknown()
@@ -195,17 +173,20 @@ internal sealed class UnigramEstimate
     }
 
     // What sentences add up to by id.
-    private double[] Sum(Action<UnigramLattice, int, double[]> add)
+    private double[] Sum(Func<UnigramLattice, double[], LatticeBlocks.Visitor> adder)
     {
-        var total = new double[Count + 1];
-        foreach (var part in InShares(share =>
+        InShares(share =>
         {
-            var (lattice, sums) = (new UnigramLattice(), new double[Count + 1]);
-            for (var i = share; i < _sentences.Length; i += Shares) add(lattice, i, sums);
+            var sums = _sums[share];
+            sums.AsSpan(0, Count + 1).Clear();
+            _lattices[share].Visit(_renumbered, adder(new(), sums));
             return sums;
-        }))
+        });
+        _renumbered = null;
+        var total = new double[Count + 1];
+        foreach (var sums in _sums)
         {
-            for (var id = 0; id < total.Length; id++) total[id] += part[id];
+            for (var id = 0; id < total.Length; id++) total[id] += sums[id];
         }
 
         return total;

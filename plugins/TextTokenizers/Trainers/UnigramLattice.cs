@@ -1,62 +1,111 @@
 namespace ModelZoo.Plugins.TextTokenizers.Trainers;
 
-/// <summary>A piece that stands in a sentence.</summary>
-/// <param name="Start">Its first byte.</param>
-/// <param name="End">The byte behind it.</param>
-/// <param name="Id">Its number; 0 is the unknown piece.</param>
-internal readonly record struct LatticeNode(int Start, int End, int Id);
-
-/// <summary>What EM wants of a sentence's lattice, with the buffers of one thread. Nodes stand by start, then length; scores are logs of probabilities by id.</summary>
+/// <summary>What EM wants of a sentence's lattice, with the buffers of one thread.</summary>
 internal sealed class UnigramLattice
 {
+    private const double Least = 1e-100;
+
+    private readonly List<(int Start, int End, double Factor)> _scalings = [];
     private double[] _forward = [];
     private double[] _backward = [];
-    private int[] _via = [];
+    private double[] _best = [];
+    private LatticeNode[] _via = [];
 
-    /// <summary>Adds the expected count of each piece, times <paramref name="frequency"/>.</summary>
-    public void AddExpected(ReadOnlySpan<LatticeNode> nodes, int length, double[] scores, double frequency, double[] expected)
+    /// <summary>
+    /// Adds the expected count of each piece, times <paramref name="frequency"/>. Sums of probabilities over all ways from the start to a place, and from there to the end, are taken as they are, without logarithms;
+    /// where those to a place become small, they and the ones after it are scaled.
+    /// </summary>
+    /// <param name="nodes">The lattice.</param>
+    /// <param name="length">Characters of the sentence.</param>
+    /// <param name="probabilities">Probabilities by id.</param>
+    /// <param name="frequency">How often the sentence occurs.</param>
+    /// <param name="expected">Expected counts by id.</param>
+    public void AddExpected(ReadOnlySpan<LatticeNode> nodes, int length, double[] probabilities, double frequency, double[] expected)
     {
         Reserve(length);
-        var (alpha, beta) = (_forward, _backward);       // logs of the sums of all ways to a place, and from there to the end
-        alpha.AsSpan(1, length).Fill(double.NegativeInfinity);
-        beta.AsSpan(0, length).Fill(double.NegativeInfinity);
-        alpha[0] = beta[length] = 0;
-        foreach (var node in nodes) alpha[node.End] = LogAdd(alpha[node.End], alpha[node.Start] + scores[node.Id]);
-        for (var i = nodes.Length - 1; i >= 0; i--) beta[nodes[i].Start] = LogAdd(beta[nodes[i].Start], beta[nodes[i].End] + scores[nodes[i].Id]);
-        foreach (var node in nodes) expected[node.Id] += frequency * Math.Exp(alpha[node.Start] + scores[node.Id] + beta[node.End] - alpha[length]);
+        var alpha = _forward.AsSpan(0, length + 1);
+        var beta = _backward.AsSpan(0, length + 1);
+        alpha.Clear();
+        beta.Clear();
+        _scalings.Clear();
+        alpha[0] = 1;
+        for (int i = 0, start = 0, furthest = 0; start < length; start++)
+        {
+            if (alpha[start] < Least) Scale(alpha, start, furthest);
+            var here = alpha[start];
+            bool isLast;
+            do
+            {
+                var node = nodes[i++];
+                alpha[start + node.Length] += here * probabilities[node.Id];
+                furthest = Math.Max(furthest, start + node.Length);
+                isLast = node.IsLast;
+            }
+            while (!isLast);
+        }
+
+        beta[length] = frequency / alpha[length];
+        var scaling = _scalings.Count - 1;
+        for (int i = nodes.Length - 1, start = length - 1; start >= 0; start--)
+        {
+            var (here, sum) = (alpha[start], 0.0);
+            do
+            {
+                var node = nodes[i];
+                var after = probabilities[node.Id] * beta[start + node.Length];
+                sum += after;
+                expected[node.Id] += here * after;
+            }
+            while (--i >= 0 && !nodes[i].IsLast);
+            beta[start] = sum;
+            if (scaling >= 0 && _scalings[scaling].Start == start)
+            {
+                // What comes before meets the places after it as they were before they were scaled.
+                foreach (ref var place in beta[start..(_scalings[scaling].End + 1)]) place *= _scalings[scaling].Factor;
+                scaling--;
+            }
+        }
     }
 
     /// <summary>Puts the ids of the best segmentation into <paramref name="path"/>, the last one first; none when there is no way.</summary>
     /// <param name="nodes">The lattice.</param>
-    /// <param name="length">Bytes of the sentence.</param>
-    /// <param name="scores">Scores by id.</param>
+    /// <param name="length">Characters of the sentence.</param>
+    /// <param name="scores">Logs of probabilities by id.</param>
     /// <param name="path">Where the ids go.</param>
     /// <param name="forbidden">A piece that must not be taken; -1 for none.</param>
     public void Best(ReadOnlySpan<LatticeNode> nodes, int length, double[] scores, List<int> path, int forbidden = -1)
     {
         Reserve(length);
-        var (best, via) = (_forward, _via);
+        var (best, via, start) = (_best, _via, 0);
         best.AsSpan(1, length).Fill(double.NegativeInfinity);
         best[0] = 0;
-        for (var i = 0; i < nodes.Length; i++)
+        foreach (var node in nodes)
         {
-            var score = best[nodes[i].Start] + scores[nodes[i].Id];
-            if (score > best[nodes[i].End] && nodes[i].Id != forbidden) (best[nodes[i].End], via[nodes[i].End]) = (score, i);
+            var (score, end) = (best[start] + scores[node.Id], start + node.Length);
+            if (score > best[end] && node.Id != forbidden) (best[end], via[end]) = (score, node);
+            if (node.IsLast) start++;
         }
 
         path.Clear();
         if (double.IsNegativeInfinity(best[length])) return;
-        for (var end = length; end > 0; end = nodes[via[end]].Start) path.Add(nodes[via[end]].Id);
+        for (var end = length; end > 0; end -= via[end].Length) path.Add(via[end].Id);
+    }
+
+    // All ways lead over one of these places.
+    private void Scale(Span<double> alpha, int start, int end)
+    {
+        var most = 0.0;
+        foreach (var place in alpha[start..(end + 1)]) most = Math.Max(most, place);
+        if (most >= Least) return;
+        var factor = Math.ScaleB(1, -Math.ILogB(most));
+        foreach (ref var place in alpha[start..(end + 1)]) place *= factor;
+        _scalings.Add((start, end, factor));
     }
 
     private void Reserve(int length)
     {
-        if (_via.Length <= length) (_forward, _backward, _via) = (new double[2 * length + 64], new double[2 * length + 64], new int[2 * length + 64]);
-    }
-
-    private static double LogAdd(double x, double y)
-    {
-        var (low, high) = x > y ? (y, x) : (x, y);
-        return high > low + 50 ? high : high + Math.Log(Math.Exp(low - high) + 1);
+        if (_via.Length > length) return;
+        var size = 2 * length + 64;
+        (_forward, _backward, _best, _via) = (new double[size], new double[size], new double[size], new LatticeNode[size]);
     }
 }

@@ -37,13 +37,18 @@ public static class UnigramTrainer
     private const double MissingCharacterStep = 0.0001;
 
     /// <summary>Learns pieces and their log-probabilities from words and their counts.</summary>
-    /// <exception cref="OptionsException">The corpus has more characters than the vocabulary has room for.</exception>
+    /// <exception cref="OptionsException">The corpus has more characters than the vocabulary has room for; or pieces are to be longer than 127 characters, or more than sixteen million.</exception>
     public static TrainedVocabulary Train(IReadOnlyList<KeyValuePair<string, long>> words, UnigramTrainerOptions options, IProgress<int>? progress = null, CancellationToken cancel = default)
     {
         KeyValuePair<string, long>[] sentences = [.. words.Where(word => word.Key.Length > 0)];
         var required = words.SelectMany(word => word.Key.EnumerateRunes()).Concat(options.InitialAlphabet.SelectMany(text => text.EnumerateRunes())).Distinct().Select(letter => letter.ToString()).ToHashSet();
         if (required.Count > options.VocabSize)
             throw new OptionsException(ErrorCodes.OptionRange, "The vocabulary has no room for all characters.") { Where = "vocab_size", Expected = $"{required.Count} or more", Found = $"{options.VocabSize}" };
+
+        if (options.MaxPieceLength > LatticeNode.MaxLength)
+            throw new OptionsException(ErrorCodes.OptionRange, "Pieces cannot be that long.") { Where = "max_piece_length", Expected = $"at most {LatticeNode.MaxLength}", Found = $"{options.MaxPieceLength}" };
+        if (options.SeedSize > LatticeNode.MaxId - required.Count)
+            throw new OptionsException(ErrorCodes.OptionRange, "There cannot be that many pieces.") { Where = "seed_size", Expected = $"at most {LatticeNode.MaxId - required.Count}", Found = $"{options.SeedSize}" };
 
         var estimate = new UnigramEstimate(Seeds(sentences, options), sentences);
         var wanted = options.VocabSize * 11 / 10;

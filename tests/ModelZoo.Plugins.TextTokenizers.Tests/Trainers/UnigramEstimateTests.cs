@@ -36,6 +36,51 @@ public sealed class UnigramEstimateTests
         Assert.Equal(fresh.Pieces, estimate.Pieces);
     }
 
+    // Far less probable than the smallest number, in parts a thousand times less than elsewhere.
+    [Theory]
+    [InlineData(3000, 1)]
+    [InlineData(700, 4)]
+    public void Improve_LongSentence_IsWhatLogarithmsGive(int repeats, int unknowns)
+    {
+        var sentence = string.Concat(Enumerable.Range(0, repeats).Select(i => (i / 50 % 2 == 0 ? "aba" : new string('x', unknowns)) + (i % 3 == 0 ? "b" : "a")));
+        (string Text, double Score)[] pieces = [("a", -3), ("b", -7), ("ab", -11), ("ba", -20), ("aba", -33), ("aab", -45)];
+        var expected = Expected(sentence, pieces, pieces.Min(piece => piece.Score) - 10);
+        var estimate = new UnigramEstimate(pieces, [new(sentence, 2)]);
+        estimate.Improve();
+        var kept = pieces.Where(piece => 2 * expected[piece.Text] >= 0.5).Select(piece => piece.Text).ToArray();
+        Assert.Equal(kept, estimate.Pieces.Select(piece => piece.Text));
+        var logSum = Digamma(kept.Sum(text => 2 * expected[text]));
+        foreach (var (text, score) in estimate.Pieces) Assert.Equal(Digamma(2 * expected[text]) - logSum, score, 1e-9);
+    }
+
+    [Theory]
+    [InlineData(128, 1000)]
+    [InlineData(16, 1 << 24)]
+    public void Train_MoreThanANodeHolds_IsRefused(int longest, int seeds) =>
+        Assert.Throws<ModelZoo.Contracts.OptionsException>(() => UnigramTrainer.Train(Words, new() { MaxPieceLength = longest, SeedSize = seeds }));
+
+    // Expected counts by sums of logarithms.
+    private static Dictionary<string, double> Expected(string sentence, (string Text, double Score)[] pieces, double unknown)
+    {
+        var scores = pieces.ToDictionary(piece => piece.Text, piece => piece.Score);
+        var (to, from) = (new double[sentence.Length + 1], new double[sentence.Length + 1]);
+        to.AsSpan(1).Fill(double.NegativeInfinity);
+        from.AsSpan(0, sentence.Length).Fill(double.NegativeInfinity);
+        var nodes = Enumerable.Range(0, sentence.Length).SelectMany(start => Enumerable.Range(1, Math.Min(3, sentence.Length - start)).Select(length => (Start: start, Text: sentence.Substring(start, length))))
+            .Where(node => node.Text.Length == 1 || scores.ContainsKey(node.Text)).ToArray();
+        foreach (var (start, text) in nodes) Add(ref to[start + text.Length], to[start] + scores.GetValueOrDefault(text, unknown));
+        foreach (var (start, text) in nodes.Reverse()) Add(ref from[start], from[start + text.Length] + scores.GetValueOrDefault(text, unknown));
+        var expected = pieces.ToDictionary(piece => piece.Text, _ => 0.0);
+        foreach (var (start, text) in nodes.Where(node => scores.ContainsKey(node.Text))) expected[text] += Math.Exp(to[start] + scores[text] + from[start + text.Length] - to[^1]);
+        return expected;
+
+        static void Add(ref double log, double other)
+        {
+            var (low, high) = (Math.Min(log, other), Math.Max(log, other));
+            log = high + Math.Log(1 + Math.Exp(low - high));
+        }
+    }
+
     private static (string Text, double Score)[] Improved((string Text, double Score)[] pieces)
     {
         var unknown = pieces.Min(piece => piece.Score) - 10;
