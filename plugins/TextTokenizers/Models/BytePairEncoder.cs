@@ -25,6 +25,8 @@ internal sealed class BytePairEncoder
 
     private readonly MergeTable? _merges;
     private readonly bool _isOneToOne;
+    private readonly TokenIndex? _index;
+    private readonly ShortMerger? _short;
     private readonly int[] _byteIds = new int[256];
     private readonly JunctionFilter _junctions;
     private readonly Pool<EncodeScratch> _scratch = new();
@@ -48,6 +50,8 @@ internal sealed class BytePairEncoder
 
         _isOneToOne = ids == vocabulary.Count;
         _junctions = new(vocabulary);
+        _index = TokenIndex.Create(vocabulary);
+        if (merges is null && IsComplete && _index is not null) _short = new(vocabulary, _index, _byteIds);
     }
 
     /// <summary>Bytes of each token.</summary>
@@ -220,8 +224,8 @@ internal sealed class BytePairEncoder
         if (scratch.TryEncode(piece, key, hash, output)) return;
         var before = output.Count;
         var isKept = true;
-        if (TakesWholePieces && Vocabulary.TryGetShort(key, hash, out var whole)) output.Add(whole);
-        else if (piece.Length <= WorthParts || !TryEncodeParts(piece, output, scratch)) Merge(piece, output, scratch.Merges);
+        if (TakesWholePieces && TryGetShort(key, hash, out var whole)) output.Add(whole);
+        else if (piece.Length <= WorthParts || !TryEncodeParts(piece, output, scratch)) MergeShort(piece, output, scratch.Merges);
         else isKept = output.Count - before <= PieceCache.MaxTokens;
         if (isKept) scratch.Keep(piece, key, hash, output.Span[before..]);
         scratch.NewPieces++;
@@ -279,8 +283,22 @@ internal sealed class BytePairEncoder
         var key = PieceKey.At(in part[0], part.Length, PieceKey.Part);
         var hash = key.Hash();
         if (scratch.TryEncode(part, key, hash, output)) return;
-        Merge(part, output, scratch.Merges);
+        MergeShort(part, output, scratch.Merges);
         scratch.Keep(part, key, hash, output.Span[before..]);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private bool TryGetShort(in PieceKey key, ulong hash, out int id)
+    {
+        if (_index is null) return Vocabulary.TryGetShort(key, hash, out id);
+        return _index.Open().TryFind(key, hash, out id) ? id != TokenIndex.None : Vocabulary.TryGetShort(key, hash, out id);
+    }
+
+    private void MergeShort(ReadOnlySpan<byte> piece, IdBuffer output, MergeMemo memo)
+    {
+        var count = _short is null ? -1 : _short.Merge(ref MemoryMarshal.GetReference(piece), piece.Length, ref MemoryMarshal.GetReference(output.Room(piece.Length)));
+        if (count >= 0) output.Advance(count);
+        else Merge(piece, output, memo);
     }
 
     private void Merge(ReadOnlySpan<byte> piece, IdBuffer output, MergeMemo memo)

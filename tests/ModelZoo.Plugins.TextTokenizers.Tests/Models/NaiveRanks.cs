@@ -33,11 +33,11 @@ internal sealed class NaiveRanks
         }
     }
 
-    /// <summary>The ranks as a vocabulary.</summary>
-    public TokenTable Table()
+    /// <summary>The ranks as a vocabulary, whose ids begin somewhere.</summary>
+    public TokenTable Table(int firstId = 0)
     {
         var table = new TokenTable(_ranks.Count);
-        foreach (var (token, id) in _ranks) table.Add(Convert.FromHexString(token), id);
+        foreach (var (token, id) in _ranks) table.Add(Convert.FromHexString(token), firstId + id);
         return table;
     }
 
