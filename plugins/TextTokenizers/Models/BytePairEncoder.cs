@@ -100,24 +100,12 @@ internal sealed class BytePairEncoder
     public void Encode(ReadOnlySpan<byte> piece, IdBuffer output)
     {
         if (piece.IsEmpty) return;
-        if (TakesWholePieces && Vocabulary.TryGet(piece, out var whole))
-        {
-            output.Add(whole);
-            return;
-        }
-
         var scratch = _scratch.Rent();
-        if (piece.Length <= PieceKey.MaxLength)
-        {
-            Merge(piece, output, scratch.Merges);
-        }
-        else
-        {
-            using var padded = new RentedArray<byte>(piece.Length + Padding);
-            piece.CopyTo(padded.Span);
-            EncodeLong(padded.Span[..piece.Length], output, scratch);
-        }
-
+        using var padded = new RentedArray<byte>(piece.Length + Padding);
+        piece.CopyTo(padded.Span);
+        piece = padded.Span[..piece.Length];
+        if (piece.Length <= PieceKey.MaxLength) EncodeShort(piece, output, scratch);
+        else EncodeLong(piece, output, scratch);
         _scratch.Return(scratch);
     }
 
@@ -171,24 +159,31 @@ internal sealed class BytePairEncoder
         {
             var end = ends[i];
             var length = end - start;
+            var before = output.Count + count;
             if (length <= PieceKey.MaxLength)
             {
                 var key = PieceKey.At(ref Unsafe.Add(ref bytes, start), length, PieceKey.Whole);
                 var hash = key.Hash();
-                if (pieces.TryGet(key, hash, out var tokens, out last) && last <= PieceCache.MaxTokens)
+                var isKept = pieces.TryGet(key, hash, out var tokens, out last);
+                if (isKept && last <= PieceCache.MaxTokens)
                 {
                     tokens.StoreUnsafe(ref MemoryMarshal.GetReference(room), (nuint)count);
                     count += last;
                     start = end;
                     continue;
                 }
+
+                output.Advance(count);
+                if (isKept) EncodeShort(text[start..end], output, scratch);
+                else EncodeNew(text[start..end], key, hash, output, scratch);
+            }
+            else
+            {
+                output.Advance(count);
+                EncodeLong(text[start..end], output, scratch);
             }
 
-            output.Advance(count);
-            last = output.Count;
-            if (length <= PieceKey.MaxLength) EncodeShort(text[start..end], output, scratch);
-            else EncodeLong(text[start..end], output, scratch);
-            last = output.Count - last;
+            last = output.Count - before;
             room = output.Room((ends.Length - i) * PieceCache.MaxTokens);
             count = 0;
             start = end;
@@ -209,26 +204,29 @@ internal sealed class BytePairEncoder
             {
                 var hash = PieceKey.At(ref Unsafe.Add(ref bytes, start), end - start, PieceKey.Whole).Hash();
                 pieces.Prefetch(hash);
-                Vocabulary.Prefetch(hash);
+                if (_index is null) Vocabulary.Prefetch(hash);
             }
 
             start = end;
         }
     }
 
-    [MethodImpl(MethodImplOptions.NoInlining)]
     private void EncodeShort(ReadOnlySpan<byte> piece, IdBuffer output, EncodeScratch scratch)
     {
         var key = PieceKey.At(in piece[0], piece.Length, PieceKey.Whole);
         var hash = key.Hash();
-        if (scratch.TryEncode(piece, key, hash, output)) return;
+        if (!scratch.TryEncode(piece, key, hash, output)) EncodeNew(piece, key, hash, output, scratch);
+    }
+
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private void EncodeNew(ReadOnlySpan<byte> piece, PieceKey key, ulong hash, IdBuffer output, EncodeScratch scratch)
+    {
+        scratch.NewPieces++;
         var before = output.Count;
-        var isKept = true;
         if (TakesWholePieces && TryGetShort(key, hash, out var whole)) output.Add(whole);
         else if (piece.Length <= WorthParts || !TryEncodeParts(piece, output, scratch)) MergeShort(piece, output, scratch.Merges);
-        else isKept = output.Count - before <= PieceCache.MaxTokens;
-        if (isKept) scratch.Keep(piece, key, hash, output.Span[before..]);
-        scratch.NewPieces++;
+        else if (output.Count - before > PieceCache.MaxTokens) return;
+        scratch.Keep(piece, key, hash, output, before);
     }
 
     [MethodImpl(MethodImplOptions.NoInlining)]
@@ -284,7 +282,7 @@ internal sealed class BytePairEncoder
         var hash = key.Hash();
         if (scratch.TryEncode(part, key, hash, output)) return;
         MergeShort(part, output, scratch.Merges);
-        scratch.Keep(part, key, hash, output.Span[before..]);
+        scratch.Keep(part, key, hash, output, before);
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

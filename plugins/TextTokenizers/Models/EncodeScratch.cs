@@ -34,9 +34,9 @@ internal sealed class EncodeScratch
         return true;
     }
 
-    /// <summary>Keeps the tokens of a short piece.</summary>
-    public void Keep(ReadOnlySpan<byte> piece, in PieceKey key, ulong hash, ReadOnlySpan<int> ids)
+    /// <summary>Keeps the tokens of a short piece: the ids from a place on.</summary>
+    public void Keep(ReadOnlySpan<byte> piece, in PieceKey key, ulong hash, IdBuffer output, int from)
     {
-        if (!Pieces.Keep(key, hash, ids)) Long.Keep(piece, LongPieceCache.Hash(piece, key.Kind), ids);
+        if (!Pieces.Keep(key, hash, output.Four(from), output.Count - from)) Long.Keep(piece, LongPieceCache.Hash(piece, key.Kind), output.Span[from..]);
     }
 }

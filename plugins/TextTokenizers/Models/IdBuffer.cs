@@ -33,6 +33,14 @@ internal sealed class IdBuffer
         Advance(count);
     }
 
+    /// <summary>The ids from a place on, at most four of them, zeros behind.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public Vector128<int> Four(int from)
+    {
+        if (from + Vector128<int>.Count > _items.Length) Grow(Vector128<int>.Count);
+        return Vector128.LoadUnsafe(ref _items[from]) & Vector128.LessThan(Vector128<int>.Indices, Vector128.Create(Count - from));
+    }
+
     public void Clear() => Count = 0;
 
     /// <summary>Forgets the ids from <paramref name="count"/> on.</summary>

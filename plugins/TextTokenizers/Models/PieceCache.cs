@@ -56,15 +56,15 @@ internal sealed class PieceCache
     public void Prefetch(ulong hash) => _lines.Prefetch((nint)(hash >> _shift));
 
     /// <summary>Keeps the tokens of a piece that was not found; false when only that there is more to it than fits.</summary>
-    public bool Keep(in PieceKey key, ulong hash, ReadOnlySpan<int> tokens)
+    /// <param name="key">Its key.</param>
+    /// <param name="hash">The key's hash.</param>
+    /// <param name="tokens">The first tokens, zeros behind them.</param>
+    /// <param name="count">How many there are in all.</param>
+    public bool Keep(in PieceKey key, ulong hash, Vector128<int> tokens, int count)
     {
-        Span<int> kept = stackalloc int[MaxTokens];
-        kept.Clear();
-        var fits = tokens.Length <= MaxTokens && !tokens.ContainsAnyInRange(1 << IdBits, int.MaxValue);
-        if (fits) tokens.CopyTo(kept);
-        kept[0] |= (fits ? tokens.Length : MaxTokens + 1) << IdBits;
         if (++_came > _lines.Count && _lines.Count < 1 << MostBits) Grow();
-        Insert(new() { Key = key, Tokens = Vector128.Create<int>(kept) }, hash);
+        var fits = count <= MaxTokens && (tokens & Vector128.Create(-1 << IdBits)) == Vector128<int>.Zero;
+        Insert(new() { Key = key, Tokens = fits ? tokens | Vector128.CreateScalar(count << IdBits) : Vector128.CreateScalar(MaxTokens + 1 << IdBits) }, hash);
         return fits;
     }
 

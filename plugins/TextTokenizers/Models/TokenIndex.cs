@@ -40,13 +40,7 @@ internal sealed class TokenIndex
     {
         if (vocabulary.IdLimit >= 1 << MostIdBits) return null;
         var index = new TokenIndex(vocabulary.IdLimit, vocabulary.Count);
-        foreach (var id in vocabulary.Ids)
-        {
-            var token = vocabulary.BytesOf(id);
-            if (token.Length <= PieceKey.MaxLength && !index.Add(PieceKey.Of(token, PieceKey.Whole), id)) return null;
-        }
-
-        return index;
+        return vocabulary.ShortTokens().All(token => index.Add(token.Key, token.Id)) ? index : null;
     }
 
     /// <summary>What is needed to look tokens up.</summary>

@@ -168,6 +168,18 @@ public sealed class TokenTable
         }
     }
 
+    /// <summary>The keys of all tokens of up to <see cref="PieceKey.MaxLength"/> bytes, and their ids.</summary>
+    internal IEnumerable<(PieceKey Key, int Id)> ShortTokens()
+    {
+        for (var i = 0; i < _lines.Count; i++)
+        {
+            for (var j = 0; j < TokensPerLine && Unsafe.Add(ref _lines.At(i).Key0, j) is { High: not 0 } key; j++)
+            {
+                if (key.High < LongKind) yield return (key, Unsafe.Add(ref _lines.At(i).Id0, j));
+            }
+        }
+    }
+
     /// <summary>A hash of a string of any length.</summary>
     internal static ulong HashLong(ReadOnlySpan<byte> token)
     {
