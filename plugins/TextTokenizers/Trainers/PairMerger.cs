@@ -14,9 +14,10 @@ internal sealed class PairMerger
     private readonly int[] _counts;       // symbols left of each word
     private readonly long[] _frequencies;
     private readonly int _maxTokenLength;
-    private readonly Dictionary<ulong, long> _pairs = [];
+    private readonly Dictionary<Pair, int> _places = [];
+    private readonly List<Tally> _pairs = [];
+    private readonly List<int> _touched = [];
     private readonly PriorityQueue<Entry, (long, ulong)> _queue = new();
-    private readonly Dictionary<ulong, List<int>> _touched = [];
 
     /// <param name="words">Symbols of each word, and how often the word occurs.</param>
     /// <param name="maxTokenLength">Pairs that would grow to this many characters or more are not counted; <see cref="int.MaxValue"/> for no limit.</param>
@@ -45,9 +46,9 @@ internal sealed class PairMerger
     {
         while (_queue.TryPeek(out var top, out _))
         {
-            var count = _pairs[top.Pair];
-            if (top.Count == count) return ((int)(top.Pair >> 32), (int)top.Pair, count);
-            _queue.DequeueEnqueue(top with { Count = count }, (-count, top.Pair));
+            var (pair, count, _) = _pairs[top.Place];
+            if (top.Count == count) return (pair.Left, pair.Right, count);
+            _queue.DequeueEnqueue(top with { Count = count }, (-count, pair.Order));
         }
 
         return null;
@@ -56,9 +57,9 @@ internal sealed class PairMerger
     /// <summary>Joins the pair that <see cref="Next"/> gave into <paramref name="merged"/>, wherever it stands.</summary>
     public void Merge(int merged)
     {
-        var (pair, _, words) = _queue.Dequeue();
-        var (left, right) = ((int)(pair >> 32), (int)pair);
-        foreach (var word in CollectionsMarshal.AsSpan(words)) Merge(word, left, right, merged);
+        var (place, _, words) = _queue.Dequeue();
+        var pair = _pairs[place].Pair;
+        foreach (var word in CollectionsMarshal.AsSpan(words)) Merge(word, pair.Left, pair.Right, merged);
         Enqueue();
     }
 
@@ -74,7 +75,7 @@ internal sealed class PairMerger
     private void Count(int word)
     {
         var symbols = Symbols(word);
-        for (var i = 0; i + 1 < symbols.Length; i++) Change(Key(symbols[i], symbols[i + 1]), _frequencies[word], word, found: true);
+        for (var i = 0; i + 1 < symbols.Length; i++) Change(new(symbols[i], symbols[i + 1]), _frequencies[word], word, found: true);
     }
 
     private void Merge(int word, int left, int right, int merged)
@@ -96,15 +97,15 @@ internal sealed class PairMerger
             var length = lengths.IsEmpty ? 0 : lengths[read] + lengths[read + 1];
             if (write > 0)
             {
-                Change(Key(symbols[write - 1], left), -frequency, word, found: false);
-                if (lengths.IsEmpty || lengths[write - 1] + length < _maxTokenLength) Change(Key(symbols[write - 1], merged), frequency, word, found: true);
+                Change(new(symbols[write - 1], left), -frequency, word, found: false);
+                if (lengths.IsEmpty || lengths[write - 1] + length < _maxTokenLength) Change(new(symbols[write - 1], merged), frequency, word, found: true);
             }
 
             read++;
             if (read + 1 < symbols.Length)
             {
-                Change(Key(right, symbols[read + 1]), -frequency, word, found: false);
-                if (lengths.IsEmpty || lengths[read + 1] + length < _maxTokenLength) Change(Key(merged, symbols[read + 1]), frequency, word, found: true);
+                Change(new(right, symbols[read + 1]), -frequency, word, found: false);
+                if (lengths.IsEmpty || lengths[read + 1] + length < _maxTokenLength) Change(new(merged, symbols[read + 1]), frequency, word, found: true);
             }
 
             symbols[write] = merged;
@@ -114,27 +115,51 @@ internal sealed class PairMerger
         _counts[word] = write;
     }
 
-    private void Change(ulong pair, long change, int word, bool found)
+    private void Change(Pair pair, long change, int word, bool found)
     {
-        CollectionsMarshal.GetValueRefOrAddDefault(_pairs, pair, out _) += change;
+        ref var place = ref CollectionsMarshal.GetValueRefOrAddDefault(_places, pair, out var known);
+        if (!known)
+        {
+            place = _pairs.Count;
+            _pairs.Add(new(pair, 0, null));
+        }
+
+        ref var tally = ref CollectionsMarshal.AsSpan(_pairs)[place];
+        tally.Count += change;
         if (!found) return;
-        var words = CollectionsMarshal.GetValueRefOrAddDefault(_touched, pair, out _) ??= [];
+        if (tally.Words is not { } words)
+        {
+            tally.Words = words = [];
+            _touched.Add(place);
+        }
+
         if (words.Count == 0 || words[^1] != word) words.Add(word);
     }
 
     // Each round's pairs become entries with the words of that round alone, as in the reference.
     private void Enqueue()
     {
-        foreach (var (pair, words) in _touched)
+        var pairs = CollectionsMarshal.AsSpan(_pairs);
+        foreach (var place in _touched)
         {
-            var count = _pairs[pair];
-            if (count > 0) _queue.Enqueue(new(pair, count, words), (-count, pair));
+            ref var tally = ref pairs[place];
+            if (tally.Count > 0) _queue.Enqueue(new(place, tally.Count, tally.Words!), (-tally.Count, tally.Pair.Order));
+            tally.Words = null;
         }
 
         _touched.Clear();
     }
 
-    private static ulong Key(int left, int right) => (ulong)(uint)left << 32 | (uint)right;
+    private readonly record struct Pair(int Left, int Right)
+    {
+        public ulong Order => (ulong)(uint)Left << 32 | (uint)Right;
 
-    private readonly record struct Entry(ulong Pair, long Count, List<int> Words);
+        // The two numbers are of the same range: they must not cancel each other.
+        public override int GetHashCode() => (int)(Order * 0x9E3779B97F4A7C15UL >> 32);
+    }
+
+    // How often a pair occurs, and the words in which this round found it.
+    private record struct Tally(Pair Pair, long Count, List<int>? Words);
+
+    private readonly record struct Entry(int Place, long Count, List<int> Words);
 }
