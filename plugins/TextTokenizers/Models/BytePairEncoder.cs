@@ -24,9 +24,8 @@ internal sealed class BytePairEncoder
     private const int UsuallyNew = 16;   // one of so many pieces
 
     private readonly MergeTable? _merges;
-    private readonly bool _isOneToOne;
     private readonly TokenIndex? _index;
-    private readonly ShortMerger? _short;
+    private readonly RegisterMerger? _merger;
     private readonly int[] _byteIds = new int[256];
     private readonly JunctionFilter _junctions;
     private readonly Pool<EncodeScratch> _scratch = new();
@@ -41,17 +40,14 @@ internal sealed class BytePairEncoder
         (Vocabulary, _merges, TakesWholePieces) = (vocabulary, merges, takesWholePieces);
         for (var b = 0; b < 256; b++) _byteIds[b] = vocabulary.TryGet([(byte)b], out var id) ? id : -1;
         Array.Fill(_bytePairs, (int.MaxValue, -1));
-        var ids = 0;
         foreach (var id in vocabulary.Ids)
         {
-            ids++;
             if (vocabulary.BytesOf(id) is [var left, var right]) _bytePairs[left << 8 | right] = FindBytePair(left, right);
         }
 
-        _isOneToOne = ids == vocabulary.Count;
         _junctions = new(vocabulary);
         _index = TokenIndex.Create(vocabulary);
-        if (merges is null && IsComplete && _index is not null) _short = new(vocabulary, _index, _byteIds);
+        if (merges is null && IsComplete && _index is not null) _merger = new(vocabulary, _index, _byteIds);
     }
 
     /// <summary>Bytes of each token.</summary>
@@ -109,16 +105,13 @@ internal sealed class BytePairEncoder
         _scratch.Return(scratch);
     }
 
-    /// <summary>Appends the tokens that merges make of a piece.</summary>
-    public void Merge(ReadOnlySpan<byte> piece, IdBuffer output) => Merge(piece, output, default);
-
-    /// <summary>Appends the tokens that merges make of a stretch of a piece, and keeps them.</summary>
+    /// <summary>Appends the tokens that merges make of a stretch of a piece, behind which <see cref="Padding"/> bytes are readable, and keeps them.</summary>
     public void EncodeStretch(ReadOnlySpan<byte> stretch, IdBuffer output, EncodeScratch scratch)
     {
         var before = output.Count;
         var hash = LongPieceCache.Hash(stretch, PieceKey.Part);
         if (scratch.Long.TryEncode(stretch, hash, output)) return;
-        Merge(stretch, output, scratch.Merges);
+        MergePadded(stretch, output);
         scratch.Long.Keep(stretch, hash, output.Span[before..]);
     }
 
@@ -224,7 +217,7 @@ internal sealed class BytePairEncoder
         scratch.NewPieces++;
         var before = output.Count;
         if (TakesWholePieces && TryGetShort(key, hash, out var whole)) output.Add(whole);
-        else if (piece.Length <= WorthParts || !TryEncodeParts(piece, output, scratch)) MergeShort(piece, output, scratch.Merges);
+        else if (piece.Length <= WorthParts || !TryEncodeParts(piece, output, scratch)) MergePadded(piece, output);
         else if (output.Count - before > PieceCache.MaxTokens) return;
         scratch.Keep(piece, key, hash, output, before);
     }
@@ -281,7 +274,7 @@ internal sealed class BytePairEncoder
         var key = PieceKey.At(in part[0], part.Length, PieceKey.Part);
         var hash = key.Hash();
         if (scratch.TryEncode(part, key, hash, output)) return;
-        MergeShort(part, output, scratch.Merges);
+        MergePadded(part, output);
         scratch.Keep(part, key, hash, output, before);
     }
 
@@ -289,26 +282,29 @@ internal sealed class BytePairEncoder
     private bool TryGetShort(in PieceKey key, ulong hash, out int id)
     {
         if (_index is null) return Vocabulary.TryGetShort(key, hash, out id);
-        return _index.Open().TryFind(key, hash, out id) ? id != TokenIndex.None : Vocabulary.TryGetShort(key, hash, out id);
+        return _index.Open().TryFind(key, hash, out id) ? id < _index.None : Vocabulary.TryGetShort(key, hash, out id);
     }
 
-    private void MergeShort(ReadOnlySpan<byte> piece, IdBuffer output, MergeMemo memo)
+    // A piece behind which 16 bytes are readable.
+    private void MergePadded(ReadOnlySpan<byte> piece, IdBuffer output)
     {
-        var count = _short is null ? -1 : _short.Merge(ref MemoryMarshal.GetReference(piece), piece.Length, ref MemoryMarshal.GetReference(output.Room(piece.Length)));
+        var count = _merger is null || piece.Length > RegisterMerger.MaxLength ? -1
+            : _merger.Merge(ref MemoryMarshal.GetReference(piece), piece.Length, ref MemoryMarshal.GetReference(output.Room(piece.Length)));
         if (count >= 0) output.Advance(count);
-        else Merge(piece, output, memo);
+        else Merge(piece, output);
     }
 
-    private void Merge(ReadOnlySpan<byte> piece, IdBuffer output, MergeMemo memo)
+    /// <summary>Appends the tokens that merges make of a piece.</summary>
+    public void Merge(ReadOnlySpan<byte> piece, IdBuffer output)
     {
-        if (piece.Length <= StackLimit && IsComplete) MergeSmall(piece, output, memo);
+        if (piece.Length <= StackLimit && IsComplete) MergeSmall(piece, output);
         else MergeLarge(piece, output);
     }
 
     // A row for each byte: the symbol that begins there, its neighbours, and its merge with the next one. Rows of symbols that are gone, and of the last, hold no merge.
     // The lowest rank is found by looking at all rows, sixteen at a time.
     [SkipLocalsInit]
-    private void MergeSmall(ReadOnlySpan<byte> piece, IdBuffer output, MergeMemo memo)
+    private void MergeSmall(ReadOnlySpan<byte> piece, IdBuffer output)
     {
         var length = piece.Length;
         Span<byte> padded = stackalloc byte[length + Padding];
@@ -336,8 +332,8 @@ internal sealed class BytePairEncoder
             ranks[next[left]] = int.MaxValue;
             next[left] = after;
             previous[after] = (short)left;
-            (ranks[left], merged[left]) = after < length ? FindMerge(padded, ids, left, after, next[after], memo) : (int.MaxValue, -1);
-            if (previous[left] is >= 0 and var before) (ranks[before], merged[before]) = FindMerge(padded, ids, before, left, after, memo);
+            (ranks[left], merged[left]) = after < length ? FindMerge(padded, ids, left, after, next[after]) : (int.MaxValue, -1);
+            if (previous[left] is >= 0 and var before) (ranks[before], merged[before]) = FindMerge(padded, ids, before, left, after);
         }
 
         var room = output.Room(length);
@@ -365,17 +361,10 @@ internal sealed class BytePairEncoder
         }
     }
 
-    private (int Rank, int Id) FindMerge(ReadOnlySpan<byte> piece, ReadOnlySpan<int> ids, int left, int right, int end, MergeMemo memo)
+    private (int Rank, int Id) FindMerge(ReadOnlySpan<byte> piece, ReadOnlySpan<int> ids, int left, int right, int end)
     {
-        var (leftId, rightId) = (ids[left], ids[right]);
-        if (_merges is not null) return _merges.TryGet(leftId, rightId, out var rank, out var newId) ? (rank, newId) : (int.MaxValue, -1);
-        if (!memo.TryGet(leftId, rightId, out var id))
-        {
-            if (!Vocabulary.TryGetRare(in piece[left], end - left, out id)) id = -1;
-            if (_isOneToOne) memo.Keep(leftId, rightId, id);
-        }
-
-        return id >= 0 ? (id, id) : (int.MaxValue, -1);
+        if (_merges is not null) return _merges.TryGet(ids[left], ids[right], out var rank, out var newId) ? (rank, newId) : (int.MaxValue, -1);
+        return Vocabulary.TryGetRare(in piece[left], end - left, out var id) ? (id, id) : (int.MaxValue, -1);
     }
 
     private (int Rank, int Id) FindBytePair(byte left, byte right)

@@ -19,9 +19,6 @@ internal sealed class EncodeScratch
     /// <summary>Tokens of long pieces, and of short ones that have many.</summary>
     public readonly LongPieceCache Long = new();
 
-    /// <summary>What pairs of tokens merge to.</summary>
-    public readonly MergeMemo Merges = MergeMemo.Create();
-
     /// <summary>What long pieces need.</summary>
     public readonly SeamMerger Seams = new();
 

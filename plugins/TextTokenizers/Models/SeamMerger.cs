@@ -9,7 +9,7 @@ namespace ModelZoo.Plugins.TextTokenizers.Models;
 internal sealed class SeamMerger
 {
     /// <summary>Length of a window, in bytes.</summary>
-    public const int Window = 96;
+    public const int Window = RegisterMerger.MaxLength;
 
     private const int Margin = 12;      // behind a cut: its next token likely ends in it
     private const int Cuts = 4;         // to try before a wider window is
@@ -76,7 +76,7 @@ internal sealed class SeamMerger
     {
         var before = encoder.Vocabulary.BytesOf(left);
         var after = encoder.Vocabulary.BytesOf(right);
-        if (_pair.Length < before.Length + after.Length) _pair = new byte[encoder.Vocabulary.LongestToken * 2];
+        if (_pair.Length == 0) _pair = new byte[encoder.Vocabulary.LongestToken * 2 + BytePairEncoder.Padding];
         before.CopyTo(_pair);
         after.CopyTo(_pair.AsSpan(before.Length));
         _parts.Clear();

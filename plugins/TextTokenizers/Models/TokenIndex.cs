@@ -11,9 +11,6 @@ namespace ModelZoo.Plugins.TextTokenizers.Models;
 /// </summary>
 internal sealed class TokenIndex
 {
-    /// <summary>Where there is no token; larger than any id.</summary>
-    public const int None = int.MaxValue >> 4;
-
     private const int MostIdBits = 22;
     private const int SlotsPerBucket = 4;
     private const double Load = 0.8;
@@ -26,7 +23,7 @@ internal sealed class TokenIndex
 
     private TokenIndex(int idLimit, int count)
     {
-        var idBits = BitOperations.Log2((uint)idLimit) + 1;
+        var idBits = BitOperations.Log2((uint)idLimit) + 1;     // the largest number of so many bits is no id
         _idMask = (1U << idBits) - 1;
         _keys = new PieceKey[1 << idBits];
         var buckets = (int)BitOperations.RoundUpToPowerOf2((uint)Math.Max(SlotsPerBucket, count / (SlotsPerBucket * Load)));
@@ -42,6 +39,9 @@ internal sealed class TokenIndex
         var index = new TokenIndex(vocabulary.IdLimit, vocabulary.Count);
         return vocabulary.ShortTokens().All(token => index.Add(token.Key, token.Id)) ? index : null;
     }
+
+    /// <summary>Where there is no token; larger than any id.</summary>
+    public int None => (int)_idMask;
 
     /// <summary>What is needed to look tokens up.</summary>
     public Reader Open() => new(this);
@@ -102,19 +102,31 @@ internal sealed class TokenIndex
             (_idMask, _shift) = (index._idMask, index._shift);
         }
 
-        /// <summary>The id of a token, or <see cref="None"/>; false, which is rare, when the index cannot tell. There are no branches.</summary>
+        /// <summary>The id of a token, or <see cref="None"/>, in all elements. It is certain when <see cref="IsSure"/> says so. There are no branches.</summary>
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
-        public bool TryFind(PieceKey key, ulong hash, out int id)
+        public Vector128<uint> Find(ulong hash)
         {
             var tag = Vector128.Create((uint)hash & ~_idMask);
             var slots = Vector128.Min(Bucket(First(hash, _shift)) ^ tag, Bucket(Second(hash, _shift)) ^ tag);
             slots = Vector128.Min(slots, Vector128.Shuffle(slots, Vector128.Create(2U, 3, 0, 1)));
-            var slot = Vector128.Min(slots, Vector128.Shuffle(slots, Vector128.Create(1U, 0, 3, 2))).ToScalar();
-            var isFound = (int)((slot - (_idMask + 1L)) >> 63);
-            var found = (int)slot & isFound;
-            ref var stored = ref Unsafe.Add(ref _keys, found);
-            id = found | (None & ~isFound);
-            return ((stored.Low ^ key.Low | stored.High ^ key.High) & (ulong)(long)isFound) == 0;
+            return Vector128.Min(Vector128.Min(slots, Vector128.Shuffle(slots, Vector128.Create(1U, 0, 3, 2))), Vector128.Create(_idMask));
+        }
+
+        /// <summary>Whether what <see cref="Find"/> found is right, as it nearly always is.</summary>
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        public bool IsSure(uint found, PieceKey key)
+        {
+            ref var stored = ref Unsafe.Add(ref _keys, (nint)found);
+            return ((stored.Low ^ key.Low | stored.High ^ key.High) & (ulong)((found - (long)_idMask) >> 63)) == 0;
+        }
+
+        /// <summary>The id of a token, or <see cref="None"/>; false, which is rare, when the index cannot tell.</summary>
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        public bool TryFind(PieceKey key, ulong hash, out int id)
+        {
+            var found = Find(hash).ToScalar();
+            id = (int)found;
+            return IsSure(found, key);
         }
 
         [MethodImpl(MethodImplOptions.AggressiveInlining)]

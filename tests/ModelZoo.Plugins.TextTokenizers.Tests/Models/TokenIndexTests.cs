@@ -14,7 +14,8 @@ public class TokenIndexTests
         var random = new Random(3);
         var table = new TokenTable(0);
         for (var i = 0; i < Tokens; i++) table.Add(Next(random), firstId + i);
-        var tokens = TokenIndex.Create(table)!.Open();
+        var index = TokenIndex.Create(table)!;
+        var tokens = index.Open();
         var (asked, sure) = (0, 0);
         foreach (var text in table.Ids.Select(id => table.BytesOf(id).ToArray()).Concat(Enumerable.Range(0, 50_000).Select(_ => Next(random))))
         {
@@ -23,7 +24,7 @@ public class TokenIndexTests
             asked++;
             if (!tokens.TryFind(key, key.Hash(), out var id)) continue;
             sure++;
-            Assert.Equal(table.TryGet(text, out var expected) ? expected : TokenIndex.None, id);
+            Assert.Equal(table.TryGet(text, out var expected) ? expected : index.None, id);
         }
 
         Assert.InRange(sure, asked * leastSure * 0.999, asked);
