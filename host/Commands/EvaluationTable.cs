@@ -8,6 +8,8 @@ namespace ModelZoo.Host.Commands;
 /// <summary>A report of an evaluation as a table: a row a metric, a column a setting.</summary>
 internal static class EvaluationTable
 {
+    private const int MostParts = 16;      // longer lists are for programs
+
     /// <summary>Writes a report.</summary>
     /// <param name="terminal">Where to.</param>
     /// <param name="report">What was measured.</param>
@@ -25,6 +27,15 @@ internal static class EvaluationTable
         }
 
         terminal.Output.Write(table);
+        foreach (var metric in report.Metrics)
+        {
+            foreach (var group in report.Groups)
+            {
+                if (metric.Values.GetValueOrDefault(group) is { Parts: { Count: > 0 and <= MostParts } parts })
+                    terminal.Writer.WriteLine($"{metric.Metric.Name}{(group.Length == 0 ? "" : $" ({group})")}: {string.Join(", ", parts.Select(part => $"{part.Key} {Number(part.Value)}"))}");
+            }
+        }
+
         terminal.Writer.WriteLine($"{report.Run.Model} on {report.Data.Examples} examples of {report.Data.Path} ({report.Data.Layout}, SHA-256 {report.Data.Sha256[..12]}), seed {report.Run.Seed}, {report.Run.Device}, {how}");
     }
 

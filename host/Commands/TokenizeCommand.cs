@@ -14,9 +14,11 @@ namespace ModelZoo.Host.Commands;
 /// <summary><c>modelzoo tokenize</c> and <c>modelzoo detokenize</c>.</summary>
 internal static class TokenizeCommand
 {
+    private const string Pipe = "-";
+
     public static Command CreateTokenize(Terminal.Terminal terminal)
     {
-        var input = new Option<string?>("--in") { Description = "The file: .wav, .png, .txt, .npy, .obj, .json, .safetensors, or anything that an installed ffmpeg reads.", HelpName = "FILE" };
+        var input = new Option<string?>("--in") { Description = "The file: .wav, .png, .npy, .obj, .json, .safetensors, what an installed ffmpeg reads, or text of any other name; - for text from standard input.", HelpName = "FILE" };
         var text = new Option<string?>("--text") { Description = "Text, instead of a file.", HelpName = "TEXT" };
         var output = new Option<string?>("--out") { Description = "Where the tokens go: .json or .safetensors; .html makes a page of a text and its tokens. Without it they are written to standard output as JSON.", HelpName = "FILE" };
         var show = new Option<bool>("--show") { Description = "Print a text with its tokens coloured, instead of ids." };
@@ -27,13 +29,15 @@ internal static class TokenizeCommand
             "modelzoo tokenize speech/encodec.8khz --in hello.wav --out hello.json", "modelzoo tokenize speech/encodec.8khz --in hello.wav --option bandwidth=1.6 --out hello.safetensors",
             "modelzoo tokenize text-tokenizers/tokenizer-json --checkpoint ./gpt2 --text \"Hello\"",
             "modelzoo tokenize text-tokenizers/tokenizer-json --checkpoint ./gpt2 --in notes.txt --show",
+            "git log -1 | modelzoo tokenize text-tokenizers/tokenizer-json --checkpoint ./gpt2 --in - --show",
             "modelzoo tokenize text-tokenizers/tokenizer-json --checkpoint ./gpt2 --in notes.txt --with text-tokenizers/tiktoken --with-checkpoint ./cl100k --out page.html") { input, text, output, show, with, withCheckpoint };
         model.AddTo(command);
         return command.Runs(terminal, async (parsed, services, cancel) =>
         {
-            var path = parsed.GetValue(input);
-            if ((path is null) == (parsed.GetValue(text) is null)) throw new OptionsException(ErrorCodes.OptionType, "Give the input once.") { Expected = "--in FILE or --text TEXT" };
-            var media = path is null ? new Contracts.Text(parsed.GetValue(text)!) : await services.GetRequiredService<MediaFiles>().ReadAsync(path, cancel).ConfigureAwait(false);
+            var (path, words) = (parsed.GetValue(input), parsed.GetValue(text));
+            if ((path is null) == (words is null)) throw new OptionsException(ErrorCodes.OptionType, "Give the input once.") { Expected = "--in FILE or --text TEXT" };
+            if (path == Pipe) (path, words) = (null, await PipedAsync(cancel).ConfigureAwait(false));
+            var media = path is null ? new Contracts.Text(words!) : await services.GetRequiredService<MediaFiles>().ReadAsync(path, cancel).ConfigureAwait(false);
             var given = model.Given(parsed);
             var result = await services.GetRequiredService<ModelVerbs>().TokenizeAsync(model.Request(parsed), media, given, cancel).ConfigureAwait(false);
             var target = parsed.GetValue(output);
@@ -57,7 +61,7 @@ internal static class TokenizeCommand
             if (target is not null) await OutputFile.WriteAsync(target, stream => MediaFiles.Write(stream, result.Value, target), cancel).ConfigureAwait(false);
 
             var summary = Summary(media, result);
-            var record = Recording.Make("tokenize", model.Request(parsed), result, given, path is null ? [] : [path], target, 0, parsed.GetValue(text));
+            var record = Recording.Make("tokenize", model.Request(parsed), result, given, path is null ? [] : [path], target, 0, words);
             if (target is not null) await OutputFile.WriteAsync(target + ".run.json", record.ToText(), cancel).ConfigureAwait(false);
             if (parsed.GetValue(model.Json))
             {
@@ -99,6 +103,14 @@ internal static class TokenizeCommand
         });
     }
 
+    private static async Task<string> PipedAsync(CancellationToken cancel)
+    {
+        using var bytes = new MemoryStream();
+        var input = Console.OpenStandardInput();
+        await using (input.ConfigureAwait(false)) await input.CopyToAsync(bytes, cancel).ConfigureAwait(false);
+        return MediaFiles.ReadOther(bytes.ToArray(), "standard input").Expect<Contracts.Text>().Value;
+    }
+
     private static TokenColumn Column(Contracts.Media media, VerbResult<Tokens> result) => new(result.Model.ToString(), TextPieces.Of(media.Expect<Contracts.Text>().Value, result.Value));
 
     /// <summary>Media in a few words.</summary>
@@ -111,7 +123,7 @@ internal static class TokenizeCommand
         Motion motion => FormattableString.Invariant($"motion of {motion.Features.Shape[0]} frames ({motion.Representation})"),
         Mesh mesh => $"mesh of {mesh.Vertices.Shape[0]} vertices and {mesh.Faces?.Shape[0] ?? 0} faces",
         Items items => $"{items.Ids.Count} items",
-        Contracts.Text text => $"{text.Value.Length} characters",
+        Contracts.Text text => $"{text.Value.Length} character{(text.Value.Length == 1 ? "" : "s")}",
         Tokens tokens => Amount(tokens),
         NamedTensors tensors => string.Join(", ", tensors.Values.Select(tensor => $"{tensor.Key} of {Extents(tensor.Value)}")),
         _ => media.Modality.ToString().ToLowerInvariant(),
@@ -120,7 +132,7 @@ internal static class TokenizeCommand
     // What has no ids has its numbers beside them.
     private static string Amount(Tokens tokens) => tokens.Ids.Length == 0 && tokens.Extras.Count > 0
         ? string.Join(", ", tokens.Extras.Select(extra => $"{extra.Key} of {Extents(extra.Value)}"))
-        : $"{tokens.Ids.Length} token{(tokens.Ids.Length == 1 ? "" : "s")} ({Extents(tokens.Ids)})";
+        : $"{tokens.Ids.Length} token{(tokens.Ids.Length == 1 ? "" : "s")}{(tokens.Ids.Rank == 1 ? "" : $" ({Extents(tokens.Ids)})")}";
 
     private static string Extents(Tensor tensor) => string.Join(" x ", tensor.Shape.ToArray());
 

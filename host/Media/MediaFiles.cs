@@ -1,6 +1,7 @@
 using System.Text;
 using System.Text.Json;
 using System.Text.Json.Nodes;
+using System.Text.Unicode;
 using ModelZoo.Contracts;
 using ModelZoo.Host.Media.Motions;
 using ModelZoo.Inference;
@@ -8,9 +9,13 @@ using ModelZoo.Networks.Parity;
 
 namespace ModelZoo.Host.Media;
 
-/// <summary>Reads and writes media by file extension: WAV, PNG, text, motion and arrays (.npy), meshes (.obj), items and tokens (.json), tensors (.safetensors); all else through ffmpeg.</summary>
+/// <summary>Reads and writes media by file extension: WAV, PNG, text, motion and arrays (.npy), meshes (.obj), items and tokens (.json), tensors (.safetensors); pictures and sound of other kinds through ffmpeg; all else is text.</summary>
 internal sealed class MediaFiles : IMediaReader
 {
+    // What models of bytes read: the tensor's name, and files that are no text and no media.
+    private const string BytesName = "bytes";
+    private static readonly string[] Bytes = ["", ".bin", ".exe", ".dll", ".so", ".dylib", ".o", ".a", ".elf", ".wasm", ".mid", ".midi"];
+
     /// <inheritdoc/>
     public bool CanRead(string path) =>
         Path.GetExtension(path).ToLowerInvariant() is ".wav" or ".png" or ".txt" or ".npy" or ".obj" or ".json" or ".safetensors" || Ffmpeg.Knows(path);
@@ -18,7 +23,7 @@ internal sealed class MediaFiles : IMediaReader
     /// <inheritdoc/>
     public async ValueTask<Contracts.Media> ReadAsync(string path, CancellationToken cancel = default)
     {
-        if (!File.Exists(path)) throw new MediaException(ErrorCodes.MediaMalformed, "There is no such file.") { Where = path };
+        if (!File.Exists(path)) throw new MediaException(ErrorCodes.MediaMalformed, Directory.Exists(path) ? "This is a folder, not a file." : "There is no such file.") { Where = path };
         var extension = Path.GetExtension(path).ToLowerInvariant();
         if (Ffmpeg.Knows(path)) return await Ffmpeg.ReadAsync(path, cancel).ConfigureAwait(false);
         if (extension == ".safetensors") return ReadTensors(TensorArchive.Read(path, out var metadata), metadata, path);
@@ -59,8 +64,18 @@ internal sealed class MediaFiles : IMediaReader
         ".obj" => ObjFile.Read(ReadText(bytes, where), where),
         ".json" => ReadJson(bytes, where),
         ".safetensors" => ReadTensors(TensorArchive.Read(bytes, where, out var metadata), metadata, where),
-        _ => throw new MediaException(ErrorCodes.MediaUnsupported, "Files of this kind are not read.") { Where = where, Expected = ".wav, .png, .txt, .npy, .obj, .json, .safetensors, or what ffmpeg reads" },
+        _ => ReadOther(bytes, where),
     };
+
+    /// <summary>Text by any other name: source code, notes, tables, what comes through a pipe. Programs and music in MIDI are their bytes.</summary>
+    /// <exception cref="MediaException">The bytes are neither.</exception>
+    public static Contracts.Media ReadOther(byte[] bytes, string where) => !bytes.AsSpan().Contains((byte)0) && Utf8.IsValid(bytes)
+        ? new Text(ReadText(bytes, where))
+        : Bytes.Contains(Path.GetExtension(where).ToLowerInvariant()) ? BytesOf(bytes)
+        : throw new MediaException(ErrorCodes.MediaUnsupported, "Files of this kind are not read.") { Where = where, Expected = "UTF-8 text, .wav, .png, .npy, .obj, .json, .safetensors, or what ffmpeg reads" };
+
+    /// <summary>A text as its bytes in UTF-8, for models of bytes.</summary>
+    public static NamedTensors BytesOf(Text text) => BytesOf(Encoding.UTF8.GetBytes(text.Value));
 
     /// <summary>Writes media in the format of the extension; motions also as a page that plays them (.html), a hierarchy for animation programs (.bvh) and positions (.joints.npy).</summary>
     /// <exception cref="MediaException">That kind of media is not written in that format.</exception>
@@ -74,7 +89,7 @@ internal sealed class MediaFiles : IMediaReader
             case (Image image, ".png"):
                 PngWriter.Write(output, image);
                 break;
-            case (Text text, ".txt"):
+            case (Text text, var extension) when extension == ".txt" || Bytes.Contains(extension):
                 output.Write(Encoding.UTF8.GetBytes(text.Value));
                 break;
             case (Motion motion, ".npy") when path.EndsWith(".joints.npy", StringComparison.OrdinalIgnoreCase):
@@ -100,6 +115,9 @@ internal sealed class MediaFiles : IMediaReader
                 break;
             case (Tokens tokens, ".safetensors"):
                 TokensFile.WriteTensors(output, tokens);
+                break;
+            case (NamedTensors { Values: { Count: 1 } values }, var extension) when values.GetValueOrDefault(BytesName) is Tensor<byte> { Rank: 1 } bytes && Bytes.Contains(extension):
+                output.Write(bytes.Span);
                 break;
             case (NamedTensors tensors, ".safetensors"):
                 SafetensorsWriter.Write(output, tensors.Values);
@@ -136,6 +154,8 @@ internal sealed class MediaFiles : IMediaReader
         return json;
     }
 
+    private static NamedTensors BytesOf(byte[] bytes) => new(new Dictionary<string, Tensor> { [BytesName] = Tensor.Create(bytes, bytes.Length) });
+
     private static async Task<byte[]> ReadBytesAsync(string path, CancellationToken cancel)
     {
         try
@@ -156,8 +176,15 @@ internal sealed class MediaFiles : IMediaReader
         }
         catch (DecoderFallbackException error)
         {
-            throw new MediaException(ErrorCodes.MediaMalformed, "The text is not UTF-8.", error) { Where = path };
+            throw new MediaException(ErrorCodes.MediaMalformed, $"The text is not UTF-8: the byte at {FirstInvalid(bytes)} begins no character.", error) { Where = path };
         }
+    }
+
+    private static int FirstInvalid(ReadOnlySpan<byte> bytes)
+    {
+        var at = 0;
+        while (Rune.DecodeFromUtf8(bytes[at..], out _, out var used) == System.Buffers.OperationStatus.Done) at += used;
+        return at;
     }
 
     private static Contracts.Media ReadTensors(IReadOnlyDictionary<string, Tensor> tensors, IReadOnlyDictionary<string, string> metadata, string where) =>

@@ -109,6 +109,8 @@ internal sealed class ModelDirectory(PluginCatalog catalog, ModelResolver resolv
             found["evaluate"]!["default_metrics"] = string.Join(", ", evaluator.DefaultMetrics);
         }
 
+        if (model.Find<ITrain>() is { } trainer) found["train"] = Verb("learns from", trainer.LearnsFrom, trainer.TrainOptions);
+
         return json;
     }
 

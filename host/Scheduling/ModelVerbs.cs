@@ -142,9 +142,11 @@ internal sealed class ModelVerbs(IModelRunner runner, ModelResolver resolver, Pr
     /// <summary>Rows of numbers in a file are read as a motion; a model that takes tensors gets them as what they are.</summary>
     internal static NamedTensors Rows(Motion motion) => new(new Dictionary<string, Tensor> { ["array"] = motion.Features });
 
+    // What a model of bytes takes may be a text as well.
     private static Contracts.Media Fit(Modality expected, Contracts.Media media)
     {
         if (expected == Modality.Tensors && media is Motion motion) return Rows(motion);
+        if (expected == Modality.Tensors && media is Text text) return MediaFiles.BytesOf(text);
         return media.Modality == expected ? media : throw new MediaException(ErrorCodes.MediaUnsupported, "The model takes another kind of media.")
         {
             Expected = Name(expected),

@@ -80,13 +80,27 @@ public sealed class MediaFilesTests : IDisposable
     }
 
     [Theory]
+    [InlineData("notes.md", "# grüße\n")]
+    [InlineData("Makefile", "all:\n\ttrue\n")]
+    [InlineData("empty.py", "")]
+    public async Task Read_TextOfAnyName_IsText(string name, string text) => Assert.Equal(text, (await _files.ReadAsync(File(name, text))).Expect<Contracts.Text>().Value);
+
+    [Fact]
+    public async Task Read_TextThatIsNotUtf8_SaysWhere()
+    {
+        var path = Path.Combine(_folder, "a.txt");
+        await System.IO.File.WriteAllBytesAsync(path, [.. "grü"u8, 0xFF, .. "e"u8]);
+        Assert.Contains("the byte at 4 ", (await Assert.ThrowsAsync<MediaException>(async () => await _files.ReadAsync(path))).Message, StringComparison.Ordinal);
+    }
+
+    [Theory]
     [InlineData("a.obj", "v 0 0", "a.obj:1")]
     [InlineData("a.json", "{\"format\":\"modelzoo.tokens/1\"}", "not a file of tokens")]
     [InlineData("a.json", "{", "neither")]
     [InlineData("a.json", "[1, [2]]", "neither")]
     [InlineData("a.npy", "no", "not an .npy file")]
     [InlineData("a.safetensors", "12345678", "cannot be read")]
-    [InlineData("a.xyz", "", "not read")]
+    [InlineData("a.xyz", "PK\0\u0003", "not read")]
     public async Task Read_BrokenFile_SaysWhatIsWrong(string name, string text, string message)
     {
         var error = await Assert.ThrowsAnyAsync<ModelZooException>(async () => await _files.ReadAsync(File(name, text)));
