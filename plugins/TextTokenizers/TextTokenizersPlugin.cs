@@ -20,4 +20,7 @@ public sealed class TextTokenizersPlugin : IModelPlugin
 
     /// <inheritdoc/>
     public IReadOnlyList<IMetric> Metrics => IntrinsicMetrics.All;
+
+    /// <inheritdoc/>
+    public IReadOnlyList<IDatasetReader> DatasetReaders { get; } = [new LinesOfText()];
 }

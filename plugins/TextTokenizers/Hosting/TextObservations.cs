@@ -17,7 +17,7 @@ internal static class TextObservations
         await foreach (var example in examples.WithCancellation(cancel).ConfigureAwait(false))
         {
             var tokens = await tokenizer.TokenizeAsync(example.Media.Expect<Text>(), options, cancel).ConfigureAwait(false);
-            yield return new(example.Id, example.Media, await tokenizer.DetokenizeAsync(tokens, options, cancel).ConfigureAwait(false)) { Tokens = tokens, Label = example.Label };
+            yield return new(example.Id, example.Media, await tokenizer.DetokenizeAsync(tokens, options, cancel).ConfigureAwait(false)) { Tokens = tokens, Label = (example.Target as Text)?.Value ?? example.Label };
         }
     }
 }

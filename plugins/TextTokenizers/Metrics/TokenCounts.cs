@@ -13,6 +13,8 @@ internal sealed class TokenCounts
     private readonly Dictionary<int, long> _contexts = [];
     private readonly Dictionary<string, long> _ofLabel = [];
     private readonly Dictionary<int, Dictionary<string, long>> _numberPatterns = [];
+    private readonly Dictionary<string, long> _classes = [];
+    private readonly Qtok _qtok = new();
 
     public long Tokens { get; private set; }
 
@@ -34,6 +36,15 @@ internal sealed class TokenCounts
     public long Restored { get; private set; }
 
     public int Vocabulary { get; private set; }
+
+    /// <summary>Numbers (runs of digits), and the tokens that they are cut into.</summary>
+    public (long Numbers, long Tokens) Digits { get; private set; }
+
+    /// <summary>Places inside words with given morphemes: where both cut, where the tokenizer cuts, where the morphemes end.</summary>
+    public (long Both, long Found, long Given) Boundaries { get; private set; }
+
+    /// <summary>Tokens by what their text is made of, in Qtok's classes.</summary>
+    public IReadOnlyDictionary<string, long> Classes => _classes;
 
     /// <summary>Falling counts of the tokens that occur.</summary>
     public double[] Types => [.. _types.Values.Select(count => (double)count).OrderDescending()];
@@ -91,7 +102,10 @@ internal sealed class TokenCounts
             CollectionsMarshal.GetValueRefOrAddDefault(_contexts, ids[i - 1], out _)++;
         }
 
-        if (tokens.Spans.Count == ids.Length) AddPlaces(text.Value, tokens.Spans);
+        if (tokens.Spans.Count != ids.Length) return true;
+        AddPlaces(text.Value, tokens.Spans);
+        AddClasses(text.Value, tokens.Spans);
+        if (observation.Label is { } morphemes && morphemes.Replace(" ", "", StringComparison.Ordinal) == text.Value) AddBoundaries(morphemes, tokens.Spans);
         return true;
     }
 
@@ -120,7 +134,31 @@ internal sealed class TokenCounts
             for (var i = token; i < spans.Count && spans[i].Start < end; i++) cuts.Add((int)Math.Min(spans[i].End, end) - start);
             if (!_numberPatterns.TryGetValue(end - start, out var patterns)) _numberPatterns.Add(end - start, patterns = []);
             CollectionsMarshal.GetValueRefOrAddDefault(patterns, string.Join(' ', cuts), out _)++;
+            Digits = (Digits.Numbers + 1, Digits.Tokens + cuts.Count);
         }
+    }
+
+    // A token that shares its place with a neighbour is part of a character.
+    private void AddClasses(string text, IReadOnlyList<TokenSpan> spans)
+    {
+        for (var i = 0; i < spans.Count; i++)
+        {
+            var (start, end) = ((int)spans[i].Start, (int)spans[i].End);
+            if (end <= start || end > text.Length) continue;
+            var isPart = (i > 0 && spans[i - 1].End > start) || (i + 1 < spans.Count && spans[i + 1].Start < end);
+            CollectionsMarshal.GetValueRefOrAddDefault(_classes, isPart ? Qtok.PartOfCharacter : _qtok.Classify(text[start..end]).Group, out _)++;
+        }
+    }
+
+    private void AddBoundaries(string morphemes, IReadOnlyList<TokenSpan> spans)
+    {
+        var length = morphemes.Count(unit => unit != ' ');
+        var given = new HashSet<int>();
+        var place = 0;
+        foreach (var morpheme in morphemes.Split(' ')) given.Add(place += morpheme.Length);
+        var found = spans.SelectMany(span => new[] { (int)span.Start, (int)span.End }).Where(cut => cut > 0 && cut < length).ToHashSet();
+        given.RemoveWhere(cut => cut <= 0 || cut >= length);
+        Boundaries = (Boundaries.Both + found.Count(given.Contains), Boundaries.Found + found.Count, Boundaries.Given + given.Count);
     }
 
     private static IEnumerable<(int Start, int End)> Runs(string text, Func<char, bool> inside)

@@ -90,10 +90,11 @@ internal sealed class BoundlessBpe : ITextCodec
     public string Decode(ReadOnlySpan<int> ids)
     {
         var bytes = new List<byte>();
-        foreach (var id in ids)
-            bytes.AddRange(id < _vocabulary.Count ? Encoding.Latin1.GetBytes(_vocabulary[id]) : Encoding.UTF8.GetBytes(_special.First(token => token.Value == id).Key));
+        foreach (var id in ids) bytes.AddRange(Spelling(id));
         return Encoding.UTF8.GetString([.. bytes]);
     }
+
+    public byte[] Spelling(int id) => id < _vocabulary.Count ? Encoding.Latin1.GetBytes(_vocabulary[id]) : Encoding.UTF8.GetBytes(_special.First(token => token.Value == id).Key);
 
     /// <summary>The tokens: again and again the operation of the lowest index after the last one that applies anywhere. A deleted token becomes bytes, or, without <paramref name="blowUp"/>, the pair that made it.</summary>
     public List<string> Tokens(string text, bool blowUp)

@@ -28,7 +28,7 @@ internal static class DataMixture
                 })
                 .On("solve", (arguments, cancel) => new CallResults().Add("lines", [.. arguments.Lines("lines").Select(line =>
                 {
-                    var (weights, objective) = Solve([.. line.Texts("categories").Select(category => samples[category])], merges.Length, cancel);
+                    var (weights, objective) = Solve([.. line.Texts("categories").Select(category => samples.TryGetValue(category, out var sample) ? sample : throw new ModelZooException(ErrorCodes.VerbUnsupported, "No words of this category were given.") { Where = "categories", Expected = samples.Count == 0 ? "the call 'words' before" : string.Join(", ", samples.Keys), Found = category })], merges.Length, cancel);
                     return Line.Of(("weights", weights), ("objective", objective));
                 })]));
         });

@@ -19,9 +19,11 @@ internal sealed class DynamicBpe(PipelineTokenizer tokenizer)
             with { Layouts = ["tokenizer.json"], Deviations = "Tokens only; zett embeds them." },
         source =>
         {
-            var dynamic = new DynamicBpe(new TokenizerSet(source)["tokenizer.json"]);
+            var tokenizer = new TokenizerSet(source)["tokenizer.json"];
+            var dynamic = new DynamicBpe(tokenizer);
             return new PaperModel(source).OnLines("tokenize_batch", line =>
-                Line.Of(("tokens", dynamic.Tokenize(line.Texts("batch"), line.Option("max_merges", 1000), line.Option("boundary")?.GetString() ?? "pretokens"))));
+                Line.Of(("tokens", dynamic.Tokenize(line.Texts("batch"), line.Option("max_merges", 1000), line.Option("boundary")?.GetString() ?? "pretokens"))))
+                .With(new DynamicVerbs(source.Id.ToString(), dynamic, tokenizer));
         });
 
     private readonly HashSet<string> _special = [.. tokenizer.AddedTokens.Values.Where(token => token.Special).Select(token => token.Content)];
@@ -68,7 +70,7 @@ internal sealed class DynamicBpe(PipelineTokenizer tokenizer)
             return true;       // part of a character: nothing can be said
         }
 
-        if (boundary == "pretokens") return tokenizer.PreTokenizer!.PreTokenize(text).Count == 1;
+        if (boundary == "pretokens") return (tokenizer.PreTokenizer ?? throw new CheckpointException(ErrorCodes.ConfigInvalid, "The tokenizer cuts no pre-tokens.") { Remedy = "Choose another boundary." }).PreTokenize(text).Count == 1;
         var oneWord = PythonText.Words(text).Count == 1 && !special;
         return boundary switch
         {

@@ -1,8 +1,23 @@
 // An Embarrassingly Simple Method to Mitigate Undesirable Properties of Pretrained Language Model Tokenizers. Hofmann, Schütze, Pierrehumbert. ACL 2022. github.com/valentinhofmann/flota
 // Published layout: vocab.json (list of entries) and config.json (model, special, max_len). Deviations: the modes "first" and "longest" need the model's own tokenizer and are not here.
+using System.ComponentModel;
+using System.ComponentModel.DataAnnotations;
 using ModelZoo.Contracts;
+using ModelZoo.Networks.Strings;
 
 namespace ModelZoo.Plugins.TextTokenizers.Papers;
+
+/// <summary>Options of FLOTA.</summary>
+public sealed record FlotaOptions : ModelOptions
+{
+    /// <summary>Most entries of a word.</summary>
+    [Description("Most entries that are taken of a word; what they do not cover is left out."), Range(1, 1000)]
+    public int K { get; init; } = 3;
+
+    /// <summary>Whether continuations are kept away from the start.</summary>
+    [Description("Keep entries for continuations away from the start of a word (BERT).")]
+    public bool Strict { get; init; }
+}
 
 /// <summary>Few longest token approximation: takes the longest entries anywhere in a word until k are taken.</summary>
 /// <param name="vocabulary">Entries of the pretrained tokenizer.</param>
@@ -39,6 +54,13 @@ internal sealed class Flota(IReadOnlySet<string> vocabulary, string special, boo
         return [.. found.Values];
     }
 
+    // Words of entries: an entry without the mark of a continuation, or with the mark of a start, begins one.
+    private string Join(IEnumerable<string> entries) => string.Concat(entries.Select(entry =>
+    {
+        var marked = entry.StartsWith(special, StringComparison.Ordinal);
+        return (marked == marksContinuation ? "" : " ") + (marked ? entry[special.Length..] : entry);
+    })).TrimStart();
+
     private (string Entry, int Start, int Width)? LongestEntry(string[] letters, bool strict)
     {
         for (var width = Math.Min(letters.Length, maxLength); width > 0; width--)
@@ -61,8 +83,24 @@ internal sealed class Flota(IReadOnlySet<string> vocabulary, string special, boo
     private static PaperModel Open(ModelSource source)
     {
         var config = source.Json("config.json");
-        var vocabulary = source.Json("vocab.json").EnumerateArray().Select(entry => entry.GetString()!).ToHashSet();
-        var flota = new Flota(vocabulary, config.Text("special"), config.Text("model").StartsWith("bert", StringComparison.Ordinal), config.Member("max_len").GetInt32());
-        return new PaperModel(source).OnLines("encode", line => Line.Of(("tokens", flota.Tokenize(line.Text("word"), line.Option("k", 3), line.Option("strict", false)))));
+        string[] entries = [.. source.Json("vocab.json").EnumerateArray().Select(entry => entry.GetString()!)];
+        var flota = new Flota(entries.ToHashSet(), config.Text("special"), config.Text("model").StartsWith("bert", StringComparison.Ordinal), config.Member("max_len").GetInt32());
+        return new PaperModel(source)
+            .OnLines("encode", line => Line.Of(("tokens", flota.Tokenize(line.Text("word"), line.Option("k", 3), line.Option("strict", false)))))
+            .Tokenizes<FlotaOptions>(options => new Codec(flota, entries, options));
+    }
+
+    // Words between white space; what no entry covers is left out, as the method has it.
+    private sealed class Codec(Flota flota, string[] entries, FlotaOptions options) : ITextCodec
+    {
+        private readonly Dictionary<string, int> _ids = entries.Index().DistinctBy(entry => entry.Item).ToDictionary(entry => entry.Item, entry => entry.Index);
+
+        public int VocabularySize => entries.Length;
+
+        public string VocabularyDigest => Published.Digest(entries);
+
+        public int[] Encode(string text) => [.. PythonText.Words(text).SelectMany(word => flota.Tokenize(word, options.K, options.Strict)).Select(token => _ids[token])];
+
+        public string Decode(ReadOnlySpan<int> ids) => flota.Join(ids.ToArray().Select(id => entries[id]));
     }
 }

@@ -24,34 +24,42 @@ internal static class InferenceBenchmark
             Outputs = [Modality.Tokens],
             Layouts = ["vocab.json + merges.json", "tokenizer.json"],
         },
-        (source, _) =>
-        {
-            var folder = source.RequireFolder();
-            var vocabulary = Path.Combine(folder, "vocab.json");
-            return ValueTask.FromResult(File.Exists(vocabulary) ? OpenMethods(vocabulary, Path.Combine(folder, "merges.json")) : OpenMeasures(source));
-        });
+        (source, _) => ValueTask.FromResult(File.Exists(Path.Combine(source.RequireFolder(), "vocab.json")) ? OpenMethods(source) : OpenMeasures(source)));
 
-    private static IModel OpenMethods(string vocabulary, string merges)
+    private static IModel OpenMethods(ModelSource source)
     {
-        var logProbabilities = JsonSerializer.Deserialize<Dictionary<string, double>>(File.ReadAllBytes(vocabulary)) ?? [];
-        var pairs = File.Exists(merges) ? JsonSerializer.Deserialize<string[][]>(File.ReadAllBytes(merges)) ?? [] : [];
-        var methods = new SegmentationMethods(logProbabilities, [.. pairs.Select(pair => (pair[0], pair[1]))]);
-        return new CallsOnlyModel(new LineCalls().Add("segment", line => Segment(methods, line.GetProperty("word").GetString()!)));
+        var vocabulary = source.Json("vocab.json").EnumerateObject().Select(token => KeyValuePair.Create(token.Name, token.Value.GetDouble())).ToList();
+        string[][] merges = File.Exists(Path.Combine(source.RequireFolder(), "merges.json")) ? [.. source.Json("merges.json").EnumerateArray().Select(Texts)] : [];
+        var methods = new SegmentationMethods(new Dictionary<string, double>(vocabulary), [.. merges.Select(pair => (pair[0], pair[1]))]);
+        string[] pieces = [.. vocabulary.Select(token => token.Key)];
+        return new PaperModel(source)
+            .OnLines("segment", line => LineCalls.ToElement(Segment(methods, line.Text("word"))))
+            .Tokenizes<InferenceOptions>(options => new PieceCodec(pieces, text => Words(text).SelectMany(word => methods.Cut(word, options.Method) ?? [word])))
+            .Answers(Modality.Text);
+    }
+
+    // Words and the white space between them, which no vocabulary of words holds.
+    private static IEnumerable<string> Words(string text)
+    {
+        for (int start = 0, end = 0; start < text.Length; start = end)
+        {
+            while (end < text.Length && char.IsWhiteSpace(text[end]) == char.IsWhiteSpace(text[start])) end++;
+            yield return text[start..end];
+        }
     }
 
     private static IModel OpenMeasures(ModelSource source)
     {
         var tokenizer = TokenizerJson.Load(TokenizerJsonModel.PathOf(source));
-        var calls = new LineCalls()
-            .Add("segmentation_f1", line =>
+        return new PaperModel(source)
+            .OnLines("segmentation_f1", line =>
             {
-                var words = Texts(line.GetProperty("words"));
-                var gold = line.GetProperty("gold").EnumerateArray().Select(Texts).ToArray();
-                var (f1, tokens) = SegmentationF1(tokenizer, words, gold, continuing: line.GetProperty("options").GetProperty("special").GetString() == "##");
-                return new() { ["f1"] = f1, ["tokens"] = new JsonArray([.. tokens.Select(LineCalls.ToArray)]) };
+                var (f1, tokens) = SegmentationF1(tokenizer, line.Texts("words"), [.. line.Member("gold").EnumerateArray().Select(Texts)], continuing: line.Option("special")?.GetString() == "##");
+                return Line.Of(("f1", f1), ("tokens", tokens));
             })
-            .Add("fertility", line => new() { ["fertility"] = Fertility(tokenizer, Texts(line.GetProperty("texts"))) });
-        return new TextTokenizerModel(source, tokenizer, calls);
+            .OnLines("fertility", line => Line.Of(("fertility", Fertility(tokenizer, line.Texts("texts")))))
+            .Tokenizes(tokenizer)
+            .Answers(Modality.Text);
     }
 
     /// <summary>Tokens per word, words being what single spaces divide.</summary>

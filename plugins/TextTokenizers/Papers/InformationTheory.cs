@@ -16,7 +16,7 @@ internal static class InformationTheory
         source =>
         {
             var tokenizers = new TokenizerSet(source);
-            return new PaperModel(source)
+            return new PaperModel(source).Compares(tokenizers, "bytes-per-token", "unigram-entropy", "conditional-entropy", "unigram-bits-per-byte", "shannon-efficiency", "renyi-efficiency")
                 .OnLines("measure", line =>
                 {
                     var tokenizer = tokenizers[line.Text("tokenizer")];

@@ -24,6 +24,7 @@ internal static class Matter
         source =>
         {
             var normalizer = new BertNormalizer(cleanText: true, handleChineseChars: true, stripAccents: true, lowercase: true);
+            var tokenizer = Tokenizer(source, normalizer);
             return new PaperModel(source)
                 .On("train", (arguments, cancel) =>
                 {
@@ -41,7 +42,12 @@ internal static class Matter
                         .Add("frequencies", [.. words.Select(word => Line.Of(("word", word.Text), ("tag", word.Tag), ("frequency", word.Frequency), ("adjusted", word.Adjusted), ("copies", word.Copies)))])
                         .Add("vocabulary", [.. trained.Tokens.Select((token, id) => Line.Of(("id", id), ("token", token)))]);
                 })
-                .OnLines("encode", Encoder(source, normalizer));
+                .OnLines("encode", line =>
+                {
+                    var encoding = tokenizer.Encode(line.Text("text"), options: new() { Offsets = Pipeline.OffsetUnit.CodePoint });
+                    return Line.Of(("ids", encoding.Ids), ("tokens", encoding.Tokens), ("offsets", encoding.Offsets), ("decoded", tokenizer.Decode([.. encoding.Ids], skipSpecialTokens: true)));
+                })
+                .Tokenizes(tokenizer);
         });
 
     /// <summary>Material words, then others, by falling frequency. Material words gain lambda p / (1 - p), p the mean probability rounded to two places and kept within 0.01 and 0.99.</summary>
@@ -58,22 +64,17 @@ internal static class Matter
         return [.. materials.OrderByDescending(word => word.Frequency), .. others.OrderByDescending(word => word.Frequency)];
     }
 
-    private static Func<JsonElement, JsonElement> Encoder(ModelSource source, Normalizer normalizer)
+    private static PipelineTokenizer Tokenizer(ModelSource source, Normalizer normalizer)
     {
         var vocabulary = new TokenTable(0);
         var tokens = source.Lines("vocab.txt");
         for (var id = 0; id < tokens.Length; id++) vocabulary.Add(Encoding.UTF8.GetBytes(tokens[id]), id);
         (string, int) Special(string token) => (token, vocabulary.TryGet(token, out var id) ? id : throw new CheckpointException(ErrorCodes.CheckpointMalformed, $"vocab.txt lacks {token}."));
-        var tokenizer = new PipelineTokenizer(new WordPieceModel(vocabulary), [.. SpecialTokens.Select(token => new Pipeline.AddedToken(token) { Special = true, Normalized = false })], normalizer)
+        return new(new WordPieceModel(vocabulary), [.. SpecialTokens.Select(token => new Pipeline.AddedToken(token) { Special = true, Normalized = false })], normalizer)
         {
             PreTokenizer = new BertPreTokenizer(),
             PostProcessor = new BertPostProcessor(Special("[SEP]"), Special("[CLS]")),
             Decoder = new Decoders.WordPieceDecoder("##", cleanup: true),
-        };
-        return line =>
-        {
-            var encoding = tokenizer.Encode(line.Text("text"), options: new() { Offsets = Pipeline.OffsetUnit.CodePoint });
-            return Line.Of(("ids", encoding.Ids), ("tokens", encoding.Tokens), ("offsets", encoding.Offsets), ("decoded", tokenizer.Decode([.. encoding.Ids], skipSpecialTokens: true)));
         };
     }
 

@@ -7,7 +7,7 @@ using ModelZoo.Plugins.TextTokenizers.Pipeline;
 namespace ModelZoo.Plugins.TextTokenizers.Papers;
 
 /// <summary>Frequent word n-grams become single tokens, and their embeddings the mean of what they were made of (fast vocabulary transfer).</summary>
-internal sealed class MultiWord(PipelineTokenizer tokenizer, PipelineTokenizer general, IReadOnlyDictionary<string, int> ngrams)
+internal sealed class MultiWord(PipelineTokenizer tokenizer, PipelineTokenizer general, IReadOnlyDictionary<string, int> ngrams) : ITextCodec
 {
     private const string Joint = "\u2017";     // between the words of an n-gram
     private const string Blank = "\u2581";     // stands for a blank while words are joined
@@ -18,7 +18,8 @@ internal sealed class MultiWord(PipelineTokenizer tokenizer, PipelineTokenizer g
         source =>
         {
             var tokenizers = new TokenizerSet(source);
-            var words = new MultiWord(tokenizers["tokenizer.json"], tokenizers["general/tokenizer.json"], new Dictionary<string, int>());
+            var published = tokenizers["tokenizer.json"];
+            var words = new MultiWord(published, tokenizers["general/tokenizer.json"], published.AddedTokenList.Where(token => token.Content.Contains(Joint)).ToDictionary(token => token.Content, token => token.Content.Split(Joint).Length));
             return new PaperModel(source)
                 .OnLines("learn_ngrams", line =>
                 {
@@ -34,12 +35,21 @@ internal sealed class MultiWord(PipelineTokenizer tokenizer, PipelineTokenizer g
                     return Line.Of(("preprocessed", joined), ("tokens", encoding.Tokens), ("ids", encoding.Ids));
                 })
                 .OnLines("tokens_mapping", line => Line.Of(("old_ids", words.OldIds(line.Text("token")))))
-                .On("embeddings_assignment", arguments => new CallResults().Add("in_matrix", words.Assign(arguments.TensorTable("embeddings").Values.Single().As<float>())));
+                .On("embeddings_assignment", arguments => new CallResults().Add("in_matrix", words.Assign(arguments.TensorTable("embeddings").Values.Single().As<float>())))
+                .Tokenizes(words);
         });
 
     private readonly bool _lowerCase = tokenizer.EncodePlain("A").Tokens is [var first, ..] && first.Any(char.IsLower);
 
     private PipelineTokenizer Tokenizer => tokenizer;
+
+    public int VocabularySize => tokenizer.IdLimit;
+
+    public string VocabularyDigest => tokenizer.VocabularyDigest;
+
+    public int[] Encode(string text) => [.. tokenizer.EncodePlain(Join(text)).Ids];
+
+    public string Decode(ReadOnlySpan<int> ids) => tokenizer.Decode(ids).Replace(Joint, " ", StringComparison.Ordinal);
 
     /// <summary>The same with n-grams as added tokens.</summary>
     public MultiWord With(IEnumerable<(string Text, int Length)> learned)

@@ -29,6 +29,8 @@ internal sealed class PathPiece(byte[][] vocabulary) : ITextCodec
         return Encoding.UTF8.GetString([.. bytes]);
     }
 
+    public byte[]? Spelling(int id) => vocabulary[id];
+
     /// <summary>Fewest tokens; of equal paths, the one whose last token is longest at each place.</summary>
     public int[] Shortest(ReadOnlySpan<byte> bytes)
     {

@@ -24,23 +24,12 @@ internal static class PublishedFiles
 
     /// <summary>Each byte is the code point of the same number; there are no pre-tokens.</summary>
     public static ModelArchitecture BinaryBpe { get; } = Paper.Row(
-        Paper.Tokenizer("binary-bpe", "Binary BPE: A Family of Cross-Platform Tokenizers for Binary Analysis", "2511.17573", ["Michael J. Bommarito II"], "mjbommar/binary-bpe", "Apache-2.0") with { Layouts = ["tokenizer.json"] },
+        Paper.Tokenizer("binary-bpe", "Binary BPE: A Family of Cross-Platform Tokenizers for Binary Analysis", "2511.17573", ["Michael J. Bommarito II"], "mjbommar/binary-bpe", "Apache-2.0") with { Inputs = [Modality.Tensors, Modality.Text], Layouts = ["tokenizer.json"] },
         source =>
         {
             var tokenizer = TokenizerJson.Load(TokenizerJsonModel.PathOf(source));
             return new PaperModel(source)
                 .OnLines("encode", line => Line.Of(("ids", tokenizer.EncodePlain(Encoding.Latin1.GetString(line.Bytes())).Ids)))
-                .Tokenizes(new ByteCodec(tokenizer));
+                .With(new ByteVerbs(source.Id.ToString(), tokenizer));
         });
-
-    private sealed class ByteCodec(PipelineTokenizer tokenizer) : ITextCodec
-    {
-        public int VocabularySize => tokenizer.IdLimit;
-
-        public string VocabularyDigest => tokenizer.VocabularyDigest;
-
-        public int[] Encode(string text) => [.. tokenizer.EncodePlain(Encoding.Latin1.GetString(Encoding.UTF8.GetBytes(text))).Ids];
-
-        public string Decode(ReadOnlySpan<int> ids) => Encoding.UTF8.GetString(Encoding.Latin1.GetBytes(tokenizer.Decode(ids)));
-    }
 }

@@ -10,16 +10,19 @@ namespace ModelZoo.Plugins.TextTokenizers.Papers;
 /// <summary>Classifies tokens by what they are made of: control tokens, letters of a script, spaced or inner pieces, parts of characters.</summary>
 internal sealed class Qtok
 {
+    /// <summary>The class of tokens that are parts of characters.</summary>
+    public const string PartOfCharacter = "unicode_flanks";
+
     private const string Other = "*";
     private static readonly HashSet<string> MarkupTags = ["br", "h1", "h2", "h3", "h4", "h5", "h6", "b", "img", "li", "tr", "td", "p", "th", "u", "em"];
 
     public static ModelArchitecture Architecture { get; } = Paper.Row(
         Paper.Analysis("qtok", "Qtok: A Comprehensive Framework for Evaluating Multilingual Tokenizer Quality in Large Language Models", "2410.12989",
-            ["Iaroslav Chelombitko", "Egor Safronov", "Aleksey Komissarov"], "nup-csai/Qtok", "MIT") with { Layouts = ["char_to_byte.json"] },
+            ["Iaroslav Chelombitko", "Egor Safronov", "Aleksey Komissarov"], "nup-csai/Qtok", "MIT") with { Layouts = ["char_to_byte.json", "tokenizer.json files, for evaluate"] },
         source =>
         {
             var qtok = new Qtok();
-            return new PaperModel(source).OnLines("classify", line =>
+            return new PaperModel(source).Compares(new(source), "token-classes").OnLines("classify", line =>
             {
                 var (group, kind) = qtok.Classify(line.Text("token"));
                 return Line.Of(("category", new[] { group, kind }));
@@ -49,7 +52,7 @@ internal sealed class Qtok
 
         if (token.StartsWith(' ')) return Script(letters, letters.AsSpan(1)) switch { null => ("spaced_errors", "spaced_errors"), Other => ("spaced_other", "other"), var script => ("spaced_alpha", script) };
         if (IsControl(token)) return ("control_tokens", "control_token");
-        if (token.StartsWith("<0y", StringComparison.Ordinal)) return ("unicode_flanks", "unicode_flanks");
+        if (token.StartsWith("<0y", StringComparison.Ordinal)) return (PartOfCharacter, PartOfCharacter);
         return Script(letters, letters) switch { null => ("inner_errors", "errors"), Other => ("inner_other", "other"), var script => ("inner_alpha", script) };
     }
 

@@ -16,7 +16,7 @@ internal static class RichMorphology
         source =>
         {
             var tokenizers = new TokenizerSet(source);
-            return new PaperModel(source)
+            return new PaperModel(source).Compares(tokenizers, "boundary-f1", "fertility", "bytes-per-token", "characters-per-token")
                 .OnLines("align", line => Align(tokenizers[line.Text("tokenizer")], line))
                 .OnLines("stats", line => Statistics(tokenizers[line.Text("tokenizer")], line.Texts("sentences")))
                 .OnLines("presegment", line => Line.Of(("text", string.Join(' ', PythonText.Words(line.Text("sentence")).SelectMany(word => Morphemes(word, line.Member("gold")))))))

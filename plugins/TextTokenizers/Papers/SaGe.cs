@@ -33,6 +33,8 @@ internal sealed class SaGe(byte[][] vocabulary) : ITextCodec
         return Encoding.UTF8.GetString([.. bytes]);
     }
 
+    public byte[]? Spelling(int id) => vocabulary[id];
+
     /// <summary>The tokens from the left, each the longest entry of at most <paramref name="limit"/> bytes: id, start and width.</summary>
     public List<(int Id, int Start, int Width)> Segment(ReadOnlySpan<byte> bytes, int limit = 16)
     {

@@ -24,6 +24,17 @@ public sealed class SegmentationMethods
         int Id(string token) => table.TryGet(token, out var id) ? id : throw new ArgumentException($"The merges name {token}, which is not in the vocabulary.", nameof(merges));
     }
 
+    /// <summary>A word cut by one of the methods. Null when it cannot be cut that way.</summary>
+    public IReadOnlyList<string>? Cut(string word, InferenceMethod method) => method switch
+    {
+        InferenceMethod.LongestPrefix => LongestPrefix(word),
+        InferenceMethod.LongestSuffix => LongestSuffix(word),
+        InferenceMethod.LongestToken => LongestToken(word),
+        InferenceMethod.LeastTokens => LeastTokens(word),
+        InferenceMethod.Merges => Merges(word),
+        _ => Likelihood(word),
+    };
+
     /// <summary>From the left, the longest token each time. Null when the word cannot be cut that way.</summary>
     public IReadOnlyList<string>? LongestPrefix(string word)
     {

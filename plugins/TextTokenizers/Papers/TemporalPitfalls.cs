@@ -16,7 +16,7 @@ internal static class TemporalPitfalls
         source =>
         {
             var tokenizers = new TokenizerSet(source);
-            return new PaperModel(source).OnLines("report", line => Report(tokenizers[line.Text("tokenizer")], line));
+            return new PaperModel(source).Compares(tokenizers, "number-consistency", "tokens-per-number", "bytes-per-token").OnLines("report", line => Report(tokenizers[line.Text("tokenizer")], line));
         });
 
     /// <summary>A value with that many decimals: the exact binary value rounded half to even, its sign kept.</summary>

@@ -16,7 +16,10 @@ internal static class Tipa
         source =>
         {
             var tokenizer = new TokenizerSet(source)["tokenizer.json"];
-            return new PaperModel(source).OnLines("records", line => Record(tokenizer, line.Member("id").GetInt32()));
+            return new PaperModel(source)
+                .OnLines("records", line => Record(tokenizer, line.Member("id").GetInt32()))
+                .On("vocabulary", _ => new CallResults().Add("lines", [.. tokenizer.Ids.Select(id => Record(tokenizer, id)).Where(record => record.Find("token") is not null)]))
+                .Tokenizes(tokenizer);
         });
 
     private static System.Text.Json.JsonElement Record(PipelineTokenizer tokenizer, int id)

@@ -10,7 +10,7 @@ internal sealed class TokenAdapt
     public static ModelArchitecture Architecture { get; } = Paper.Row(
         Paper.Transplant("tokenadapt", "Achieving Tokenizer Flexibility in Language Models through Heuristic Adaptation and Supertoken Learning", "2505.09738",
             ["Shaurya Sharthak", "Vinayak Pahalwan", "Adithya Kamath", "Adarsh Shirawalmath"], "Tinycompany-AI/tokenadapt", "Apache-2.0")
-            with { Layouts = ["old/tokenizer.json + new/tokenizer.json"], Deviations = "The external embeddings of strings are given, not computed here." },
+            with { Inputs = [Modality.Tensors, Modality.Text], Layouts = ["old/tokenizer.json + new/tokenizer.json"], Deviations = "The external embeddings of strings are given, not computed here." },
         Open);
 
     private readonly PipelineTokenizer _old;

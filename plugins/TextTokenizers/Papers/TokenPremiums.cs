@@ -15,7 +15,7 @@ internal static class TokenPremiums
         {
             var tokenizers = new TokenizerSet(source);
             var asked = 0;
-            return new PaperModel(source)
+            return new PaperModel(source).Compares(tokenizers, "token-premium", "bytes-per-token", "fertility")
                 .OnLines("count", line =>
                 {
                     int[] counts = [.. line.Texts("sentences").Select(sentence => tokenizers[line.Text("tokenizer")].EncodePlain(sentence).Count)];

@@ -10,11 +10,11 @@ internal static class TokenizationScorer
 {
     public static ModelArchitecture Architecture { get; } = Paper.Row(
         Paper.Analysis("metrics", "Tokenization and the Noiseless Channel", "2306.16842",
-            ["Vilém Zouhar", "Clara Meister", "Juan Luis Gastaldi", "Li Du", "Mrinmaya Sachan", "Ryan Cotterell"], "zouharvi/tokenization-scorer", "MIT") with { Layouts = ["token-sets.json"] },
+            ["Vilém Zouhar", "Clara Meister", "Juan Luis Gastaldi", "Li Du", "Mrinmaya Sachan", "Ryan Cotterell"], "zouharvi/tokenization-scorer", "MIT") with { Layouts = ["token-sets.json, segmented lines, for the calls", "tokenizer.json files, for evaluate"] },
         source =>
         {
-            string[][][] sets = [.. source.Json("token-sets.json").EnumerateArray().Select(Lines)];
-            return new PaperModel(source).OnLines("evaluate", line => Line.Of(("value", Score(sets[line.Member("set").GetInt32()], line.Text("metric"), line))));
+            var sets = new Lazy<string[][][]>(() => [.. source.Json("token-sets.json").EnumerateArray().Select(Lines)]);
+            return new PaperModel(source).Compares(new(source), "renyi-efficiency", "shannon-efficiency", "percentile-frequency").OnLines("evaluate", line => Line.Of(("value", Score(sets.Value[line.Member("set").GetInt32()], line.Text("metric"), line))));
         });
 
     /// <summary>Renyi entropy of order <paramref name="power"/> in bits; order 1 is Shannon's.</summary>

@@ -18,7 +18,7 @@ internal static class TurkishStandards
             var tokenizers = new TokenizerSet(source);
             var lexicon = source.Lines("lexicon.txt").ToHashSet();
             var morphemes = source.Lines("roots.txt").Concat(source.Lines("affixes.txt")).ToHashSet();
-            return new PaperModel(source)
+            return new PaperModel(source).Compares(tokenizers, "fertility", "bytes-per-token", "vocabulary-used")
                 .OnLines("score", line =>
                 {
                     var tokenizer = tokenizers[line.Text("tokenizer")];

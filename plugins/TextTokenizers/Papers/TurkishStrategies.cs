@@ -16,7 +16,7 @@ internal static class TurkishStrategies
         source =>
         {
             var tokenizers = new TokenizerSet(source);
-            return new PaperModel(source)
+            return new PaperModel(source).Compares(tokenizers, "boundary-f1", "fertility", "continued-words", "vocabulary-used")
                 .OnLines("diagnose", line => Diagnose(Tokenizer(source, tokenizers, line.Text("tokenizer")), line))
                 .OnLines("table", line => Line.Of(("best", line.Member("cells").EnumerateArray()
                     .OrderByDescending(cell => cell.Member("f1").GetDouble()).ThenBy(cell => cell.Member("vocabulary").GetDouble()).ThenBy(cell => cell.Member("corpus").GetDouble()).First())));

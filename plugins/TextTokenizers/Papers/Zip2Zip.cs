@@ -18,7 +18,7 @@ internal sealed class Zip2Zip(Zip2ZipConfig config)
     public static ModelArchitecture Architecture { get; } = Paper.Row(
         Paper.Tokenizer("zip2zip", "zip2zip: Inference-Time Adaptive Vocabularies for Language Models via Token Compression", "2506.01084",
             ["Saibo Geng", "Nathan Ranchin", "Yunzhen Yao", "Maxime Peyrard", "Chris Wendler", "Michael Gastpar", "Robert West"], "epfl-dlab/zip2zip", "Apache-2.0")
-            with { Inputs = [Modality.Tokens], Layouts = ["config.json"], Deviations = "The hyper-encoder that embeds new ids is not part of it." },
+            with { Inputs = [Modality.Tokens, Modality.Text], Layouts = ["config.json"], Deviations = "The hyper-encoder that embeds new ids is not part of it." },
         Open);
 
     /// <summary>Compressed ids and the codebook that they built.</summary>
@@ -78,7 +78,8 @@ internal sealed class Zip2Zip(Zip2ZipConfig config)
                 var (padded, mask) = coder.Fit(compressed, line.Option("padding")?.ToString(), line.Option("truncation", false), line.Option("max_length", int.MaxValue));
                 return Line.Of(("compressed", padded), ("attention_mask", mask), ("codebook", codebook.Entries()), ("decoded", coder.Decode(compressed)));
             })
-            .OnLines("update_codebooks", line => coder.Follow(line.Ints("compressed")));
+            .OnLines("update_codebooks", line => coder.Follow(line.Ints("compressed")))
+            .With(new Zip2ZipVerbs(source.Id.ToString(), config, coder));
     }
 
     // Truncated at the end, padded at the front.

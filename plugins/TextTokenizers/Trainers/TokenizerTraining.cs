@@ -1,7 +1,7 @@
 using System.ComponentModel;
 using System.ComponentModel.DataAnnotations;
-using System.Globalization;
 using System.Text;
+using System.Text.Json;
 using ModelZoo.Contracts;
 using ModelZoo.Plugins.TextTokenizers.Decoders;
 using ModelZoo.Plugins.TextTokenizers.Formats;
@@ -62,11 +62,11 @@ public sealed record TokenizerTrainingOptions : ModelOptions
     public int MinFrequency { get; init; } = 2;
 
     /// <summary>How text is cut.</summary>
-    [Description("How text is cut (BPE, SuperBPE's first stage).")]
+    [Description("How text is cut (BPE).")]
     public TrainingPattern Pattern { get; init; } = TrainingPattern.Gpt2;
 
     /// <summary>Tokens of SuperBPE's first stage; 0 for four fifths of the vocabulary.</summary>
-    [Description("Tokens at which SuperBPE begins to merge across blanks; 0 for four fifths of the vocabulary."), Range(0, 4_000_000)]
+    [Description("Tokens at which SuperBPE begins to merge across blanks, fewer than vocab_size; 0 for four fifths of it."), Range(0, 4_000_000)]
     public int TransitionSize { get; init; }
 
     /// <summary>Whether WordPiece takes all in lower case and without accents.</summary>
@@ -83,6 +83,7 @@ internal sealed class TokenizerTraining : ITrain
 {
     private const string FileName = "tokenizer.json";
     private const int SpaceMark = '\u2581';
+    private const string UnknownWord = "[UNK]";
 
     public Modality LearnsFrom => Modality.Text;
 
@@ -91,14 +92,49 @@ internal sealed class TokenizerTraining : ITrain
     public async ValueTask<TrainingResult> TrainAsync(IReadOnlyList<string> files, string folder, ModelOptions options, IProgress<TrainingProgress> progress, CancellationToken cancel = default)
     {
         var settings = options.Expect<TokenizerTrainingOptions>();
+        Check(settings);
+        var bytes = files.Sum(file => new FileInfo(file).Length);
+        if (bytes == 0) throw new ModelZooException(ErrorCodes.DatasetInvalid, "The corpus holds no text.") { Where = string.Join(", ", files.Take(3)), Remedy = "Give files with text in them." };
         var tokenizer = await Task.Run(() => Train(files, settings, progress, cancel), cancel).ConfigureAwait(false);
         await File.WriteAllBytesAsync(Path.Combine(folder, FileName), TokenizerJson.Write(tokenizer), cancel).ConfigureAwait(false);
-        var bytes = files.Sum(file => new FileInfo(file).Length);
+        var tokens = tokenizer.Ids.Count();
         return new(ModelId.Parse("text-tokenizers/tokenizer-json"), [FileName])
         {
-            Figures = [new("tokens", $"{tokenizer.Ids.Count()}"), new("kind", settings.Kind.ToString()), new("corpus", string.Create(CultureInfo.InvariantCulture, $"{bytes / 1e6:0.0} MB"))],
+            Figures =
+            [
+                new("tokens", tokens < settings.VocabSize ? $"{tokens} (the corpus gives no more)" : $"{tokens}"),
+                new("kind", Name(settings.Kind)),
+                new("corpus", bytes < 1e6 ? FormattableString.Invariant($"{bytes / 1e3:0.0} kB") : FormattableString.Invariant($"{bytes / 1e6:0.0} MB")),
+            ],
         };
     }
+
+    // An option that the kind does not have is refused, not passed over; so are special tokens that could not be told apart or found.
+    private static void Check(TokenizerTrainingOptions options)
+    {
+        var (usual, special) = (new TokenizerTrainingOptions(), options.SpecialTokens);
+        Only(options.Lowercase, "lowercase", TokenizerKind.WordPiece);
+        Only(options.TransitionSize != usual.TransitionSize, "transition_size", TokenizerKind.SuperBpe);
+        Only(options.Pattern != usual.Pattern, "pattern", TokenizerKind.Bpe);
+        Only(options.MinFrequency != usual.MinFrequency, "min_frequency", TokenizerKind.Bpe, TokenizerKind.WordPiece);
+        if (options.Kind == TokenizerKind.SuperBpe && options.TransitionSize >= options.VocabSize)
+            throw new OptionsException(ErrorCodes.OptionRange, "The first stage must end before the vocabulary is full.") { Where = "transition_size", Expected = $"less than {options.VocabSize}", Found = $"{options.TransitionSize}" };
+        if (special is null) return;
+        if (special.Length != special.Distinct(StringComparer.Ordinal).Count() || special.Contains(""))
+            throw new OptionsException(ErrorCodes.OptionRange, "Special tokens are told apart by their text.") { Where = "special_tokens", Expected = "each once, none empty", Found = string.Join(", ", special) };
+        if (options.Kind == TokenizerKind.Unigram && special.Length == 0)
+            throw new OptionsException(ErrorCodes.OptionRange, "The unigram model needs a token for what it cannot spell.") { Where = "special_tokens", Expected = "at least one; the first is the unknown token", Found = "none" };
+        if (options.Kind == TokenizerKind.WordPiece && !special.Contains(UnknownWord))
+            throw new OptionsException(ErrorCodes.OptionRange, "WordPiece needs a token for words that it cannot spell.") { Where = "special_tokens", Expected = $"{UnknownWord} among them", Found = string.Join(", ", special) };
+
+        void Only(bool given, string option, params TokenizerKind[] kinds)
+        {
+            if (!given || kinds.Contains(options.Kind)) return;
+            throw new OptionsException(ErrorCodes.OptionRange, "This kind of tokenizer is learned without that option.") { Where = option, Expected = $"kind {string.Join(" or ", kinds.Select(Name))}", Found = $"kind {Name(options.Kind)}" };
+        }
+    }
+
+    private static string Name(TokenizerKind kind) => JsonNamingPolicy.KebabCaseLower.ConvertName($"{kind}");
 
     /// <summary>Learns a tokenizer.</summary>
     public static PipelineTokenizer Train(IReadOnlyList<string> files, TokenizerTrainingOptions options, IProgress<TrainingProgress> progress, CancellationToken cancel) => options.Kind switch
@@ -136,7 +172,7 @@ internal sealed class TokenizerTraining : ITrain
         var settings = new SuperBpeOptions { TransitionSize = options.TransitionSize > 0 ? options.TransitionSize : size * 4 / 5, VocabSize = size };
         var trained = SuperBpe.Train([.. CorpusReader.Lines(files)], settings, Merging(progress, size), cancel);
         var cut = new SequencePreTokenizer([new SplitPreTokenizer(settings.Stage2Pattern, isRegex: true, SplitBehavior.Isolated, invert: false), new ByteLevelPreTokenizer(false, true, useRegex: false)]);
-        return new(Bpe(new([.. trained.Tokens, .. special], trained.Merges)), Added(special)) { PreTokenizer = cut, Decoder = new ByteLevelDecoder() };
+        return new(Bpe(new([.. trained.Tokens, .. special.Except(trained.Tokens)], trained.Merges)), Added(special)) { PreTokenizer = cut, Decoder = new ByteLevelDecoder() };
     }
 
     private static PipelineTokenizer TrainUnigram(IReadOnlyList<string> files, TokenizerTrainingOptions options, IProgress<TrainingProgress> progress, CancellationToken cancel)
@@ -152,7 +188,7 @@ internal sealed class TokenizerTraining : ITrain
 
     private static PipelineTokenizer TrainWordPiece(IReadOnlyList<string> files, TokenizerTrainingOptions options, IProgress<TrainingProgress> progress, CancellationToken cancel)
     {
-        var special = options.SpecialTokens ?? ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"];
+        var special = options.SpecialTokens ?? ["[PAD]", UnknownWord, "[CLS]", "[SEP]", "[MASK]"];
         var pipeline = new TrainingPipeline(new BertNormalizer(cleanText: true, handleChineseChars: true, stripAccents: null, lowercase: options.Lowercase), new BertPreTokenizer());
         progress.Report(new("counting", 0, null));
         var words = pipeline.Count(CorpusReader.Lines(files), cancel);

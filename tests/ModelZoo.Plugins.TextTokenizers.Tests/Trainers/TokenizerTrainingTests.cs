@@ -33,6 +33,40 @@ public sealed class TokenizerTrainingTests : IDisposable
         Assert.True(ids.Length < "the newest tokenizer".Length, $"{ids.Length} tokens");
     }
 
+    public static TheoryData<TokenizerTrainingOptions, string> Foreign => new()
+    {
+        { new() { Lowercase = true }, "lowercase" },
+        { new() { TransitionSize = 300 }, "transition_size" },
+        { new() { Kind = TokenizerKind.Unigram, Pattern = TrainingPattern.O200k }, "pattern" },
+        { new() { Kind = TokenizerKind.Unigram, MinFrequency = 5 }, "min_frequency" },
+        { new() { Kind = TokenizerKind.SuperBpe, VocabSize = 400, TransitionSize = 400 }, "transition_size" },
+        { new() { Kind = TokenizerKind.Unigram, SpecialTokens = [] }, "special_tokens" },
+        { new() { Kind = TokenizerKind.WordPiece, SpecialTokens = ["[PAD]"] }, "special_tokens" },
+        { new() { SpecialTokens = ["a", "a"] }, "special_tokens" },
+    };
+
+    [Theory, MemberData(nameof(Foreign))]
+    public async Task Train_OptionThatTheKindDoesNotHave_IsRefused(TokenizerTrainingOptions options, string where)
+    {
+        var error = await Assert.ThrowsAsync<OptionsException>(async () => await new TokenizerTraining().TrainAsync([Corpus()], _folder, options, new Stages([])));
+        Assert.Equal(where, error.Where);
+    }
+
+    [Fact]
+    public async Task Train_SpecialTokenThatIsAByteToo_IsThereOnce()
+    {
+        await new TokenizerTraining().TrainAsync([Corpus()], _folder, new TokenizerTrainingOptions { Kind = TokenizerKind.SuperBpe, VocabSize = 400, SpecialTokens = ["a", "<s>"] }, new Stages([]));
+        Assert.Equal("a cat<s>", TokenizerJson.Load(Path.Combine(_folder, "tokenizer.json")) is var tokenizer ? tokenizer.Decode(tokenizer.EncodeToIds("a cat<s>")) : null);
+    }
+
+    [Fact]
+    public async Task Train_CorpusWithoutText_IsRefused()
+    {
+        var empty = Path.Combine(_folder, "empty.txt");
+        await File.WriteAllTextAsync(empty, "");
+        Assert.Equal(ErrorCodes.DatasetInvalid, (await Assert.ThrowsAsync<ModelZooException>(async () => await new TokenizerTraining().TrainAsync([empty], _folder, new TokenizerTrainingOptions(), new Stages([])))).Code);
+    }
+
     [Fact]
     public void Train_Bytes_LearnsWhatTheLibrarysTrainerLearns()
     {

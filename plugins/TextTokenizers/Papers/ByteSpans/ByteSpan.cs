@@ -25,7 +25,8 @@ internal sealed class ByteSpan(PipelineTokenizer bytes)
             with { Layouts = ["tokenizer.json"], Deviations = "The byte language model that gives the signal is not part of it. Letters are numbered by id; the authors' code numbers them as a hash map shows them, another way in each run." },
         source =>
         {
-            var span = new ByteSpan(new TokenizerSet(source)["tokenizer.json"]);
+            var bytes = new TokenizerSet(source)["tokenizer.json"];
+            var span = new ByteSpan(bytes);
             IReadOnlyDictionary<string, int> vocabulary = new Dictionary<string, int>();
             return new PaperModel(source)
                 .On("train", (arguments, cancel) =>
@@ -47,9 +48,11 @@ internal sealed class ByteSpan(PipelineTokenizer bytes)
                 })
                 .OnLines("encode", line =>
                 {
+                    if (vocabulary.Count == 0) throw new ModelZooException(ErrorCodes.VerbUnsupported, "Nothing is trained yet.") { Expected = "the call 'train' before" };
                     var tokens = span.Encode(line.Text("text"), vocabulary);
                     return Line.Of(("ids", tokens.Select(token => vocabulary[token])), ("tokens", tokens));
-                });
+                })
+                .Tokenizes(bytes);
         });
 
     /// <summary>Letters of the byte vocabulary, by id.</summary>

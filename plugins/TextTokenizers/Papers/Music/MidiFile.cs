@@ -28,8 +28,8 @@ internal readonly record struct TimeSignature(int Time, int Numerator, int Denom
 /// <summary>Symbolic music: tracks, tempo changes (microseconds a quarter) and meters over ticks.</summary>
 internal sealed record Score(int TicksPerQuarter, List<MusicTrack> Tracks, List<(int Time, double MicrosecondsPerQuarter)> Tempos, List<TimeSignature> TimeSignatures);
 
-/// <summary>Reads Standard MIDI Files of format 0 and 1.</summary>
-internal static class MidiFile
+/// <summary>Reads Standard MIDI Files of format 0 and 1, and writes those of format 1.</summary>
+internal static partial class MidiFile
 {
     private const int DrumChannel = 9;
 

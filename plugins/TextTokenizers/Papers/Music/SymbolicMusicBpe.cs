@@ -12,7 +12,7 @@ internal sealed class SymbolicMusicBpe
 {
     public static ModelArchitecture Architecture { get; } = Paper.Row(
         Paper.Tokenizer("bpe-symbolic-music", "Byte Pair Encoding for Symbolic Music", "2301.11975", ["Nathan Fradet", "Nicolas Gutowski", "Fabien Chhel", "Jean-Pierre Briot"], "Natooz/MidiTok", "MIT")
-            with { Inputs = [Modality.Tensors], Layouts = ["tokenizer.json of MidiTok"], Deviations = "MidiTok's programs, chords, rests, pedals, bends and controls are refused by name." },
+            with { Inputs = [Modality.Tensors, Modality.Text], Layouts = ["tokenizer.json of MidiTok"], Deviations = "MidiTok's programs, chords, rests, pedals, bends and controls are refused by name." },
         source =>
         {
             var music = new SymbolicMusicBpe(source);
@@ -25,7 +25,7 @@ internal sealed class SymbolicMusicBpe
                 return Line.Of(
                     ("base_ids", One(baseIds)), ("base_tokens", One(tracks)), ("ids", One(ids)), ("decoded_ticks_per_quarter", decoded.TicksPerQuarter),
                     ("decoded_notes", decoded.Tracks.SelectMany((track, i) => track.Notes.Select(note => (i, note.Start, note.Duration, note.Pitch, note.Velocity)))));
-            });
+            }).With(new MusicVerbs(source.Id.ToString(), music));
         });
 
     private readonly MusicEvents _events;
@@ -50,6 +50,18 @@ internal sealed class SymbolicMusicBpe
 
         _merges = TokenizerJson.Parse(Encoding.UTF8.GetBytes(model.GetString()!));
     }
+
+    /// <summary>Number of ids.</summary>
+    public int VocabularySize => Math.Max(_letters.Length, _merges?.IdLimit ?? 0);
+
+    /// <summary>SHA-256 of events and merges.</summary>
+    public string VocabularyDigest => Published.Digest([.. _ids.OrderBy(pair => pair.Value).Select(pair => $"{pair.Value} {pair.Key}"), _merges?.VocabularyDigest ?? ""]);
+
+    /// <summary>The ids of each track.</summary>
+    public List<int[]> Encode(Score score) => [.. _events.Tokenize(score).Select(track => Merge([.. track.Select(IdOf)]))];
+
+    /// <summary>The music of each track's ids.</summary>
+    public Score Decode(IEnumerable<int[]> tracks) => _events.Detokenize([.. tracks.Select(Events)]);
 
     private int IdOf(string token) => _ids.TryGetValue(token, out var id) ? id : throw new MediaException(ErrorCodes.TokensInvalid, "The vocabulary lacks an event.") { Found = token };
 

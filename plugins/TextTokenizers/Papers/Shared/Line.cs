@@ -8,6 +8,8 @@ namespace ModelZoo.Plugins.TextTokenizers.Papers;
 /// <summary>Lines of JSON: how papers' calls take and give what is not a tensor. Written without reflection, so that nothing outside holds on to the plugin.</summary>
 internal static class Line
 {
+    private const int LongestShown = 200;
+
     /// <summary>A JSON object; a value is text, a number, true or false, a list, a pair of them, null or JSON.</summary>
     public static JsonElement Of(params ReadOnlySpan<(string Key, object? Value)> members)
     {
@@ -53,8 +55,11 @@ internal static class Line
 
     /// <summary>The member of that name.</summary>
     /// <exception cref="ModelZooException">The line has none.</exception>
-    public static JsonElement Member(this JsonElement line, string key) => line.TryGetProperty(key, out var value) ? value
-        : throw new ModelZooException(ErrorCodes.VerbUnsupported, $"A line lacks '{key}'.") { Found = line.GetRawText() is { Length: > 200 } text ? text[..200] : line.GetRawText() };
+    public static JsonElement Member(this JsonElement line, string key) => line.ValueKind == JsonValueKind.Object && line.TryGetProperty(key, out var value) ? value
+        : throw new ModelZooException(ErrorCodes.VerbUnsupported, $"A line lacks '{key}'.") { Found = Short(line) };
+
+    /// <summary>The beginning of a line, for messages.</summary>
+    public static string Short(JsonElement line) => line.GetRawText() is { Length: > LongestShown } text ? text[..LongestShown] + "..." : line.GetRawText();
 
     /// <summary>The member of that name, or null when it is not there or null.</summary>
     public static JsonElement? Find(this JsonElement line, string key) =>

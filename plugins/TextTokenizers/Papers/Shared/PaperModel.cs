@@ -4,15 +4,14 @@ using ModelZoo.Plugins.TextTokenizers.Hosting;
 
 namespace ModelZoo.Plugins.TextTokenizers.Papers;
 
-/// <summary>A paper's method as a table of the reference's own calls, with the verbs of a tokenizer where the paper is one.</summary>
+/// <summary>A paper's method as a table of the reference's own calls, which <c>generate</c> makes too, with the verbs of a tokenizer where the paper is one.</summary>
 internal sealed class PaperModel(ModelSource source) : IModel, IReferenceCalls
 {
     private readonly Dictionary<string, Func<CallArguments, CancellationToken, CallResults>> _calls = [];
     private readonly List<IDisposable> _owned = [];
     private readonly List<object> _capabilities = [];
-    private TextVerbs? _verbs;
 
-    public ModelFacts Facts { get; init; } = new();
+    public ModelFacts Facts => field ??= new() { Properties = _calls.Count == 0 ? [] : [new("calls", string.Join(", ", _calls.Keys))] };
 
     /// <summary>Adds a call that has results of its own.</summary>
     public PaperModel On(string call, Func<CallArguments, CallResults> run) => On(call, (arguments, _) => run(arguments));
@@ -29,11 +28,21 @@ internal sealed class PaperModel(ModelSource source) : IModel, IReferenceCalls
         On(call, (arguments, cancel) => new CallResults().Add("lines", Answer(arguments.Lines("lines"), answer, cancel)));
 
     /// <summary>Gives the model the verbs tokenize and evaluate.</summary>
-    public PaperModel Tokenizes(ITextCodec codec)
-    {
-        _verbs = new(source.Id.ToString(), codec);
-        return this;
-    }
+    public PaperModel Tokenizes(ITextCodec codec) => Tokenizes<NoOptions>(_ => codec);
+
+    /// <summary>Gives the model the verbs tokenize and evaluate, with options that choose among ways over one vocabulary.</summary>
+    public PaperModel Tokenizes<TOptions>(Func<TOptions, ITextCodec> codecOf) where TOptions : ModelOptions, new() => With(new TextVerbs<TOptions>(source.Id.ToString(), codecOf));
+
+    /// <summary>Gives the model the verbs of a tokenizer of the library.</summary>
+    public PaperModel Tokenizes(Tokenizer tokenizer) => With(new TextTokenizerModel(source, tokenizer));
+
+    /// <summary>Gives the model the verb evaluate, over each of the tokenizers of its folder.</summary>
+    /// <param name="tokenizers">The folder's tokenizers.</param>
+    /// <param name="metrics">What is measured unless something else is asked for.</param>
+    public PaperModel Compares(TokenizerSet tokenizers, params string[] metrics) => With(new ComparisonVerb(tokenizers, metrics));
+
+    /// <summary>Lets <c>generate</c> make the calls, where there are any: what it is given are lines of JSON and tensors, and what it makes is of that kind.</summary>
+    public PaperModel Answers(Modality makes) => _calls.Count == 0 || _capabilities.Exists(capability => capability is IGenerate) ? this : With(new CallVerb(this, [.. _calls.Keys], makes));
 
     /// <summary>Gives the model a capability of its own.</summary>
     public PaperModel With(object capability)
@@ -49,7 +58,7 @@ internal sealed class PaperModel(ModelSource source) : IModel, IReferenceCalls
         return this;
     }
 
-    public object? GetCapability(Type type) => type.IsInstanceOfType(this) ? this : type.IsInstanceOfType(_verbs) ? _verbs : _capabilities.Find(type.IsInstanceOfType);
+    public object? GetCapability(Type type) => type.IsInstanceOfType(this) ? this : _capabilities.Find(type.IsInstanceOfType);
 
     public ValueTask<CallResults> CallAsync(string call, CallArguments arguments, CancellationToken cancel = default)
     {
@@ -70,49 +79,16 @@ internal sealed class PaperModel(ModelSource source) : IModel, IReferenceCalls
         foreach (var line in lines)
         {
             cancel.ThrowIfCancellationRequested();
-            answers.Add(answer(line));
+            try
+            {
+                answers.Add(answer(line));
+            }
+            catch (Exception error) when (error is InvalidOperationException or FormatException or KeyNotFoundException or ArgumentException or IndexOutOfRangeException or OverflowException)
+            {
+                throw new MediaException(ErrorCodes.MediaMalformed, $"The call cannot take this line: {error.Message}", error) { Where = $"line {answers.Count + 1}", Found = Line.Short(line) };
+            }
         }
 
         return answers;
     }
-}
-
-/// <summary>Text to ids and back: what a paper's tokenizer needs for the verbs.</summary>
-internal interface ITextCodec
-{
-    /// <summary>Number of ids.</summary>
-    int VocabularySize { get; }
-
-    /// <summary>SHA-256 over what gives the ids their meaning, lower-case hex.</summary>
-    string VocabularyDigest { get; }
-
-    /// <summary>The ids of <paramref name="text"/>.</summary>
-    int[] Encode(string text);
-
-    /// <summary>The text of <paramref name="ids"/>.</summary>
-    string Decode(ReadOnlySpan<int> ids);
-}
-
-/// <summary>The verbs tokenize and evaluate over a codec.</summary>
-internal sealed class TextVerbs(string model, ITextCodec codec) : ITokenize<Text, NoOptions>, IEvaluate
-{
-    private readonly TokenSpace _space = new(model, TokenLayout.Flat, [codec.VocabularySize], codec.VocabularyDigest);
-
-    public Modality Evaluates => Modality.Text;
-
-    public IReadOnlyList<string> DefaultMetrics => TextObservations.DefaultMetrics;
-
-    public OptionsSchema EvaluateOptions { get; } = OptionsSchema.Of<NoOptions>();
-
-    public ValueTask<Tokens> TokenizeAsync(Text media, NoOptions options, CancellationToken cancel = default)
-    {
-        var ids = codec.Encode(media.Value);
-        return ValueTask.FromResult(new Tokens(_space, Tensor.Create(ids, ids.Length)) { SourceLength = media.Value.Length });
-    }
-
-    public ValueTask<Text> DetokenizeAsync(Tokens tokens, NoOptions options, CancellationToken cancel = default) =>
-        ValueTask.FromResult(new Text(codec.Decode(tokens.Expect(_space).Ids.Span)));
-
-    public IAsyncEnumerable<Observation> ObserveAsync(IAsyncEnumerable<Example> examples, ModelOptions options, ulong seed, CancellationToken cancel = default) =>
-        TextObservations.OfAsync(this, examples, new NoOptions(), cancel);
 }

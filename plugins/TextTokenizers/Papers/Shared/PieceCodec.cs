@@ -28,14 +28,11 @@ internal sealed class PieceCodec(IReadOnlyList<string> pieces, Func<string, IEnu
     public string Decode(ReadOnlySpan<int> ids)
     {
         var bytes = new List<byte>();
-        foreach (var id in ids)
-        {
-            if (id >= pieces.Count) bytes.Add((byte)(id - pieces.Count));
-            else bytes.AddRange(Encoding.UTF8.GetBytes(pieces[id]));
-        }
-
+        foreach (var id in ids) bytes.AddRange(Spelling(id));
         return Encoding.UTF8.GetString([.. bytes]);
     }
+
+    public byte[] Spelling(int id) => id >= pieces.Count ? [(byte)(id - pieces.Count)] : Encoding.UTF8.GetBytes(pieces[id]);
 
     private static Dictionary<string, int> ById(IReadOnlyList<string> pieces)
     {
