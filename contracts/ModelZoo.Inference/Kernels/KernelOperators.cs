@@ -3,8 +3,9 @@ namespace ModelZoo.Inference.Kernels;
 /// <summary>Names of our own operators.</summary>
 internal static class KernelOperators
 {
+    public const string Attention = "Attention";
     public const string Linear = "Linear";
 
     /// <summary>All of them.</summary>
-    public static IReadOnlyList<string> Names { get; } = [Linear];
+    public static IReadOnlyList<string> Names { get; } = [Attention, Linear];
 }

@@ -39,8 +39,10 @@ internal sealed class KernelRewriter
 
     private GraphDefinition Rewritten()
     {
+        var attention = new AttentionRule(_graph);
         foreach (var node in _graph.Nodes)
         {
+            if (attention.Kernel(node) is { } kernel) _replaced[node] = Node(node, kernel, [.. node.Inputs.Where(input => input != "")]);
             if (node is { Operator: "Gemm", Domain: "" }) Linear(node);
         }
 
