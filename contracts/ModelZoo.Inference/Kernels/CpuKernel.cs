@@ -53,6 +53,26 @@ internal readonly unsafe struct KernelContext(OrtApi api, OrtKernelContext* cont
         return new((float*)data, Shape(value));
     }
 
+    /// <summary>The shape that an input of int64 names for rows: -1 is what the others leave, and where it is not meant literally 0 is the extent of the rows at that place.</summary>
+    public long[] TargetShape(int index, long rows, long columns, bool literal)
+    {
+        OrtValue* value;
+        api.Check(api.KernelInput(context, (nuint)index, &value));
+        void* data;
+        api.Check(api.GetTensorMutableData(value, &data));
+        var shape = new Span<long>(data, checked((int)Tensor.Count(Shape(value)))).ToArray();
+        if (!literal && shape is [0, ..]) shape[0] = rows;
+        if (!literal && shape is [_, 0, ..]) shape[1] = columns;
+        var open = Array.IndexOf(shape, -1);
+        if (open >= 0)
+        {
+            shape[open] = 1;
+            shape[open] = Tensor.Count(shape) == 0 ? 0 : rows * columns / Tensor.Count(shape);
+        }
+
+        return Tensor.Count(shape) == rows * columns ? shape : throw new ArgumentException($"[{rows}, {columns}] cannot take the shape [{string.Join(", ", shape)}]");
+    }
+
     /// <summary>The output, whose elements the kernel sets.</summary>
     public KernelTensor Output(params long[] shape)
     {

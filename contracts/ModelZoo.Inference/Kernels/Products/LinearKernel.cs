@@ -1,12 +1,13 @@
 namespace ModelZoo.Inference.Kernels;
 
-/// <summary>y = f(x W^T + b) over rows: x (M, K) -> (M, N).</summary>
+/// <summary>y = f(x W^T + b) over the last dimension: x (.., K) -> (.., N), or in the shape that a second input names.</summary>
 /// <param name="weight">W.</param>
 /// <param name="bias">b (N), or none.</param>
 /// <param name="activation">f.</param>
-internal sealed unsafe class LinearKernel(PackedMatrix weight, WeightData? bias, Activation activation) : CpuKernel
+/// <param name="literalShape">Whether 0 in a given shape means 0.</param>
+internal sealed unsafe class LinearKernel(PackedMatrix weight, WeightData? bias, Activation activation, bool literalShape) : CpuKernel
 {
-    // Rows of x that stay in a core's cache while panels of the weight go by.
+    // Rows of x that stay in a core's second cache while panels of the weight go by.
     private const int RowsAtOnce = 20 * Tile.Rows;
 
     // Panels that a thread takes one after another, so that it knows the next.
@@ -17,9 +18,9 @@ internal sealed unsafe class LinearKernel(PackedMatrix weight, WeightData? bias,
     public override void Compute(KernelContext context)
     {
         var x = context.Input(0);
-        var rows = checked((int)x.Shape[0]);
-        if (x.Shape[1] != weight.Depth) throw new ArgumentException($"rows of {weight.Depth} are expected, not of {x.Shape[1]}");
-        var y = context.Output(rows, weight.Columns);
+        var rows = checked((int)(x.Count / weight.Depth));
+        if (x.Count % weight.Depth != 0) throw new ArgumentException($"rows of {weight.Depth} are expected, in [{string.Join(", ", x.Shape)}]");
+        var y = context.Output(context.InputCount > 1 ? context.TargetShape(1, rows, weight.Columns, literalShape) : [rows, weight.Columns]);
         if (rows == 0) return;
         weight.Ready(context);
 
@@ -42,22 +43,28 @@ internal sealed unsafe class LinearKernel(PackedMatrix weight, WeightData? bias,
     {
         var first = panel * Tile.Columns;
         var columns = Math.Min(Tile.Columns, weight.Columns - first);
-        var padded = stackalloc float[Tile.Rows * Tile.Columns];
         var offsets = bias is null ? null : (float*)bias.Address + first;
+        var edge = columns < Tile.Columns;
+        var padded = stackalloc float[(Tile.Rows + 1) * Tile.Columns];                               // at the right edge: a tile, and its biases
+        if (edge && offsets is not null)
+        {
+            var paddedOffsets = padded + Tile.Rows * Tile.Columns;
+            new Span<float>(offsets, columns).CopyTo(new(paddedOffsets, columns));
+            offsets = paddedOffsets;
+        }
+
         var next = (byte*)weight.Panel(Math.Min(panel + 1, weight.Panels - 1));
         nint step = Tile.Columns * sizeof(float) / ((rows + Tile.Rows - 1) / Tile.Rows);
         for (var row = 0; row < rows; row += Tile.Rows, next += step * weight.Depth)
         {
             var height = Math.Min(Tile.Rows, rows - row);
             var target = y + (nint)row * weight.Columns + first;
-            var tile = columns == Tile.Columns ? target : padded;
-            var stride = columns == Tile.Columns ? weight.Columns : Tile.Columns;
+            var tile = edge ? padded : target;
+            nint stride = edge ? Tile.Columns : weight.Columns;
             Tile.Multiply<PackedPanel>(height, x + (nint)row * weight.Depth, weight.Depth, weight.Panel(panel), null, weight.Depth, tile, stride, add: false, new((nint)next, step));
-            for (var i = 0; i < height; i++)
-            {
-                if (tile == padded) new Span<float>(padded + i * Tile.Columns, columns).CopyTo(new(target + (nint)i * weight.Columns, columns));
-                Activations.Apply(activation, target + (nint)i * weight.Columns, offsets, columns);
-            }
+            Activations.Finish(activation, tile, stride, height, offsets);
+            if (!edge) continue;
+            for (var i = 0; i < height; i++) new Span<float>(padded + i * Tile.Columns, columns).CopyTo(new(target + (nint)i * weight.Columns, columns));
         }
     }
 }

@@ -1,0 +1,30 @@
+namespace ModelZoo.Inference.Kernels;
+
+/// <summary>
+/// Products with a constant matrix: Gemm, with the Reshape to rows before it, the one back after it, and an activation.
+/// </summary>
+internal static class LinearRule
+{
+    public static void Apply(RewrittenGraph graph, GraphNode node)
+    {
+        if (node is not { Operator: "Gemm", Domain: "" } || graph.Weight(node, 1) is not { } weight || node.Attributes.Keys.Any(key => key != "transB")) return;
+        var transposed = node.Attributes.GetValueOrDefault("transB") is not 1L;
+        var bias = graph.Weight(node, 2);
+        if (RewrittenGraph.Named(node, 2) is not null && bias?.Count != weight.Shape[transposed ? 1 : 0]) return;
+
+        // Rows lie side by side in memory whatever the shape, so that the kernel needs only the shape that is wanted in the end.
+        List<string> inputs = [graph.Writer(node.Inputs[0]) is { Operator: "Reshape" } rows ? rows.Inputs[0] : node.Inputs[0]];
+        List<GraphNode> nodes = [node];
+        var literal = false;
+        if (graph.Reader(node.Outputs[0]) is { Operator: "Reshape" } back && back.Inputs[0] == node.Outputs[0])
+        {
+            inputs.Add(back.Inputs[1]);
+            nodes.Add(back);
+            literal = back.Attributes.GetValueOrDefault("allowzero") is 1L;
+        }
+
+        var activation = graph.Reader(nodes[^1].Outputs[0]) is { } next ? Activations.Of(next) : Activation.None;
+        if (activation != Activation.None) nodes.Add(graph.Reader(nodes[^1].Outputs[0])!);
+        graph.Replace(new LinearKernel(graph.Packed(node.Inputs[1], weight, transposed), bias, activation, literal), inputs, [.. nodes]);
+    }
+}
