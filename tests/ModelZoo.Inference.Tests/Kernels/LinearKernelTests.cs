@@ -41,6 +41,60 @@ public sealed class LinearKernelTests(RuntimeFixture fixture) : IClassFixture<Ru
         Assert.Empty(Run(session, [], 0));
     }
 
+    [Theory]
+    [InlineData("Relu", null, null)]
+    [InlineData("Gelu", "none", null)]
+    [InlineData("Gelu", "tanh", null)]
+    [InlineData("com.microsoft:QuickGelu", null, 1f)]
+    [InlineData("com.microsoft:QuickGelu", null, 1.702f)]
+    [InlineData("com.microsoft:QuickGelu", null, 0.5f)]
+    [InlineData("Sigmoid", null, null)]
+    public void Gemm_BetweenReshapesWithAnActivation_AsTheEngine(string function, string? form, float? alpha)
+    {
+        var random = new Random(4);
+        foreach (var (length, columns, literal) in new[] { (7, 40, false), (1, 32, true), (13, 33, false) })
+        {
+            var graph = Between(random, 20, columns, function, form, alpha, literal);
+            KernelGraphs.SameAsEngine(fixture.Runtime, graph, new Dictionary<string, Tensor> { ["x"] = Tensor.Create(KernelGraphs.Random(random, 3 * length * 20), 3, length, 20) });
+        }
+    }
+
+    [Fact]
+    public void Gemm_WhoseRowsAreAnOutputToo_KeepsThem()
+    {
+        var random = new Random(5);
+        var graph = Between(random, 20, 32, "Relu", null, null, literal: true);
+        graph.Outputs.Add(new("rows", ElementType.Float32, [new(-1, "rows"), 32]));
+        var inputs = new Dictionary<string, Tensor> { ["x"] = Tensor.Create(KernelGraphs.Random(random, 3 * 20), 3, 1, 20) };
+        KernelGraphs.SameAsEngine(fixture.Runtime, graph, inputs);
+
+        using var session = fixture.Runtime.CreateSession(graph);
+        var results = session.Run(inputs);
+
+        Assert.Equal(results["y"].As<float>().Span.ToArray(), results["rows"].As<float>().Span.ToArray().Select(value => Math.Max(value, 0)));
+    }
+
+    // x (3, N, depth) as rows, multiplied, in their shape again, and through the activation.
+    private static GraphDefinition Between(Random random, int depth, int columns, string function, string? form, float? alpha, bool literal)
+    {
+        var graph = new GraphDefinition { Name = "mlp" };
+        graph.Inputs.Add(new("x", ElementType.Float32, [3, new(-1, "n"), depth]));
+        graph.Outputs.Add(new("y", ElementType.Float32, [3, new(-1, "n"), columns]));
+        graph.Initializers.Add(new("w", KernelGraphs.Weight(random, columns, depth)));
+        graph.Initializers.Add(new("b", KernelGraphs.Weight(random, columns)));
+        graph.Initializers.Add(new("flat", WeightData.Copy<long>([-1, depth], 2)));
+        graph.Initializers.Add(new("shape", WeightData.Copy<long>([3, literal ? 1 : -1, columns], 3)));
+        graph.Nodes.Add(new("Reshape", "", "flatten", ["x", "flat"], ["h"], SmallGraphs.None));
+        graph.Nodes.Add(new("Gemm", "", "linear", ["h", "w", "b"], ["rows"], new Dictionary<string, object> { ["transB"] = 1L }));
+        graph.Nodes.Add(new("Reshape", "", "back", ["rows", "shape"], ["z"], new Dictionary<string, object> { ["allowzero"] = literal ? 1L : 0L }));
+        var (domain, name) = function.Split(':') is [var first, var second] ? (first, second) : ("", function);
+        var attributes = new Dictionary<string, object>();
+        if (form is not null) attributes["approximate"] = form;
+        if (alpha is not null) attributes["alpha"] = alpha.Value;
+        graph.Nodes.Add(new(name, domain, "activation", ["z"], ["y"], attributes));
+        return graph;
+    }
+
     private static float[] Run(Session session, float[] x, int rows) => session.Run(new Dictionary<string, Tensor> { ["x"] = Tensor.Create(x, rows, rows == 0 ? 8 : x.Length / rows) })["y"].As<float>().Span.ToArray();
 
     private static Dictionary<string, Tensor> Inputs(Random random, int rows, int depth) => new() { ["x"] = Tensor.Create(KernelGraphs.Random(random, rows * depth), rows, depth) };
