@@ -100,6 +100,8 @@ public sealed class CtcDecoder(string padToken, string wordDelimiterToken, bool 
 /// <summary>Replaces what a literal or a regular expression finds in each token.</summary>
 public sealed class ReplaceDecoder : TokenDecoder
 {
+    private const long LongestToken = 1 << 24;     // of one token, after replacement
+
     private readonly TextPattern _find;
 
     /// <summary>Replaces <paramref name="pattern"/> by <paramref name="content"/>.</summary>
@@ -119,10 +121,16 @@ public sealed class ReplaceDecoder : TokenDecoder
     /// <summary>What takes its place.</summary>
     public string Content { get; }
 
+    private string Replace(string token)
+    {
+        if (Content.Length > Pattern.Length) AlignedText.ExpectWithin(token.Length + (long)token.AsSpan().Count(Pattern) * (Content.Length - Pattern.Length), LongestToken);
+        return token.Replace(Pattern, Content, StringComparison.Ordinal);
+    }
+
     /// <inheritdoc/>
     public override List<string> Decode(List<string> tokens)
     {
-        if (!IsRegex && Pattern.Length > 0) return [.. tokens.Select(token => token.Replace(Pattern, Content, StringComparison.Ordinal))];
+        if (!IsRegex && Pattern.Length > 0) return [.. tokens.Select(Replace)];
         var content = Encoding.UTF8.GetBytes(Content);
         return [.. tokens.Select(token =>
         {

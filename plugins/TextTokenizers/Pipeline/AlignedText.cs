@@ -1,4 +1,5 @@
 using System.Text;
+using ModelZoo.Contracts;
 using ModelZoo.Plugins.TextTokenizers.Unicode;
 
 namespace ModelZoo.Plugins.TextTokenizers.Pipeline;
@@ -13,14 +14,15 @@ internal sealed class AlignedText
     private readonly (int Start, int End)[]? _alignment; // null while the text is the original itself, byte for byte
     private readonly int _offset;
     private readonly int _base; // position in the original of _bytes[0], while there is no alignment
+    private readonly long _limit; // bytes that the changes of a sound tokenizer stay below
 
-    private AlignedText(byte[] bytes, (int, int)[]? alignment, int offset, int length, int originalStart, int start)
+    private AlignedText(byte[] bytes, (int, int)[]? alignment, int offset, int length, int originalStart, int start, long limit)
     {
-        (_bytes, _alignment, _offset, Length, OriginalStart, _base) = (bytes, alignment, offset, length, originalStart, start);
+        (_bytes, _alignment, _offset, Length, OriginalStart, _base, _limit) = (bytes, alignment, offset, length, originalStart, start, limit);
     }
 
     /// <summary>A text that is not yet changed.</summary>
-    public static AlignedText Of(byte[] utf8) => new(utf8, null, 0, utf8.Length, 0, 0);
+    public static AlignedText Of(byte[] utf8) => new(utf8, null, 0, utf8.Length, 0, 0, Limit(utf8.Length));
 
     /// <summary>Number of bytes.</summary>
     public int Length { get; }
@@ -58,11 +60,11 @@ internal sealed class AlignedText
     {
         if (start == 0 && end == Length && (Length == 0 || AlignmentAt(0).Start == OriginalStart)) return this;
         var originalStart = start < end ? AlignmentAt(start).Start : OriginalStart + start;
-        return new(_bytes, _alignment, _offset + start, end - start, originalStart, _base);
+        return new(_bytes, _alignment, _offset + start, end - start, originalStart, _base, _limit);
     }
 
     /// <summary>The text without its ends, at the same place of the original.</summary>
-    public AlignedText Strip(int start, int end) => new(_bytes, _alignment, _offset + start, end - start, OriginalStart, _base);
+    public AlignedText Strip(int start, int end) => new(_bytes, _alignment, _offset + start, end - start, OriginalStart, _base, _limit);
 
     /// <summary>The code points.</summary>
     public List<int> ToCodePoints()
@@ -152,6 +154,16 @@ internal sealed class AlignedText
         return changed ? result.ToText() : this;
     }
 
+    /// <summary>The longest that a text of so many bytes may become: replacements that feed each other would fill the memory.</summary>
+    public static long Limit(int length) => (1 << 20) + 64L * length;
+
+    /// <summary>Refuses what has grown beyond its limit.</summary>
+    /// <exception cref="MediaException">It has.</exception>
+    public static void ExpectWithin(long length, long limit)
+    {
+        if (length > limit) throw new MediaException("text.replacements-overrun", "The tokenizer's replacements make the text longer without end.") { Expected = $"at most {limit} bytes", Found = $"{length}", Remedy = "The file is at fault: its replacements feed each other." };
+    }
+
     private static void Skip(ReadOnlySpan<byte> bytes, ref int offset, int count)
     {
         for (; count > 0 && offset < bytes.Length; count--) offset += CodePoints.Utf8Length(bytes[offset]);
@@ -192,11 +204,12 @@ internal sealed class AlignedText
             _count += end - start;
         }
 
-        public AlignedText ToText() => new(_bytes, _alignment, 0, _count, source.OriginalStart, 0);
+        public AlignedText ToText() => new(_bytes, _alignment, 0, _count, source.OriginalStart, 0, source._limit);
 
         private void Grow(int more)
         {
             if (_count + more <= _bytes.Length) return;
+            ExpectWithin((long)_count + more, source._limit);
             var size = Math.Max(_count + more, _bytes.Length * 2);
             Array.Resize(ref _bytes, size);
             Array.Resize(ref _alignment, size);

@@ -107,6 +107,19 @@ public sealed class HostileFileTests
     }
 
     [Theory]
+    [InlineData("aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa", 12)]
+    [InlineData("aa", 64)]
+    public void Replacements_ThatFeedEachOther_AreRefusedBeforeTheyFillTheMemory(string content, int times)
+    {
+        var replace = $$"""{"type":"Replace","pattern":{"String":"a"},"content":"{{content}}"}""";
+        var all = string.Join(',', Enumerable.Repeat(replace, times));
+        var file = $$$"""{"normalizer":{"type":"Sequence","normalizers":[{{{all}}}]},"decoder":{"type":"Sequence","decoders":[{{{all}}}]},"model":{"type":"WordLevel","vocab":{"a":0},"unk_token":"a"}}""";
+        var tokenizer = TokenizerJson.Parse(Encoding.UTF8.GetBytes(file));
+        Assert.Equal("text.replacements-overrun", Assert.Throws<MediaException>(() => tokenizer.EncodeToIds("a cat")).Code);
+        Assert.Equal("text.replacements-overrun", Assert.Throws<MediaException>(() => tokenizer.Decode([0])).Code);
+    }
+
+    [Theory]
     [InlineData("""{"type":"WordLevel","vocab":{"a":2147483647},"unk_token":"a"}""")]
     [InlineData("""{"type":"WordPiece","vocab":{"a":2147483647},"unk_token":"a","continuing_subword_prefix":"##","max_input_chars_per_word":2147483647}""")]
     [InlineData("""{"type":"BPE","vocab":{"a":2147483647,"b":0,"ab":1},"merges":["a b"]}""")]

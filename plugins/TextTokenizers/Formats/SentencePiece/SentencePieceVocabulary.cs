@@ -95,8 +95,6 @@ internal sealed class SentencePieceVocabulary
 
     public VocabularyPiece this[int id] => _pieces[id];
 
-    public ReadOnlySpan<byte> BytesOf(int id) => _bytes[id];
-
     public float ScoreOf(int id) => _pieces[id].Score;
 
     /// <summary>The score of a segmentation.</summary>
