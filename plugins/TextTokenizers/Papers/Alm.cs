@@ -68,7 +68,7 @@ internal static class Alm
 
     private static JsonElement Loss(IReadOnlyDictionary<string, Tensor> tensors, JsonElement line)
     {
-        var loss = new AlmLoss(line.Text("diff"), line.Member("temperature").GetDouble(), line.Text("mode"));
+        var loss = new AlmLoss(AlmSettings.Read(line));
         return Line.Of(("loss", loss.Compute(AlmSide.Read(tensors, "teacher"), AlmSide.Read(tensors, "student"))));
     }
 

@@ -1,4 +1,5 @@
 // Cross-Tokenizer Distillation via Approximate Likelihood Matching, arXiv:2503.20083, section 3; tokenkit/training/losses.py:compute_alm_loss
+using System.Text.Json;
 using ModelZoo.Contracts;
 
 namespace ModelZoo.Plugins.TextTokenizers.Papers;
@@ -38,56 +39,110 @@ internal sealed record AlmSide(Tensor<long> Ids, Tensor<long> Mask, Tensor<long>
     }
 }
 
+/// <summary>What the loss is computed with; names as in the reference's arguments.</summary>
+/// <param name="Difference">Name of the difference.</param>
+/// <param name="Temperature">Divides log-likelihoods.</param>
+/// <param name="Mode">Holds <c>append_space</c> and <c>merge_by_space_prob</c>, or neither.</param>
+internal sealed record AlmSettings(string Difference, double Temperature, string Mode)
+{
+    /// <summary>Order of the Renyi divergence.</summary>
+    public double? RenyiAlpha { get; init; }
+
+    /// <summary>Chunks are merged up to one after which the teacher thinks white space likelier than this.</summary>
+    public double MergeThreshold { get; init; } = 0.1;
+
+    /// <summary>Chunks are compared in rows of these lengths; the losses are averaged.</summary>
+    public IReadOnlyList<int> ChunkSizes { get; init; } = [1];
+
+    /// <summary>What a row of chunks weighs: <c>chunk_count</c>, <c>token_count</c> or <c>log1p_token_count</c>.</summary>
+    public string Numerator { get; init; } = "chunk_count";
+
+    /// <summary>What the sum is divided by: <c>chunk_count</c> or <c>token_count</c>.</summary>
+    public string Denominator { get; init; } = "chunk_count";
+
+    public static AlmSettings Read(JsonElement line)
+    {
+        var mode = line.Text("mode");
+        if (mode.Contains("eos_as_space", StringComparison.Ordinal)) throw new ModelZooException(ErrorCodes.VerbUnsupported, "The end of the text does not stand for white space here.") { Where = "mode", Found = mode };
+        return new(line.Text("diff"), line.Member("temperature").GetDouble(), mode)
+        {
+            RenyiAlpha = line.Find("renyi_alpha")?.GetDouble(),
+            MergeThreshold = line.Find("tokenizer_pair_bias_threshold")?.GetDouble() ?? 0.1,
+            ChunkSizes = line.Find("distill_chunk_sizes") is null ? [1] : line.Ints("distill_chunk_sizes"),
+            Numerator = line.Find("distill_main_path_numerator")?.GetString() ?? "chunk_count",
+            Denominator = line.Find("distill_main_path_denominator")?.GetString() ?? "chunk_count",
+        };
+    }
+}
+
 /// <summary>The mean difference of chunk likelihoods, as probabilities of one outcome against all others, at a temperature.</summary>
-/// <param name="difference">Name of the difference, as in the reference.</param>
-/// <param name="temperature">Divides log-likelihoods.</param>
-/// <param name="mode">Holds <c>append_space</c> and <c>merge_by_space_prob</c>, or neither.</param>
-internal sealed class AlmLoss(string difference, double temperature, string mode)
+internal sealed class AlmLoss(AlmSettings settings)
 {
     private const double Epsilon = 1e-6;
-    private const double MergeThreshold = 0.1;     // tokenizer_pair_bias_threshold
 
     public double Compute(AlmSide teacher, AlmSide student)
     {
-        var (total, count) = (0.0, 0);
+        var (total, whole) = (0.0, 0.0);
         for (var text = 0; text < teacher.Batch; text++)
         {
-            var chunks = Enumerable.Range(0, teacher.Chunks).Select(chunk => new Chunk(
-                teacher.Likelihood(text, chunk), student.Likelihood(text, chunk), teacher.SpaceAfter(text, chunk), student.SpaceAfter(text, chunk), teacher.Tokens(text, chunk))).ToList();
-            var counted = chunks.Count(chunk => chunk.Tokens > 0);
-            if (mode.Contains("merge_by_space_prob", StringComparison.Ordinal)) chunks = Merge(chunks, out counted);
-            count += counted;
-            var space = mode.Contains("append_space", StringComparison.Ordinal);
-            total += chunks.Where(chunk => chunk.Tokens > 0).Sum(chunk => Difference(chunk.Teacher + (space ? chunk.TeacherSpace : 0), chunk.Student + (space ? chunk.StudentSpace : 0)));
+            var chunks = Chunks(teacher, student, text);
+            if (settings.Mode.Contains("merge_by_space_prob", StringComparison.Ordinal)) chunks = Merge(chunks);
+            foreach (var size in settings.ChunkSizes)
+            {
+                if (chunks.Length % size != 0) throw new ModelZooException(ErrorCodes.VerbUnsupported, "The chunks do not divide into rows of this length.") { Where = "distill_chunk_sizes", Expected = $"a divisor of {chunks.Length}", Found = $"{size}" };
+                foreach (var row in chunks.Chunk(size))
+                {
+                    var (tokens, divisor) = (row.Sum(chunk => chunk.Tokens), row.Sum(chunk => chunk.Divisor));
+                    whole += settings.Denominator == "token_count" ? divisor : divisor > 0 ? 1 : 0;
+                    if (tokens == 0) continue;
+                    var space = settings.Mode.Contains("append_space", StringComparison.Ordinal) ? row.Last(chunk => chunk.Tokens > 0) : default;
+                    var difference = Difference(row.Sum(chunk => chunk.Teacher) + space.TeacherSpace, row.Where(chunk => chunk.Tokens > 0).Sum(chunk => chunk.Student) + space.StudentSpace);
+                    total += difference * Weight(tokens);
+                }
+            }
         }
 
-        return count == 0 ? 0 : total / count;
+        return whole == 0 ? 0 : total / whole / settings.ChunkSizes.Count;
     }
 
-    // A chunk ends where the teacher thinks white space likely; those up to it are one. The reference divides by the chunks that are left when merged chunks are merged by the
-    // same table once more.
-    private static List<Chunk> Merge(List<Chunk> chunks, out int counted)
+    private static Chunk[] Chunks(AlmSide teacher, AlmSide student, int text) => [.. Enumerable.Range(0, teacher.Chunks).Select(chunk =>
     {
-        var merged = new List<Chunk>();
-        var places = new int[chunks.Count];
-        var open = false;
-        for (var i = 0; i < chunks.Count; i++)
+        var tokens = teacher.Tokens(text, chunk);
+        return new Chunk(teacher.Likelihood(text, chunk), student.Likelihood(text, chunk), teacher.SpaceAfter(text, chunk), student.SpaceAfter(text, chunk), tokens, tokens);
+    })];
+
+    private double Weight(int tokens) => settings.Numerator switch
+    {
+        "chunk_count" => 1,
+        "token_count" => tokens,
+        "log1p_token_count" => Math.Log(1.0 + tokens),
+        var other => throw new ModelZooException(ErrorCodes.VerbUnsupported, $"There is no weight '{other}'.") { Where = "distill_main_path_numerator" },
+    };
+
+    // A chunk ends where the teacher thinks white space likely; those up to it are one, and empty ones follow. What is behind a merged chunk is known at the end of its first unbroken run.
+    // The reference divides by what is left when merged chunks are merged by the same table once more.
+    private Chunk[] Merge(Chunk[] chunks)
+    {
+        var places = new int[chunks.Length];
+        for (var i = 1; i < chunks.Length; i++) places[i] = places[i - 1] + (Math.Exp(chunks[i - 1].TeacherSpace) > settings.MergeThreshold ? 1 : 0);
+        var merged = new Chunk[chunks.Length];
+        bool Counts(int i, int place) => i < chunks.Length && places[i] == place && chunks[i].Tokens > 0;
+        for (var place = 0; place < merged.Length; place++)
         {
-            var chunk = chunks[i];
-            if (!open) merged.Add(chunk);
-            else if (chunk.Tokens > 0) merged[^1] = chunk with { Teacher = merged[^1].Teacher + chunk.Teacher, Student = merged[^1].Student + chunk.Student, Tokens = merged[^1].Tokens + chunk.Tokens };
-            places[i] = merged.Count - 1;
-            open = Math.Exp(chunk.TeacherSpace) <= MergeThreshold;
+            int[] own = [.. Enumerable.Range(0, chunks.Length).Where(i => Counts(i, place))];
+            if (own.Length == 0) continue;
+            var last = own.First(i => !Counts(i + 1, place));
+            merged[place] = new(own.Sum(i => chunks[i].Teacher), own.Sum(i => chunks[i].Student), chunks[last].TeacherSpace, chunks[last].StudentSpace, own.Sum(i => chunks[i].Tokens), 0);
         }
 
-        counted = Enumerable.Range(0, merged.Count).Where(i => merged[i].Tokens > 0 && chunks[i].Tokens > 0).Select(i => places[i]).Distinct().Count();
-        return merged;
+        return [.. merged.Select((chunk, place) => chunk with { Divisor = Enumerable.Range(0, chunks.Length).Where(i => Counts(i, place)).Sum(i => merged[i].Tokens) })];
     }
 
     private double Difference(double wanted, double got)
     {
+        var temperature = settings.Temperature;
         var (y, x) = (wanted / temperature - Epsilon, got / temperature - Epsilon);
-        switch (difference)
+        switch (settings.Difference)
         {
             case "abs": return Math.Abs(wanted - got);
             case "abs_exp": return Math.Abs(Math.Exp(y) - Math.Exp(x));
@@ -96,13 +151,23 @@ internal sealed class AlmLoss(string difference, double temperature, string mode
             case "binary_kl_temp_limit":
                 (y, x) = (wanted - Epsilon, got - Epsilon);
                 return y - x + y * Math.Log(-x) - y * Math.Log(-y);
+            case "renyi": return Renyi(wanted - Epsilon, got - Epsilon, settings.RenyiAlpha ?? throw new ModelZooException(ErrorCodes.VerbUnsupported, "The Renyi divergence needs its order.") { Where = "renyi_alpha" });
             case "joschu_k2": return Math.Pow((wanted - got) / temperature, 2) / 2;
             case "joschu_k3": return Math.Exp((wanted - got) / temperature) - 1 - (wanted - got) / temperature;
-            default: throw new ModelZooException(ErrorCodes.VerbUnsupported, $"There is no difference '{difference}'.");
+            default: throw new ModelZooException(ErrorCodes.VerbUnsupported, $"There is no difference '{settings.Difference}'.");
         }
+    }
+
+    // log(p^a q^(1-a) + (1-p)^a (1-q)^(1-a)) / (a - 1)
+    private static double Renyi(double y, double x, double alpha)
+    {
+        var (one, other) = (alpha * y + (1 - alpha) * x, alpha * LogOneMinusExp(y) + (1 - alpha) * LogOneMinusExp(x));
+        var larger = Math.Max(one, other);
+        return (larger + Math.Log(Math.Exp(one - larger) + Math.Exp(other - larger))) / (alpha - 1);
     }
 
     private static double LogOneMinusExp(double x) => x < -Math.Log(2) ? Math.Log(1 - Math.Exp(x)) : Math.Log(-(Math.Exp(x) - 1));
 
-    private sealed record Chunk(double Teacher, double Student, double TeacherSpace, double StudentSpace, int Tokens);
+    // Tokens are the teacher's; the divisor counts them as the reference's global count does.
+    private readonly record struct Chunk(double Teacher, double Student, double TeacherSpace, double StudentSpace, int Tokens, int Divisor);
 }
