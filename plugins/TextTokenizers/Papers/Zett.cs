@@ -8,7 +8,7 @@ namespace ModelZoo.Plugins.TextTokenizers.Papers;
 
 /// <summary>Settings of the hypernetwork; keys as published.</summary>
 internal sealed record ZettConfig(
-    int Width, int Hidden, int Intermediate, int Layers, int Heads, int SurfaceLength, int SourceVocabulary, int ExtraTokens, int Languages, int PadToken, int Positions,
+    int Width, int Hidden, int Intermediate, int Layers, int Heads, int SourceVocabulary, int ExtraTokens, int Languages, int PadToken, int Positions,
     double NormEpsilon, bool SeparateOutputs, bool SingleHead, bool Rescale, bool PredictBias, bool EmbedLanguage, bool ConcatLast)
 {
     public static ZettConfig Read(JsonElement json)
@@ -16,11 +16,18 @@ internal sealed record ZettConfig(
         var roberta = json.Find("roberta");
         int Int(string key, int otherwise) => json.Find(key)?.GetInt32() ?? otherwise;
         bool Flag(string key) => json.Find(key)?.GetBoolean() ?? false;
+        foreach (var key in (ReadOnlySpan<string>)["hn_add_inter_token_attention", "hn_embed_target_priors"])
+        {
+            if (Flag(key)) throw new CheckpointException(ErrorCodes.ConfigInvalid, "The authors' network refuses this setting, too.") { Where = key, Expected = "false" };
+        }
+
+        if (json.Find("hn_embed_using_source_embeddings")?.GetBoolean() == false) throw new CheckpointException(ErrorCodes.ConfigInvalid, "New tokens are embedded from the source's embeddings.") { Where = "hn_embed_using_source_embeddings", Expected = "true" };
+        if (json.Find("hn_model_type")?.GetString() is { } kind and not "roberta") throw new CheckpointException(ErrorCodes.ConfigInvalid, "The hypernetwork is a RoBERTa.") { Where = "hn_model_type", Expected = "roberta", Found = kind };
         var hidden = Int("hn_hidden_size", 768);
         return new(
-            Int("n_embd", 768), hidden, Int("hn_intermediate_size", 2 * hidden), Int("hn_n_layers", 3), Int("hn_num_attention_heads", hidden / 64), Int("hn_surface_maxlen", 7), Int("original_vocab_size", 0),
+            Int("n_embd", 768), hidden, Int("hn_intermediate_size", 2 * hidden), Int("hn_n_layers", 3), Int("hn_num_attention_heads", hidden / 64), Int("original_vocab_size", 0),
             Math.Max(1, Int("hn_n_extra_tokens", 1)), Int("n_langs", 1), Int("pad_token_id", 1), roberta?.Find("max_position_embeddings")?.GetInt32() ?? 514,
-            roberta?.Find("layer_norm_eps")?.GetDouble() ?? 1e-5, Flag("separate_out_embeddings"), Flag("hn_single_head"), Flag("hn_rescale_embeddings"), Flag("hn_predict_bias"), Flag("hn_embed_lang_id"), Flag("hn_concat_last_hidden_state"));
+            roberta?.Find("layer_norm_eps")?.GetDouble() ?? 1e-5, Flag("separate_out_embeddings"), Flag("hn_single_head"), Flag("hn_rescale_embeddings"), json.Find("hn_predict_bias")?.GetBoolean() ?? true, Flag("hn_embed_lang_id"), Flag("hn_concat_last_hidden_state"));
     }
 
     /// <summary>Width of the source table: input rows, with output rows beside them when they are separate.</summary>
@@ -30,16 +37,22 @@ internal sealed record ZettConfig(
 /// <summary>Predicts the embeddings of a new vocabulary's tokens from the old embeddings of their pieces.</summary>
 internal static class Zett
 {
+    private const int DefaultLength = 16;
+
     public static ModelArchitecture Architecture { get; } = Paper.Row(
         Paper.Transplant("zett", "Zero-Shot Tokenizer Transfer", "2405.07883", ["Benjamin Minixhofer", "Edoardo Maria Ponti", "Ivan Vulić"], "bminixhofer/zett", "none stated") with { Layouts = ["transformers: config.json + model.safetensors"] },
         source =>
         {
             var config = ZettConfig.Read(source.Json("config.json"));
             var checkpoint = source.OpenCheckpoint();
-            var network = Network.Build(NetworkContext.Of(source, checkpoint), "zett", scope => Build(scope, config));
-            return new PaperModel(source).Owns(network, checkpoint).On("predict", (arguments, cancel) =>
+            // A network for each length of surface forms; that of the configuration is built now, so that a checkpoint that does not fit is refused when it is opened.
+            var networks = new NetworkCache<int>(length => Network.Build(NetworkContext.Of(source, checkpoint), "zett", scope => Build(scope, config, length)));
+            _ = networks[source.Json("config.json").Find("hn_surface_maxlen")?.GetInt32() ?? DefaultLength];
+            return new PaperModel(source).Owns(networks, checkpoint).On("predict", (arguments, cancel) =>
             {
-                List<(string, Tensor)> inputs = [("target_surface_forms", arguments.Tensor<long>("target_surface_forms")), ("source_embeddings", arguments.Tensor<float>("source_embeddings"))];
+                var forms = arguments.Tensor<long>("target_surface_forms");
+                var network = networks[forms.Rank == 2 ? (int)forms.Shape[1] : throw new ModelZooException(ErrorCodes.VerbUnsupported, "Surface forms are a table.") { Where = "target_surface_forms", Expected = "(tokens, pieces)", Found = forms.ToString() }];
+                List<(string, Tensor)> inputs = [("target_surface_forms", forms), ("source_embeddings", arguments.Tensor<float>("source_embeddings"))];
                 if (config.EmbedLanguage) inputs.Add(("lang_index", arguments.Tensor<long>("lang_index").Reshape(1)));
                 var outputs = network.Run(cancel, [.. inputs]);
                 var results = new CallResults();
@@ -49,10 +62,10 @@ internal static class Zett
         });
 
     // Surface forms (N, L): ids of the old tokenizer's pieces, those past its vocabulary being fallback bytes.
-    private static void Build(Scope hypernet, ZettConfig config)
+    private static void Build(Scope hypernet, ZettConfig config, int length)
     {
         var g = hypernet.Graph;
-        var forms = g.Input("target_surface_forms", ElementType.Int64, [Dim.Symbol("N"), config.SurfaceLength]);
+        var forms = g.Input("target_surface_forms", ElementType.Int64, [Dim.Symbol("N"), length]);
         var source = g.Input("source_embeddings", [Dim.Symbol("V"), config.SourceWidth]);
         var isFallback = forms.GreaterOrEqual(g.Constant([(long)config.SourceVocabulary]));
         var known = source.Gather(forms.Min(g.Constant([config.SourceVocabulary - 1L])));                        // (N, L, E)
@@ -69,7 +82,7 @@ internal static class Zett
         {
             // The language stands behind the pieces; what every position gets is taken off beforehand.
             var language = hypernet["lang_embeddings"].Embedding(g.Input("lang_index", ElementType.Int64, [1]), config.Languages, config.Hidden)
-                - type - positions.Slice(0, config.SurfaceLength, config.SurfaceLength + 1);
+                - type - positions.Slice(0, length, length + 1);
             x = ValueShape.Concat(1, x, language.Unsqueeze(0).Expand(x.Shape[0], 1, config.Hidden));
             mask = ValueShape.Concat(1, mask, g.Constant([1L]).Reshape(1, 1).Expand(x.Shape[0], 1));
         }
@@ -92,7 +105,7 @@ internal static class Zett
             g.Output("embeddings_out", config.Rescale ? Rescale(hypernet["out_scaler"], outer, config.Width) : outer);
         }
 
-        if (config.PredictBias) g.Output("bias", hypernet["bias_projection"].Linear(first, 1).Squeeze(-1));
+        g.Output("bias", config.PredictBias ? hypernet["bias_projection"].Linear(first, 1).Squeeze(-1) : first.At(1, 0) * 0f);      // (N)
     }
 
     // RoBERTa's layer: normalisation after each branch.
