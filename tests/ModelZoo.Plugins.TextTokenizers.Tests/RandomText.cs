@@ -8,8 +8,8 @@ internal sealed class RandomText(int seed)
     private static readonly string[] Parts =
     [
         " ", "  ", "        ", "\n", "\r\n", "\t", "\u00A0", "\u3000", "\u2028", "\u0085", "'", "'s", "'S", "'ll", "'VE", "'\u017F", "’s", "a", "the", "The", "THE", "ABCdef", "iPhone", "ß", "É", "é", "e\u0301",
-        "\u0301", "\u093F", "\u20E3", "ǅ", "ʰ", "ª", "中文", "日本語", "한국어", "हिन्दी", "ไทย", "Ж", "ж", "ΣΑΣ", "1", "12", "1234567", "²", "Ⅳ", "٣", ".", ",", "!?", "...", "/", "//", "<|x|>", "_", "-", "\u200D", "\uFEFF",
-        "😀", "👩‍👩‍👧", "𝒜", "𐐀", "𝟘", "\0", "\u0001", "$", "+", "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa", "==========", "abababababab",
+        "\u0301", "\u093F", "\u20E3", "ǅ", "ʰ", "ª", "中文", "日本語", "한국어", "हिन्दी", "क्षत्रि", "\u0958", "\u094D", "\u093C", "\u0D4D", "நி", "ไทย", "Ж", "ж", "ΣΑΣ", "1", "12", "1234567", "²", "Ⅳ", "٣", ".", ",", "!?", "...", "/", "//", "<|x|>", "_", "-", "\u200D", "\uFEFF",
+        "😀", "👍🏽", "🇩🇪", "\U0001F3FF", "\uFE0F", "👩‍👩‍👧", "\U0001D15E", "𝒜", "𐐀", "𝟘", "\0", "\u0001", "$", "+", "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa", "==========", "abababababab",
     ];
 
     private readonly Random _random = new(seed);

@@ -58,6 +58,17 @@ public class WordwiseTests
         }
     }
 
+    // The mark goes only before what begins the text, and that is gone.
+    [Theory]
+    [InlineData("\u0001abc")]
+    [InlineData("\u0001\uFE0Fabc")]
+    [InlineData(" \u0001abc")]
+    public void EncodeToIds_FirstCharacterVanishes_EqualsTheFullEncoding(string text)
+    {
+        var tokenizer = TokenizerJson.Parse(Encoding.UTF8.GetBytes($$"""{"added_tokens":[],"normalizer":{"type":"Nmt"},"pre_tokenizer":{{Marks}},"model":{"type":"Unigram","unk_id":0,"vocab":[["<unk>",0],["▁",-1],["a",-2]]} }"""));
+        Assert.Equal(tokenizer.Encode(text, options: new() { AddSpecialTokens = false }).Ids, tokenizer.EncodeToIds(text));
+    }
+
     [Fact]
     public void CountTokens_TextMetBefore_AllocatesNothing()
     {

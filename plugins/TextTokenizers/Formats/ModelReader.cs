@@ -51,10 +51,12 @@ internal static class ModelReader
         var tokens = model["vocab"].Items().Select(item =>
         {
             if (!item.IsArray || item.Element.GetArrayLength() != 2) throw item.Wrong("a token and its score");
-            return (item.Element[0].GetString() ?? throw item.Wrong("a token and its score"), new JsonCursor(item.Element[1], item.Path + "[1]").Number());
+            return (item.Element[0].GetString() ?? throw item.Wrong("a token and its score"), Score(new(item.Element[1], item.Path + "[1]")));
         }).ToArray();
         return model.Guard(() => new UnigramModel(tokens, unknown.IsNull ? null : unknown.Integer(), model.Find("byte_fallback").Flag(false)));
     }
+
+    private static double Score(JsonCursor number) => number.Element.ValueKind == JsonValueKind.Number ? ReferenceNumber.Of(number.Element) : throw number.Wrong("a number");
 
     private static BpeModel ReadBpe(JsonCursor model)
     {

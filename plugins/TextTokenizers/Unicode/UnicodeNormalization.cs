@@ -93,7 +93,8 @@ internal sealed class UnicodeNormalization
         return result;
     }
 
-    private byte Class(int c) => c < 0x300 ? (byte)0 : _classes.GetValueOrDefault(c);
+    /// <summary>The canonical combining class.</summary>
+    public byte Class(int c) => c < 0x300 ? (byte)0 : _classes.GetValueOrDefault(c);
 
     private List<Change> Decompose(IReadOnlyList<int> text, bool compatible)
     {
