@@ -21,7 +21,7 @@ internal sealed class BytePairEncoder
     private const int StackLimit = 256;
     private const int WorthParts = 6;
     private const int LongWord = 48;
-    private const int UsuallyNew = 16;   // one of so many pieces
+    private const int UsuallyNew = 32;   // one of so many pieces
 
     private readonly MergeTable? _merges;
     private readonly TokenIndex? _index;
@@ -197,7 +197,7 @@ internal sealed class BytePairEncoder
             {
                 var hash = PieceKey.At(ref Unsafe.Add(ref bytes, start), end - start, PieceKey.Whole).Hash();
                 pieces.Prefetch(hash);
-                if (_index is null) Vocabulary.Prefetch(hash);
+                _index?.Prefetch(hash);
             }
 
             start = end;

@@ -46,6 +46,14 @@ internal sealed class TokenIndex
     /// <summary>What is needed to look tokens up.</summary>
     public Reader Open() => new(this);
 
+    /// <summary>Has the lines fetched in which a token of that hash would be.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public void Prefetch(ulong hash)
+    {
+        _slots.Prefetch(First(hash, _shift) / SlotsPerBucket);
+        _slots.Prefetch(Second(hash, _shift) / SlotsPerBucket);
+    }
+
     private bool Add(in PieceKey key, int id)
     {
         _keys[id] = key;

@@ -124,10 +124,6 @@ public sealed class TokenTable
         return line.Key0.IsSame(key) || TryGetBehind(ref line, key, hash, out id);
     }
 
-    /// <summary>Has the line fetched in which a token of that hash would stand.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    internal void Prefetch(ulong hash) => _lines.Prefetch((nint)(hash >> _shift));
-
     /// <summary>The bytes of a token; empty for ids without one.</summary>
     public ReadOnlySpan<byte> BytesOf(int id)
     {
