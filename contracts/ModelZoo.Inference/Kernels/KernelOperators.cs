@@ -5,7 +5,8 @@ internal static class KernelOperators
 {
     public const string Attention = "Attention";
     public const string Linear = "Linear";
+    public const string Convolution = "Convolution";
 
     /// <summary>All of them.</summary>
-    public static IReadOnlyList<string> Names { get; } = [Attention, Linear];
+    public static IReadOnlyList<string> Names { get; } = [Attention, Linear, Convolution];
 }

@@ -8,7 +8,7 @@ namespace ModelZoo.Inference.Kernels;
 internal static class KernelRewriter
 {
     // Each looks at a node that is still there, and replaces it or leaves it.
-    private static readonly Action<RewrittenGraph, GraphNode>[] Rules = [LinearRule.Apply, AttentionRule.Apply];
+    private static readonly Action<RewrittenGraph, GraphNode>[] Rules = [LinearRule.Apply, AttentionRule.Apply, ConvolutionRule.Apply];
 
     /// <summary>Whether sessions with these options on this device get our operators.</summary>
     public static bool Applies(Device device, SessionOptions options) => device.Kind == DeviceKind.Cpu && options is { Prepack: true, Optimization: GraphOptimization.All } && Vector512.IsHardwareAccelerated;

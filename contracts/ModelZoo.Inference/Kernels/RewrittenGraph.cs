@@ -17,6 +17,12 @@ internal sealed class RewrittenGraph
     private readonly Dictionary<GraphNode, GraphNode?> _replaced = new(ReferenceEqualityComparer.Instance);
     private readonly Dictionary<(string, bool), PackedMatrix> _matrices = [];
 
+    /// <summary>Memory that kernels work in, a block for each thread, shared by those of a session.</summary>
+    public ScratchPool Scratch { get; } = new();
+
+    /// <summary>Memory for inputs in another order, a block for each run.</summary>
+    public ScratchPool Inputs { get; } = new();
+
     public RewrittenGraph(GraphDefinition graph)
     {
         _graph = graph;

@@ -1,0 +1,114 @@
+namespace ModelZoo.Inference.Kernels;
+
+/// <summary>
+/// How the places of a run are cut into blocks. A block is some rows of places by some columns; what its taps meet of an input channel is copied into planes of its own, one for each phase of the strides, padding and all. In these every tap is
+/// at one offset from a place, and 32 places are side by side, so that tiles read them where they are.
+/// </summary>
+internal sealed unsafe class ConvolutionBlocks
+{
+    // Places of a block: with so many, weights are read often enough from the first cache, and a block's inputs stay in the second.
+    private const int PlacesAtOnce = 256;
+    private const int ColumnsAtOnce = 128;
+
+    private readonly ConvolutionAxis _y, _x;
+    private readonly int _rowsAtOnce, _columnsAtOnce;
+
+    /// <summary>Blocks of a picture of <paramref name="rows"/> by <paramref name="columns"/> places.</summary>
+    public ConvolutionBlocks(ConvolutionAxis y, ConvolutionAxis x, int rows, int columns)
+    {
+        (_y, _x, Rows, Columns) = (y, x, rows, columns);
+        _columnsAtOnce = Part(columns, rows == 1 ? PlacesAtOnce : ColumnsAtOnce, Tile.Columns);
+        _rowsAtOnce = Part(rows, Math.Max(1, PlacesAtOnce / _columnsAtOnce), 1);
+        Across = (columns + _columnsAtOnce - 1) / _columnsAtOnce;
+        Down = (rows + _rowsAtOnce - 1) / _rowsAtOnce;
+        Pitch = _columnsAtOnce + x.Reach;
+
+        // Tiles go on from one row to the next, over the few places between them that are none, or begin anew in each row: whatever takes fewer.
+        var (through, each) = (((_rowsAtOnce - 1) * Pitch + _columnsAtOnce + Tile.Columns - 1) / Tile.Columns, (_columnsAtOnce + Tile.Columns - 1) / Tile.Columns);
+        var goOn = through <= _rowsAtOnce * each;
+        Tiles = goOn ? through : _rowsAtOnce * each;
+        SumPitch = goOn ? Pitch : each * Tile.Columns;
+        TileStarts = [.. Enumerable.Range(0, Tiles).Select(tile => goOn ? tile * Tile.Columns : tile / each * Pitch + tile % each * Tile.Columns)];
+    }
+
+    /// <summary>Places from top to bottom.</summary>
+    public int Rows { get; }
+
+    /// <summary>Places from left to right.</summary>
+    public int Columns { get; }
+
+    public int Count => Down * Across;
+
+    public int Down { get; }
+
+    public int Across { get; }
+
+    /// <summary>Tiles of a block.</summary>
+    public int Tiles { get; }
+
+    /// <summary>Where each tile begins in a plane.</summary>
+    public nint[] TileStarts { get; }
+
+    /// <summary>Numbers from a row of places to the next among the sums of a block's tiles.</summary>
+    public int SumPitch { get; }
+
+    /// <summary>Numbers of an input channel's planes.</summary>
+    public int PlaneSize => _y.Phases.Length * _x.Phases.Length * PlaneRows * Pitch;
+
+    private int Pitch { get; }
+
+    private int PlaneRows => _rowsAtOnce + _y.Reach;
+
+    /// <summary>Numbers of a block's planes for some channels, with what the last tile reads beyond them.</summary>
+    public long Size(int channels) => ((long)channels * PlaneSize + Tile.Columns + 15) / 16 * 16;
+
+    /// <summary>The first place of a block, and how many rows and columns it has.</summary>
+    public (int Row, int Column, int Rows, int Columns) Places(int block)
+    {
+        var (row, column) = (block / Across * _rowsAtOnce, block % Across * _columnsAtOnce);
+        return (row, column, Math.Min(_rowsAtOnce, Rows - row), Math.Min(_columnsAtOnce, Columns - column));
+    }
+
+    /// <summary>Where each step of a product is in the planes: channel by channel, tap by tap.</summary>
+    public void Offsets(int channels, nint* offsets)
+    {
+        for (var channel = 0; channel < channels; channel++)
+        {
+            for (var row = 0; row < _y.Kernel; row++)
+            {
+                for (var column = 0; column < _x.Kernel; column++)
+                {
+                    var (down, across) = (_y.Tap(row), _x.Tap(column));
+                    *offsets++ = (nint)channel * PlaneSize + ((nint)(down.Phase * _x.Phases.Length + across.Phase) * PlaneRows + down.Offset) * Pitch + across.Offset;
+                }
+            }
+        }
+    }
+
+    /// <summary>Copies what a block's taps meet of some channels.</summary>
+    public void Fill(ConvolutionInput input, int block, float* channel, int channels, float* planes)
+    {
+        var (firstRow, firstColumn, _, _) = Places(block);
+        for (; channels > 0; channels--, channel += (nint)input.Rows * input.Columns)
+        {
+            foreach (var phase in _y.Phases)
+            {
+                foreach (var shift in _x.Phases)
+                {
+                    for (var row = 0; row < PlaneRows; row++, planes += Pitch)
+                        input.Copy(channel, (firstRow + row) * _y.Stride + phase, firstColumn * _x.Stride + shift, _x.Stride, Pitch, planes);
+                }
+            }
+        }
+
+        new Span<float>(planes, Tile.Columns).Clear();
+    }
+
+    // The size of as few parts of at most so many as there can be, a multiple where there are several.
+    private static int Part(int count, int most, int multiple)
+    {
+        if (count <= most) return Math.Max(1, count);
+        var parts = (count + most - 1) / most;
+        return ((count + parts - 1) / parts + multiple - 1) / multiple * multiple;
+    }
+}

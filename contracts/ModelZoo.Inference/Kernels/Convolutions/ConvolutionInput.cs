@@ -1,0 +1,86 @@
+using System.Runtime.CompilerServices;
+using System.Runtime.Intrinsics;
+using System.Runtime.Intrinsics.X86;
+
+namespace ModelZoo.Inference.Kernels;
+
+/// <summary>A padded picture, or a signal as one row, of which rows are copied: what stands before, and an exponential unit on it, are computed meanwhile.</summary>
+/// <param name="Rows">Inputs from top to bottom.</param>
+/// <param name="Columns">Inputs from left to right.</param>
+/// <param name="Above">Padded rows before the first.</param>
+/// <param name="Left">Padded columns before the first.</param>
+/// <param name="Padding">What these are.</param>
+/// <param name="Elu">Whether x where positive, else e^x - 1, is what is convolved.</param>
+internal sealed unsafe record ConvolutionInput(int Rows, int Columns, int Above, int Left, Padding Padding, bool Elu)
+{
+    /// <summary>Copies every <paramref name="stride"/>-th number of a row.</summary>
+    /// <param name="channel">The first number of the picture.</param>
+    /// <param name="row">The row, counted from the first of the padding.</param>
+    /// <param name="column">The first column, counted likewise.</param>
+    /// <param name="stride">Columns from one to the next.</param>
+    /// <param name="count">How many are wanted.</param>
+    /// <param name="to">Where they go.</param>
+    public void Copy(float* channel, int row, int column, int stride, int count, float* to)
+    {
+        var source = BeyondEnd(row - Above, Rows) ? -1 : ConvolutionAxis.Source(row - Above, Rows, Padding);
+        if (source < 0)
+        {
+            new Span<float>(to, count).Clear();
+            return;
+        }
+
+        channel += (nint)source * Columns;
+        var first = column - Left;
+        var inside = Math.Clamp(first >= 0 ? 0 : (-first + stride - 1) / stride, 0, count);
+        var end = Math.Clamp(Columns - first <= 0 ? 0 : (Columns - first + stride - 1) / stride, inside, count);
+        for (var i = 0; i < inside; i++) to[i] = Padded(channel, first + i * stride);
+        Every(channel + first + (nint)inside * stride, stride, end - inside, to + inside);
+        for (var i = end; i < count; i++) to[i] = Padded(channel, first + i * stride);
+        if (Elu) Units(to, count);
+    }
+
+    private float Padded(float* row, int column)
+    {
+        var source = BeyondEnd(column, Columns) ? -1 : ConvolutionAxis.Source(column, Columns, Padding);
+        return source < 0 ? 0 : row[source];
+    }
+
+    // Only reached by places that are none.
+    private bool BeyondEnd(int index, int count) => Padding == Padding.Reflect && index > 2 * (count - 1);
+
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private static void Every(float* from, int stride, int count, float* to)
+    {
+        var i = 0;
+        if (stride == 1)
+        {
+            new Span<float>(from, count).CopyTo(new(to, count));
+            return;
+        }
+
+        if (stride == 2)
+        {
+            // The last vector's second half may lie beyond the row: it is left to the loop below.
+            var even = Vector512.Create(0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30);
+            for (; i < count - 16; i += 16) Avx512F.PermuteVar16x32x2(Vector512.Load(from + 2 * i), even, Vector512.Load(from + 2 * i + 16)).Store(to + i);
+        }
+
+        for (from += (nint)i * stride; i < count; i++, from += stride) to[i] = *from;
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private static void Units(float* x, int count)
+    {
+        var i = 0;
+        for (; i <= count - 16; i += 16) Unit(Vector512.Load(x + i)).Store(x + i);
+        if (i == count) return;
+        var rest = stackalloc float[16];
+        new Span<float>(x + i, count - i).CopyTo(new(rest, 16));
+        Unit(Vector512.Load(rest)).Store(rest);
+        new Span<float>(rest, count - i).CopyTo(new(x + i, 16));
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static Vector512<float> Unit(Vector512<float> x) =>
+        Vector512.Max(x, Vector512<float>.Zero) - (Vector512<float>.One - VectorMath.Exp(Vector512.Min(x, Vector512<float>.Zero)));
+}
