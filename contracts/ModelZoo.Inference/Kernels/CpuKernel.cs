@@ -53,14 +53,20 @@ internal readonly unsafe struct KernelContext(OrtApi api, OrtKernelContext* cont
         return new((float*)data, Shape(value));
     }
 
-    /// <summary>The shape that an input of int64 names for rows: -1 is what the others leave, and where it is not meant literally 0 is the extent of the rows at that place.</summary>
-    public long[] TargetShape(int index, long rows, long columns, bool literal)
+    /// <summary>An input of int64.</summary>
+    public long[] Integers(int index)
     {
         OrtValue* value;
         api.Check(api.KernelInput(context, (nuint)index, &value));
         void* data;
         api.Check(api.GetTensorMutableData(value, &data));
-        var shape = new Span<long>(data, checked((int)Tensor.Count(Shape(value)))).ToArray();
+        return new Span<long>(data, checked((int)Tensor.Count(Shape(value)))).ToArray();
+    }
+
+    /// <summary>The shape that an input of int64 names for rows: -1 is what the others leave, and where it is not meant literally 0 is the extent of the rows at that place.</summary>
+    public long[] TargetShape(int index, long rows, long columns, bool literal)
+    {
+        var shape = Integers(index);
         if (!literal && shape is [0, ..]) shape[0] = rows;
         if (!literal && shape is [_, 0, ..]) shape[1] = columns;
         var open = Array.IndexOf(shape, -1);

@@ -49,6 +49,17 @@ internal sealed class RewrittenGraph
     /// <summary>The constant of 32-bit floats that an input is; null when it is another, or computed, or not given.</summary>
     public WeightData? Weight(GraphNode node, int input) => Named(node, input) is { } name && _weights.TryGetValue(name, out var weight) && weight.Type == ElementType.Float32 ? weight : null;
 
+    /// <summary>The constant of that name; null when there is none.</summary>
+    public WeightData? Constant(string name) => _weights.GetValueOrDefault(name);
+
+    /// <summary>Whether a value is that one number.</summary>
+    public bool IsNumber(string name, float number) => Constant(name) is { Count: 1 } constant && constant.Type switch
+    {
+        ElementType.Float32 => constant.Span<float>()[0] == number,
+        ElementType.Int64 => constant.Span<long>()[0] == number,
+        _ => false,
+    };
+
     /// <summary>The name of an input; null when it is not given.</summary>
     public static string? Named(GraphNode node, int input) => node.Inputs.Count > input && node.Inputs[input] != "" ? node.Inputs[input] : null;
 

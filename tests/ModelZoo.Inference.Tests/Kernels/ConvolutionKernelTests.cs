@@ -45,6 +45,54 @@ public sealed class ConvolutionKernelTests(RuntimeFixture fixture) : IClassFixtu
         }
     }
 
+    [Theory]
+    [InlineData(33, 40)]
+    [InlineData(130, 64)]
+    [InlineData(64, 100)]
+    [InlineData(250, 260)]
+    [InlineData(520, 460)]
+    public void Convolution_PictureByNineTaps_AsTheEngine(int channels, int outputs)
+    {
+        var random = new Random(6);
+        foreach (var (height, width) in ((int, int)[])[(32, 32), (33, 37), (64, 61), (19, 150), (7, 9)])
+        {
+            var pad = random.Next(2);
+            var layer = new Layer("Conv", 2) { Channels = channels, Outputs = outputs, Kernel = [3, 3], Before = [pad, 1], After = [1, pad], Extent = [height, width], Batch = random.Next(1, 3), Bias = random.Next(2) == 0 };
+            Check(random, layer);
+        }
+    }
+
+    [Fact]
+    public void Convolution_AfterPadding_AsTheEngine()
+    {
+        var random = new Random(7);
+        foreach (var axes in (int[])[1, 2])
+        {
+            foreach (var mode in (string[])["constant", "reflect", "edge"])
+            {
+                foreach (var isConstant in (bool[])[true, false])
+                {
+                    foreach (var unit in (string[])["", "Elu", "parts"])
+                    {
+                        var layer = new Layer("Conv", axes) { Channels = 40, Outputs = 33, Kernel = Same(axes, 3), Strides = Same(axes, random.Next(1, 3)), Extent = [.. new long[] { 45, 70 }.Take(axes)], Pad = mode, IsConstant = isConstant, Unit = unit };
+                        if (mode == "constant") layer = layer with { Before = Same(axes, 1) };
+                        Check(random, layer);
+                    }
+                }
+            }
+        }
+    }
+
+    [Fact]
+    public void Convolution_MirrorOfAShorterSignal_Fails()
+    {
+        var random = new Random(8);
+        var layer = new Layer("Conv", 1) { Channels = 2, Outputs = 3, Kernel = [3], Extent = [3], Pad = "reflect" };
+        using var session = fixture.Runtime.CreateSession(layer.Graph(random));
+
+        Assert.Throws<ModelZooException>(() => session.Run(layer.Inputs(random)));
+    }
+
     [Fact]
     public void Convolution_PicturesOfABatch_AreThoseOfEachAlone()
     {
@@ -91,6 +139,13 @@ public sealed class ConvolutionKernelTests(RuntimeFixture fixture) : IClassFixtu
         public long[] OutputPadding { get; init; } = Same(Axes, 0);
         public bool Bias { get; init; } = true;
 
+        /// <summary>What a Pad before it puts there: 3 before and 2 after each axis.</summary>
+        public string Pad { get; init; } = "";
+        public bool IsConstant { get; init; }
+
+        /// <summary>An exponential unit before that: none, the operator, or its parts.</summary>
+        public string Unit { get; init; } = "";
+
         public static Layer Random(Random random, string convolution, int axes)
         {
             while (true)
@@ -122,8 +177,42 @@ public sealed class ConvolutionKernelTests(RuntimeFixture fixture) : IClassFixtu
             if (Bias) graph.Initializers.Add(new("b", KernelGraphs.Weight(random, Outputs)));
             var attributes = new Dictionary<string, object> { ["kernel_shape"] = Kernel, ["strides"] = Strides, ["dilations"] = Dilations, ["pads"] = (long[])[.. Before, .. After] };
             if (Operator == "ConvTranspose") attributes["output_padding"] = OutputPadding;
-            graph.Nodes.Add(new(Operator, "", "convolution", Bias ? ["x", "w", "b"] : ["x", "w"], ["y"], attributes));
+            var value = WithUnit(graph);
+            if (Pad != "") value = Padded(graph, value);
+            graph.Nodes.Add(new(Operator, "", "convolution", Bias ? [value, "w", "b"] : [value, "w"], ["y"], attributes));
             return graph;
+        }
+
+        private string WithUnit(GraphDefinition graph)
+        {
+            if (Unit == "") return "x";
+            if (Unit == "Elu")
+            {
+                graph.Nodes.Add(new("Elu", "", "unit", ["x"], ["unit"], SmallGraphs.None));
+                return "unit";
+            }
+
+            graph.Initializers.AddRange([new("-inf", WeightData.Copy<float>([float.NegativeInfinity])), new("0", WeightData.Copy<float>([0])), new("1", WeightData.Copy<float>([1]))]);
+            graph.Nodes.AddRange(
+            [
+                new("Relu", "", "above", ["x"], ["above"], SmallGraphs.None), new("Clip", "", "least", ["x", "-inf", "0"], ["least"], SmallGraphs.None), new("Exp", "", "power", ["least"], ["power"], SmallGraphs.None),
+                new("Sub", "", "below", ["1", "power"], ["below"], SmallGraphs.None), new("Sub", "", "unit", ["above", "below"], ["unit"], SmallGraphs.None),
+            ]);
+            return "unit";
+        }
+
+        private string Padded(GraphDefinition graph, string value)
+        {
+            long[] amounts = [0, 0, .. Same(Axes, 3), 0, 0, .. Same(Axes, 2)];
+            if (IsConstant) graph.Initializers.Add(new("amounts", WeightData.Copy<long>(amounts, amounts.Length)));
+            else
+            {
+                for (var i = 0; i < amounts.Length; i++) graph.Initializers.Add(new($"amount{i}", WeightData.Copy<long>([amounts[i]], 1)));
+                graph.Nodes.Add(new("Concat", "", "amounts", [.. amounts.Select((_, i) => $"amount{i}")], ["amounts"], new Dictionary<string, object> { ["axis"] = 0L }));
+            }
+
+            graph.Nodes.Add(new("Pad", "", "pad", [value, "amounts"], ["padded"], new Dictionary<string, object> { ["mode"] = Pad }));
+            return "padded";
         }
     }
 }

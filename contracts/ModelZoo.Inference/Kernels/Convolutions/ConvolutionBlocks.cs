@@ -6,19 +6,17 @@ namespace ModelZoo.Inference.Kernels;
 /// </summary>
 internal sealed unsafe class ConvolutionBlocks
 {
-    // Places of a block: with so many, weights are read often enough from the first cache, and a block's inputs stay in the second.
-    private const int PlacesAtOnce = 256;
     private const int ColumnsAtOnce = 128;
 
     private readonly ConvolutionAxis _y, _x;
     private readonly int _rowsAtOnce, _columnsAtOnce;
 
-    /// <summary>Blocks of a picture of <paramref name="rows"/> by <paramref name="columns"/> places.</summary>
-    public ConvolutionBlocks(ConvolutionAxis y, ConvolutionAxis x, int rows, int columns)
+    /// <summary>Blocks of about <paramref name="wanted"/> places of a picture of <paramref name="rows"/> by <paramref name="columns"/>.</summary>
+    public ConvolutionBlocks(ConvolutionAxis y, ConvolutionAxis x, int rows, int columns, int wanted)
     {
         (_y, _x, Rows, Columns) = (y, x, rows, columns);
-        _columnsAtOnce = Part(columns, rows == 1 ? PlacesAtOnce : ColumnsAtOnce, Tile.Columns);
-        _rowsAtOnce = Part(rows, Math.Max(1, PlacesAtOnce / _columnsAtOnce), 1);
+        _columnsAtOnce = Part(columns, rows == 1 ? wanted : ColumnsAtOnce, Tile.Columns);
+        _rowsAtOnce = Part(rows, Math.Max(1, wanted / _columnsAtOnce), 1);
         Across = (columns + _columnsAtOnce - 1) / _columnsAtOnce;
         Down = (rows + _rowsAtOnce - 1) / _rowsAtOnce;
         Pitch = _columnsAtOnce + x.Reach;

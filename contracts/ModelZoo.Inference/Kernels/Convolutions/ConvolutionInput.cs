@@ -34,7 +34,7 @@ internal sealed unsafe record ConvolutionInput(int Rows, int Columns, int Above,
         var inside = Math.Clamp(first >= 0 ? 0 : (-first + stride - 1) / stride, 0, count);
         var end = Math.Clamp(Columns - first <= 0 ? 0 : (Columns - first + stride - 1) / stride, inside, count);
         for (var i = 0; i < inside; i++) to[i] = Padded(channel, first + i * stride);
-        Every(channel + first + (nint)inside * stride, stride, end - inside, to + inside);
+        Interleaving.Every(channel + first + (nint)inside * stride, stride, end - inside, to + inside);
         for (var i = end; i < count; i++) to[i] = Padded(channel, first + i * stride);
         if (Elu) Units(to, count);
     }
@@ -47,26 +47,6 @@ internal sealed unsafe record ConvolutionInput(int Rows, int Columns, int Above,
 
     // Only reached by places that are none.
     private bool BeyondEnd(int index, int count) => Padding == Padding.Reflect && index > 2 * (count - 1);
-
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void Every(float* from, int stride, int count, float* to)
-    {
-        var i = 0;
-        if (stride == 1)
-        {
-            new Span<float>(from, count).CopyTo(new(to, count));
-            return;
-        }
-
-        if (stride == 2)
-        {
-            // The last vector's second half may lie beyond the row: it is left to the loop below.
-            var even = Vector512.Create(0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30);
-            for (; i < count - 16; i += 16) Avx512F.PermuteVar16x32x2(Vector512.Load(from + 2 * i), even, Vector512.Load(from + 2 * i + 16)).Store(to + i);
-        }
-
-        for (from += (nint)i * stride; i < count; i++, from += stride) to[i] = *from;
-    }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void Units(float* x, int count)
@@ -82,5 +62,5 @@ internal sealed unsafe record ConvolutionInput(int Rows, int Columns, int Above,
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static Vector512<float> Unit(Vector512<float> x) =>
-        Vector512.Max(x, Vector512<float>.Zero) - (Vector512<float>.One - VectorMath.Exp(Vector512.Min(x, Vector512<float>.Zero)));
+        Avx512F.Max(Vector512<float>.Zero, x) - (Vector512<float>.One - VectorMath.Exp(Avx512F.Min(Vector512<float>.Zero, x)));
 }

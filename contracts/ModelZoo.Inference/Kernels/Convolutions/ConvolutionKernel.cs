@@ -14,8 +14,11 @@ internal sealed record ConvolutionOptions(ConvolutionAxis Y, ConvolutionAxis X, 
 /// Convolutions of signals (B, C, T) and pictures (B, C, H, W), transposed ones too: a product of the filter's rows and the places of a picture, of which no matrix is made. A task copies a block of the picture (<see cref="ConvolutionBlocks"/>),
 /// some channels after the others, and multiplies it by all rows; where there are fewer blocks than threads, blocks are copied once and their rows shared out.
 /// </summary>
-internal sealed unsafe class ConvolutionKernel(PackedFilters filters, WeightData? bias, ConvolutionOptions options, ScratchPool inputs, ScratchPool scratch) : CpuKernel
+internal sealed unsafe class ConvolutionKernel(PackedFilters filters, WinogradConvolution? winograd, WeightData? bias, ConvolutionOptions options, ScratchPool inputs, ScratchPool scratch) : CpuKernel
 {
+    // Places of a block: with so many, weights are read often enough from the first cache, and a block's inputs stay in the second.
+    private const int PlacesAtOnce = 256;
+
     private static readonly int WantedTasks = 4 * Environment.ProcessorCount;
 
     private readonly FilterMap _map = filters.Map;
@@ -28,30 +31,67 @@ internal sealed unsafe class ConvolutionKernel(PackedFilters filters, WeightData
         var plane = x.Shape.Length == 4;
         if (x.Shape.Length < 3 || x.Shape[1] != _map.Channels) throw new ArgumentException($"{_map.Channels} channels are expected, in [{string.Join(", ", x.Shape)}]");
         var (batch, rows, columns) = (checked((int)x.Shape[0]), plane ? checked((int)x.Shape[2]) : 1, checked((int)x.Shape[^1]));
-        var (height, width) = (Extent(rows, 0), Extent(columns, 1));
+        var pads = Pads(context, rows, columns);
+        var (height, width) = (Extent(rows, 0, pads), Extent(columns, 1, pads));
         var y = plane ? context.Output(batch, _map.Outputs, height, width) : context.Output(batch, _map.Outputs, width);
         if (y.Count == 0) return;
 
+        var (from, to) = ((nint)x.Data, (nint)y.Data);
+        if (options.Transposed)
+        {
+            filters.Ready(context);
+            Compute(new(rows, columns, _map.Y.Reach, _map.X.Reach, Padding.Zero, options.Elu), Places(height, 0), Places(width, 1));
+            return;
+        }
+
+        var input = new ConvolutionInput(rows, columns, pads[0], pads[1], options.Padding, options.Elu);
+        if (winograd is not null && winograd.Pays(height, width))
+        {
+            winograd.Compute(context, input, from, to, batch, height, width);
+            return;
+        }
+
         filters.Ready(context);
-        var trim = options.Transposed;
-        var input = new ConvolutionInput(rows, columns, trim ? _map.Y.Reach : options.Pads[0], trim ? _map.X.Reach : options.Pads[1], options.Padding, options.Elu);
-        var (down, across) = trim ? (Places(height, 0), Places(width, 1)) : (height, width);
-        new Run(this, context, input, new(_map.Y, _map.X, down, across), (nint)x.Data, (nint)y.Data, batch, height, width).Compute();
+        Compute(input, height, width);
+
+        void Compute(ConvolutionInput input, int down, int across) => new Run(this, context, input, new(_map.Y, _map.X, down, across, PlacesAtOnce), from, to, batch, height, width).Compute();
     }
 
     public override void Dispose()
     {
         filters.Dispose();
+        winograd?.Dispose();
         inputs.Dispose();
         scratch.Dispose();
     }
 
-    // Outputs of an axis.
-    private int Extent(int count, int axis)
+    // With what a second input says, which pads all axes of the input.
+    private int[] Pads(KernelContext context, int rows, int columns)
     {
-        var (convolution, pads) = (axis == 0 ? options.Y : options.X, options.Pads[axis] + options.Pads[axis + 2]);
-        var extent = options.Transposed ? (count - 1) * convolution.Stride + convolution.Span - pads + options.OutputPadding[axis] : (count + pads - convolution.Span) / convolution.Stride + 1;
-        return count > 0 && extent > 0 && (options.Transposed || count + pads >= convolution.Span) ? extent : 0;
+        var pads = options.Pads;
+        if (context.InputCount > 1)
+        {
+            var more = context.Integers(1);
+            var axes = more.Length / 2 - 2;
+            pads = [.. pads];
+            for (var axis = 0; axis < axes; axis++)
+            {
+                pads[2 - axes + axis] += checked((int)more[2 + axis]);
+                pads[4 - axes + axis] += checked((int)more[4 + axes + axis]);
+            }
+        }
+
+        if (options.Padding == Padding.Reflect && (Math.Max(pads[0], pads[2]) >= Math.Max(1, rows) || Math.Max(pads[1], pads[3]) >= Math.Max(1, columns)))
+            throw new ArgumentException($"{rows} by {columns} numbers have no mirror images of [{string.Join(", ", pads)}]");
+        return pads;
+    }
+
+    // Outputs of an axis.
+    private int Extent(int count, int axis, int[] pads)
+    {
+        var (convolution, padding) = (axis == 0 ? options.Y : options.X, pads[axis] + pads[axis + 2]);
+        if (options.Transposed) return count == 0 ? 0 : Math.Max(0, (count - 1) * convolution.Stride + convolution.Span - padding + options.OutputPadding[axis]);
+        return count + padding < convolution.Span ? 0 : (count + padding - convolution.Span) / convolution.Stride + 1;
     }
 
     // Places whose parts are all outputs of an axis: those that are trimmed are computed, and not written.
