@@ -57,8 +57,8 @@ internal sealed unsafe class ConvolutionBlocks
 
     private int PlaneRows => _rowsAtOnce + _y.Reach;
 
-    /// <summary>Numbers of a block's planes for some channels, with what the last tile reads beyond them.</summary>
-    public long Size(int channels) => ((long)channels * PlaneSize + Tile.Columns + 15) / 16 * 16;
+    /// <summary>Numbers of a block's planes for some channels, with what the last tile reads beyond them and a line of the input.</summary>
+    public long Size(int channels) => ((long)channels * PlaneSize + Tile.Columns + (long)Pitch * _x.Stride + Interleaving.Beyond + 15) / 16 * 16;
 
     /// <summary>The first place of a block, and how many rows and columns it has.</summary>
     public (int Row, int Column, int Rows, int Columns) Places(int block)
@@ -70,36 +70,48 @@ internal sealed unsafe class ConvolutionBlocks
     /// <summary>Where each step of a product is in the planes: channel by channel, tap by tap.</summary>
     public void Offsets(int channels, nint* offsets)
     {
-        for (var channel = 0; channel < channels; channel++)
+        var taps = _y.Kernel * _x.Kernel;
+        for (var tap = 0; tap < taps; tap++)
         {
-            for (var row = 0; row < _y.Kernel; row++)
-            {
-                for (var column = 0; column < _x.Kernel; column++)
-                {
-                    var (down, across) = (_y.Tap(row), _x.Tap(column));
-                    *offsets++ = (nint)channel * PlaneSize + ((nint)(down.Phase * _x.Phases.Length + across.Phase) * PlaneRows + down.Offset) * Pitch + across.Offset;
-                }
-            }
+            var (down, across) = (_y.Tap(tap / _x.Kernel), _x.Tap(tap % _x.Kernel));
+            offsets[tap] = ((nint)(down.Phase * _x.Phases.Length + across.Phase) * PlaneRows + down.Offset) * Pitch + across.Offset;
         }
+
+        for (var step = taps; step < channels * taps; step++) offsets[step] = offsets[step - taps] + PlaneSize;
     }
 
-    /// <summary>Copies what a block's taps meet of some channels.</summary>
+    /// <summary>Copies what a block's taps meet of some channels to <paramref name="planes"/>, which have the <see cref="Size"/> of these.</summary>
     public void Fill(ConvolutionInput input, int block, float* channel, int channels, float* planes)
     {
-        var (firstRow, firstColumn, _, _) = Places(block);
+        var (row, column, _, _) = Places(block);
+        var line = planes + (nint)channels * PlaneSize + Tile.Columns;
         for (; channels > 0; channels--, channel += (nint)input.Rows * input.Columns)
         {
             foreach (var phase in _y.Phases)
             {
-                foreach (var shift in _x.Phases)
-                {
-                    for (var row = 0; row < PlaneRows; row++, planes += Pitch)
-                        input.Copy(channel, (firstRow + row) * _y.Stride + phase, firstColumn * _x.Stride + shift, _x.Stride, Pitch, planes);
-                }
+                for (var i = 0; i < PlaneRows; i++) Fill(input, channel, (row + i) * _y.Stride + phase, column * _x.Stride, planes + i * Pitch, line);
+                planes += _x.Phases.Length * PlaneRows * Pitch;
             }
         }
 
         new Span<float>(planes, Tile.Columns).Clear();
+    }
+
+    // A row of the input goes to a row of each phase.
+    private void Fill(ConvolutionInput input, float* channel, int row, int column, float* planes, float* line)
+    {
+        if (_x.Stride == 1)
+        {
+            input.Copy(channel, row, column, Pitch, planes);
+            return;
+        }
+
+        input.Copy(channel, row, column, Pitch * _x.Stride, line);
+        foreach (var phase in _x.Phases)
+        {
+            Interleaving.Every(line + phase, _x.Stride, Pitch, planes);
+            planes += PlaneRows * Pitch;
+        }
     }
 
     // The size of as few parts of at most so many as there can be, a multiple where there are several.

@@ -13,14 +13,13 @@ namespace ModelZoo.Inference.Kernels;
 /// <param name="Elu">Whether x where positive, else e^x - 1, is what is convolved.</param>
 internal sealed unsafe record ConvolutionInput(int Rows, int Columns, int Above, int Left, Padding Padding, bool Elu)
 {
-    /// <summary>Copies every <paramref name="stride"/>-th number of a row.</summary>
+    /// <summary>Copies a part of a row.</summary>
     /// <param name="channel">The first number of the picture.</param>
     /// <param name="row">The row, counted from the first of the padding.</param>
     /// <param name="column">The first column, counted likewise.</param>
-    /// <param name="stride">Columns from one to the next.</param>
     /// <param name="count">How many are wanted.</param>
     /// <param name="to">Where they go.</param>
-    public void Copy(float* channel, int row, int column, int stride, int count, float* to)
+    public void Copy(float* channel, int row, int column, int count, float* to)
     {
         var source = BeyondEnd(row - Above, Rows) ? -1 : ConvolutionAxis.Source(row - Above, Rows, Padding);
         if (source < 0)
@@ -30,12 +29,13 @@ internal sealed unsafe record ConvolutionInput(int Rows, int Columns, int Above,
         }
 
         channel += (nint)source * Columns;
-        var first = column - Left;
-        var inside = Math.Clamp(first >= 0 ? 0 : (-first + stride - 1) / stride, 0, count);
-        var end = Math.Clamp(Columns - first <= 0 ? 0 : (Columns - first + stride - 1) / stride, inside, count);
-        for (var i = 0; i < inside; i++) to[i] = Padded(channel, first + i * stride);
-        Interleaving.Every(channel + first + (nint)inside * stride, stride, end - inside, to + inside);
-        for (var i = end; i < count; i++) to[i] = Padded(channel, first + i * stride);
+        column -= Left;
+        var start = Math.Clamp(-column, 0, count);
+        var end = Math.Clamp(Columns - column, start, count);
+        for (var i = 0; i < start; i++) to[i] = Padded(channel, column + i);
+        new Span<float>(channel + column + start, end - start).CopyTo(new(to + start, end - start));
+        if (Padding == Padding.Zero) new Span<float>(to + end, count - end).Clear();
+        else for (var i = end; i < count; i++) to[i] = Padded(channel, column + i);
         if (Elu) Units(to, count);
     }
 

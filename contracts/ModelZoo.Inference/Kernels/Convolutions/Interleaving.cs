@@ -7,52 +7,47 @@ namespace ModelZoo.Inference.Kernels;
 /// <summary>Numbers that lie a stride apart, gathered side by side or put back.</summary>
 internal static unsafe class Interleaving
 {
-    /// <summary>Copies every <paramref name="stride"/>-th number.</summary>
+    /// <summary>Numbers beyond the last wanted one that may be read.</summary>
+    public const int Beyond = 8;
+
+    /// <summary>Copies every <paramref name="stride"/>-th number; up to <see cref="Beyond"/> after the last of these are read.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void Every(float* from, int stride, int count, float* to)
     {
-        if (stride == 1)
+        if (count < 16 || stride is not (2 or 4 or 8))
         {
-            new Span<float>(from, count).CopyTo(new(to, count));
+            for (var i = 0; i < count; i++, from += stride) to[i] = *from;
             return;
         }
 
-        // Vectors may reach beyond the last number that is wanted: the last ones are left to the loop below.
-        var i = 0;
-        if (stride == 2)
+        // The last vector is as many as there are once more.
+        for (nint i = 0; i < count; i += 16)
         {
-            for (; i < count - 16; i += 16) Evens(Vector512.Load(from + 2 * i), Vector512.Load(from + 2 * i + 16)).Store(to + i);
+            if (i > count - 16) i = count - 16;
+            var at = from + i * stride;
+            (stride == 2 ? Halves(at) : stride == 4 ? Quarters(at) : Evens(Quarters(at), Quarters(at + 64))).Store(to + i);
         }
-        else if (stride == 4)
-        {
-            for (; i < count - 16; i += 16)
-            {
-                var at = from + 4 * i;
-                Evens(Evens(Vector512.Load(at), Vector512.Load(at + 16)), Evens(Vector512.Load(at + 32), Vector512.Load(at + 48))).Store(to + i);
-            }
-        }
-
-        for (from += (nint)i * stride; i < count; i++, from += stride) to[i] = *from;
     }
 
-    /// <summary>The numbers of <paramref name="rows"/> vectors of 16 by turns: the first of each, then the second of each, to the last.</summary>
+    /// <summary>The numbers of <paramref name="rows"/> vectors of 16 by turns, each with <paramref name="offset"/> added: the first of each, then the second of each, to the last.</summary>
     /// <param name="from">The first vector.</param>
     /// <param name="pitch">Numbers from a vector to the next.</param>
     /// <param name="rows">2 or 4.</param>
+    /// <param name="offset">What is added.</param>
     /// <param name="to">Where they go.</param>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static void Weave(float* from, nint pitch, int rows, float* to)
+    public static void Weave(float* from, nint pitch, int rows, Vector512<float> offset, float* to)
     {
         if (rows == 2)
         {
-            var (first, second) = Weave(Vector512.Load(from), Vector512.Load(from + pitch));
+            var (first, second) = Weave(Vector512.Load(from) + offset, Vector512.Load(from + pitch) + offset);
             first.Store(to);
             second.Store(to + 16);
             return;
         }
 
-        var (even, even2) = Weave(Vector512.Load(from), Vector512.Load(from + 2 * pitch));
-        var (odd, odd2) = Weave(Vector512.Load(from + pitch), Vector512.Load(from + 3 * pitch));
+        var (even, even2) = Weave(Vector512.Load(from) + offset, Vector512.Load(from + 2 * pitch) + offset);
+        var (odd, odd2) = Weave(Vector512.Load(from + pitch) + offset, Vector512.Load(from + 3 * pitch) + offset);
         (even, odd) = Weave(even, odd);
         (even2, odd2) = Weave(even2, odd2);
         even.Store(to);
@@ -60,6 +55,12 @@ internal static unsafe class Interleaving
         even2.Store(to + 32);
         odd2.Store(to + 48);
     }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static Vector512<float> Halves(float* at) => Evens(Vector512.Load(at), Vector512.Load(at + 16));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static Vector512<float> Quarters(float* at) => Evens(Halves(at), Halves(at + 32));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static Vector512<float> Evens(Vector512<float> first, Vector512<float> second) =>

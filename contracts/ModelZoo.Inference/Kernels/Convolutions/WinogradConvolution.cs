@@ -25,7 +25,6 @@ internal abstract class WinogradConvolution : IDisposable
         private const int PlacesAtOnce = 128;
 
         private static readonly ConvolutionAxis Axis = new(TForm.Points, TForm.Outputs, 1);
-        private static readonly int WantedTasks = 4 * Environment.ProcessorCount;
 
         private readonly WinogradFilters<TForm> _filters = new(weight);
 
@@ -34,7 +33,7 @@ internal abstract class WinogradConvolution : IDisposable
         public override void Compute(KernelContext context, ConvolutionInput input, nint x, nint y, int batch, int height, int width)
         {
             var places = PlacesAtOnce;
-            while (places > Tile.Columns && batch * Squares(height) * Squares(width) / places < WantedTasks) places /= 2;
+            while (places > Tile.Columns && batch * Squares(height) * Squares(width) / places < Environment.ProcessorCount) places /= 2;
             new WinogradRun<TForm>(_filters, bias, scratch, input, new(Axis, Axis, Squares(height), Squares(width), places), x, y, height, width).Compute(context, batch);
         }
 

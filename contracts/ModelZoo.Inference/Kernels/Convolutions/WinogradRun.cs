@@ -1,5 +1,5 @@
-using System.Numerics.Tensors;
 using System.Runtime.CompilerServices;
+using System.Runtime.Intrinsics;
 
 namespace ModelZoo.Inference.Kernels;
 
@@ -85,7 +85,7 @@ internal sealed unsafe class WinogradRun<TForm>(WinogradFilters<TForm> filters, 
         var down = stackalloc float[side * TForm.Points * 16];
         var squares = stackalloc float[side * side * 16];
         var lines = stackalloc float[side * side * 16];
-        var offset = bias is null ? 0 : ((float*)bias.Address)[output];
+        var offset = Vector512.Create(bias is null ? 0 : ((float*)bias.Address)[output]);
         var (firstRow, firstColumn, rows, columns) = blocks.Places(block);
         var target = (float*)y + ((nint)picture * filters.Outputs + output) * height * width;
         for (var row = 0; row < rows; row++)
@@ -99,9 +99,10 @@ internal sealed unsafe class WinogradRun<TForm>(WinogradFilters<TForm> filters, 
                     var line = (firstRow + row) * side + i;
                     if (line >= height) break;
                     TForm.Output(down + i * TForm.Points * 16, 16, squares, 16);
-                    Interleaving.Weave(squares, 16, side, lines);
+                    var to = target + (nint)line * width + (firstColumn + column) * side;
                     var count = Math.Min(Math.Min(16, columns - column) * side, width - (firstColumn + column) * side);
-                    TensorPrimitives.Add(new ReadOnlySpan<float>(lines, count), offset, new Span<float>(target + (nint)line * width + (firstColumn + column) * side, count));
+                    Interleaving.Weave(squares, 16, side, offset, count == 16 * side ? to : lines);
+                    if (count < 16 * side) new Span<float>(lines, count).CopyTo(new(to, count));
                 }
             }
         }
