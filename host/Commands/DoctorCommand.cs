@@ -60,6 +60,7 @@ internal static class DoctorCommand
         {
             using var engine = new InferenceRuntime();
             checks.Add(new("ONNX Runtime", "ok", $"{engine.Version} from {engine.LibraryPath}"));
+            checks.Add(new("operators", "ok", engine.OwnOperators.Count == 0 ? "the engine's (this processor has no 512-bit vectors)" : $"the engine's; on cpu our own: {string.Join(", ", engine.OwnOperators)}"));
             foreach (var device in engine.Devices)
                 checks.Add(device.IsAvailable ? new($"device {device.Device}", "ok", "answers") : new($"device {device.Device}", "warning", device.Problem!, "Only needed when you ask for it."));
         }

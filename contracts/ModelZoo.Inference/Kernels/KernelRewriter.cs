@@ -10,8 +10,11 @@ internal static class KernelRewriter
     // Each looks at a node that is still there, and replaces it or leaves it.
     private static readonly Action<RewrittenGraph, GraphNode>[] Rules = [LinearRule.Apply, AttentionRule.Apply, ConvolutionRule.Apply];
 
+    /// <summary>Whether this processor has what our operators are written for.</summary>
+    public static bool RunsHere => Vector512.IsHardwareAccelerated;
+
     /// <summary>Whether sessions with these options on this device get our operators.</summary>
-    public static bool Applies(Device device, SessionOptions options) => device.Kind == DeviceKind.Cpu && options is { Prepack: true, Optimization: GraphOptimization.All } && Vector512.IsHardwareAccelerated;
+    public static bool Applies(Device device, SessionOptions options) => device.Kind == DeviceKind.Cpu && options is { Prepack: true, Optimization: GraphOptimization.All } && RunsHere;
 
     /// <summary>The graph with our operators; weights that only these use are theirs.</summary>
     public static GraphDefinition Rewrite(GraphDefinition graph)

@@ -36,6 +36,12 @@ public sealed unsafe class InferenceRuntime : IDisposable
     /// <summary>Every kind of device that the library knows, whether it answers, and if not, why. The first call tries each, which takes a moment.</summary>
     public IReadOnlyList<DeviceStatus> Devices => _devices.Value;
 
+    /// <summary>
+    /// Operators of our own that sessions on this processor get in place of the engine's, because they are faster; none without 512-bit vectors. A session with less than <see cref="GraphOptimization.All"/>, or without
+    /// <see cref="SessionOptions.Prepack"/>, gets none.
+    /// </summary>
+    public IReadOnlyList<string> OwnOperators => Kernels.KernelRewriter.RunsHere ? Kernels.KernelOperators.Names : [];
+
     internal OrtApi Api => _library.Api;
 
     internal EnvironmentHandle Environment => _environment;

@@ -43,6 +43,6 @@ public enum GraphOptimization
     Basic = 1,
     /// <summary>Fusion of operators, too.</summary>
     Extended = 2,
-    /// <summary>Changes of memory layout, too.</summary>
+    /// <summary>Changes of memory layout, too, and on the processor operators of our own (<see cref="InferenceRuntime.OwnOperators"/>).</summary>
     All = 99,
 }
