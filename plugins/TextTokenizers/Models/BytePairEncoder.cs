@@ -47,7 +47,7 @@ internal sealed class BytePairEncoder
 
         _junctions = new(vocabulary);
         _index = TokenIndex.Create(vocabulary);
-        if (merges is null && IsComplete && _index is not null) _merger = new(vocabulary, _index, _byteIds);
+        if (merges is null && IsComplete && _index is not null) _merger = new(vocabulary, _index, _byteIds, _bytePairs.Select(pair => pair.Id));
     }
 
     /// <summary>Bytes of each token.</summary>

@@ -1,3 +1,4 @@
+using System.Buffers.Binary;
 using System.Numerics;
 using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
@@ -27,14 +28,16 @@ internal sealed class RegisterMerger
     /// <param name="vocabulary">The vocabulary, whose ids are the ranks.</param>
     /// <param name="tokens">Its index.</param>
     /// <param name="byteIds">The ids of all bytes.</param>
-    public RegisterMerger(TokenTable vocabulary, TokenIndex tokens, int[] byteIds)
+    /// <param name="bytePairs">The ids of two bytes, the first of which is the high one; where they are no token, negative.</param>
+    public RegisterMerger(TokenTable vocabulary, TokenIndex tokens, int[] byteIds, IEnumerable<int> bytePairs)
     {
         (_vocabulary, _tokens, _byteIds, _noMerge) = (vocabulary, tokens, byteIds, tokens.None << PlaceBits);
-        Span<byte> pair = stackalloc byte[2];
-        for (var i = 0; i < _bytePairs.Length; i++)
+        var pair = 0;
+        foreach (var id in bytePairs)
         {
-            MemoryMarshal.Write(pair, (ushort)i);
-            _bytePairs[i] = vocabulary.TryGet(pair, out var id) ? id << PlaceBits : _noMerge;
+            var inMemory = BitConverter.IsLittleEndian ? BinaryPrimitives.ReverseEndianness((ushort)pair) : pair;
+            _bytePairs[inMemory] = id < 0 ? _noMerge : id << PlaceBits;
+            pair++;
         }
     }
 
