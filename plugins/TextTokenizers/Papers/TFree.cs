@@ -6,6 +6,7 @@ using System.Security.Cryptography;
 using System.Text;
 using System.Text.Json;
 using ModelZoo.Contracts;
+using ModelZoo.Networks.Strings;
 
 namespace ModelZoo.Plugins.TextTokenizers.Papers;
 
@@ -62,7 +63,7 @@ internal sealed class TFree(TFreeConfig config)
         return
         [
             .. Enumerable.Range(0, own).Select(i => Hash($"{word}_{i}")),
-            .. Enumerable.Range(0, config.LowercasePopulation).Select(i => Hash($"{word.ToLowerInvariant()}_lower_{i}")),
+            .. Enumerable.Range(0, config.LowercasePopulation).Select(i => Hash($"{PythonText.Lower(word)}_lower_{i}")),
         ];
     }
 
@@ -91,6 +92,10 @@ internal sealed class TFree(TFreeConfig config)
             file.Find("lowercase")?.GetBoolean() ?? false, file.Find("entire_words")?.GetBoolean() ?? false);
         if (config.VocabPopulation > config.VocabSize)
             throw new CheckpointException(ErrorCodes.ConfigInvalid, "A trigram cannot activate more rows than there are.") { Where = "vocab_population", Found = $"{config.VocabPopulation} of {config.VocabSize}" };
+        if (config.LowercasePopulation < 0 || config.LowercasePopulation > config.VocabPopulation)
+            throw new CheckpointException(ErrorCodes.ConfigInvalid, "The rows of the lower-case trigram are some of all.") { Where = "vocab_population_partial_lowercase", Expected = $"0..{config.VocabPopulation}", Found = $"{config.LowercasePopulation}" };
+        if (file.Find("do_classic_tokenization")?.GetBoolean() == true) throw new CheckpointException(ErrorCodes.ConfigInvalid, "The classic tokenizer is a tokenizer.json.") { Where = "do_classic_tokenization", Expected = "false", Remedy = "Open it as text-tokenizers/tokenizer-json." };
+        if (file.Find("initialize")?.GetString() is { } table and not "hash") throw new CheckpointException(ErrorCodes.ConfigInvalid, "Only the table of hashes is made.") { Where = "initialize", Expected = "hash", Found = table };
         var hashing = new TFree(config);
         return new PaperModel(source).OnLines("encode", hashing.Encode);
     }
@@ -98,7 +103,7 @@ internal sealed class TFree(TFreeConfig config)
     private JsonElement Encode(JsonElement line)
     {
         var text = line.Text("text");
-        var words = TFreeWords.Split(config.Lowercase ? text.ToLowerInvariant() : text);
+        var words = TFreeWords.Split(config.Lowercase ? PythonText.Lower(text) : text);
         return Line.Of(("words", words), ("restored", TFreeWords.Join(words)), ("encoding", words.Select(word => Describe(word, rows: words.Count <= MostWordsWithRows))));
     }
 
