@@ -22,7 +22,7 @@ internal static class EvaluateCommand
         var output = new Option<string?>("--out") { Description = "Write the report to this file as JSON; of a shard, its observations.", HelpName = "FILE" };
         var model = new ModelArguments();
         var command = new ZooCommand("evaluate", "Runs a model over a data set: metrics with n and 95 % confidence interval, a column for each setting.",
-            "modelzoo evaluate speech/encodec.8khz --data samples/encodec-8khz/recordings", "modelzoo evaluate speech/encodec.8khz --data recordings --metrics si-sdr --limit 10 --out report.json", "modelzoo replay report.json",
+            "modelzoo evaluate speech/encodec.8khz --data samples/encodec-8khz/recordings", "modelzoo evaluate speech/encodec.8khz --data recordings --metrics si-sdr --limit 10 --out report.json", "modelzoo replay report.json", "modelzoo evaluate text-tokenizers/qtok --checkpoint tokenizers/ --data corpus/",
             "modelzoo evaluate speech/encodec.8khz --data recordings --shard 1/4 --out shard-1.jsonl") { data, metrics, limit, seed, shard, output };
         model.AddTo(command);
         return command.Runs(terminal, async (parsed, services, cancel) =>

@@ -25,7 +25,8 @@ internal static class GenerateCommand
         var model = new ModelArguments();
         var command = new ZooCommand("generate", "Prompt to media.",
             "modelzoo generate diffusion-transformers/dit.digits --prompt 7 --seed 1 --out seven.png", "modelzoo generate motion/mmm.synthetic --prompt \"a man waves with the right hand\" --out wave.npy",
-            "modelzoo generate diffusion-transformers/dit.digits --prompts digits.txt --out pictures", "modelzoo generate diffusion-transformers/dit.digits --prompts digits.txt --shard 1/4 --out pictures") { prompt, input, prompts, shard, seed, output, strip };
+            "modelzoo generate diffusion-transformers/dit.digits --prompts digits.txt --out pictures", "modelzoo generate diffusion-transformers/dit.digits --prompts digits.txt --shard 1/4 --out pictures",
+            "modelzoo generate text-tokenizers/charbench --in questions.jsonl --out answers.txt") { prompt, input, prompts, shard, seed, output, strip };
         model.AddTo(command);
         return command.Runs(terminal, async (parsed, services, cancel) =>
         {

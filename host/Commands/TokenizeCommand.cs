@@ -86,7 +86,8 @@ internal static class TokenizeCommand
         var input = new Option<string>("--in") { Description = "The tokens, as `modelzoo tokenize` wrote them.", HelpName = "TOKENS", Required = true };
         var output = new Option<string>("--out") { Description = "Where the media goes; the extension says how.", HelpName = "FILE", Required = true };
         var model = new ModelArguments();
-        var command = new ZooCommand("detokenize", "Tokens to media.", "modelzoo detokenize speech/encodec.8khz --in hello.json --out again.wav") { input, output };
+        var command = new ZooCommand("detokenize", "Tokens to media.", "modelzoo detokenize speech/encodec.8khz --in hello.json --out again.wav",
+            "modelzoo detokenize text-tokenizers/tokenizer-json --checkpoint ./gpt2 --in notes.json --out notes.txt") { input, output };
         model.AddTo(command);
         return command.Runs(terminal, async (parsed, services, cancel) =>
         {
@@ -108,7 +109,7 @@ internal static class TokenizeCommand
         using var bytes = new MemoryStream();
         var input = Console.OpenStandardInput();
         await using (input.ConfigureAwait(false)) await input.CopyToAsync(bytes, cancel).ConfigureAwait(false);
-        return MediaFiles.ReadOther(bytes.ToArray(), "standard input").Expect<Contracts.Text>().Value;
+        return MediaFiles.ReadOther(bytes.ToArray(), ".txt", "standard input").Expect<Contracts.Text>().Value;
     }
 
     private static TokenColumn Column(Contracts.Media media, VerbResult<Tokens> result) => new(result.Model.ToString(), TextPieces.Of(media.Expect<Contracts.Text>().Value, result.Value));

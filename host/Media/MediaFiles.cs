@@ -64,14 +64,14 @@ internal sealed class MediaFiles : IMediaReader
         ".obj" => ObjFile.Read(ReadText(bytes, where), where),
         ".json" => ReadJson(bytes, where),
         ".safetensors" => ReadTensors(TensorArchive.Read(bytes, where, out var metadata), metadata, where),
-        _ => ReadOther(bytes, where),
+        _ => ReadOther(bytes, extension, where),
     };
 
     /// <summary>Text by any other name: source code, notes, tables, what comes through a pipe. Programs and music in MIDI are their bytes.</summary>
     /// <exception cref="MediaException">The bytes are neither.</exception>
-    public static Contracts.Media ReadOther(byte[] bytes, string where) => !bytes.AsSpan().Contains((byte)0) && Utf8.IsValid(bytes)
+    public static Contracts.Media ReadOther(byte[] bytes, string extension, string where) => !bytes.AsSpan().Contains((byte)0) && Utf8.IsValid(bytes)
         ? new Text(ReadText(bytes, where))
-        : Bytes.Contains(Path.GetExtension(where).ToLowerInvariant()) ? BytesOf(bytes)
+        : Bytes.Contains(extension) ? BytesOf(bytes)
         : throw new MediaException(ErrorCodes.MediaUnsupported, "Files of this kind are not read.") { Where = where, Expected = "UTF-8 text, .wav, .png, .npy, .obj, .json, .safetensors, or what ffmpeg reads" };
 
     /// <summary>A text as its bytes in UTF-8, for models of bytes.</summary>

@@ -10,7 +10,7 @@ internal static class MediaTypes
 
     private static readonly (string Type, string Extension)[] Table =
     [
-        ("audio/wav", ".wav"), ("audio/x-wav", ".wav"), ("audio/wave", ".wav"), ("audio/vnd.wave", ".wav"), ("audio/mpeg", ".mp3"), ("audio/flac", ".flac"), ("audio/ogg", ".ogg"), ("audio/opus", ".opus"), ("audio/mp4", ".m4a"), ("audio/webm", ".webm"),
+        ("audio/wav", ".wav"), ("audio/x-wav", ".wav"), ("audio/wave", ".wav"), ("audio/vnd.wave", ".wav"), ("audio/mpeg", ".mp3"), ("audio/flac", ".flac"), ("audio/ogg", ".ogg"), ("audio/opus", ".opus"), ("audio/mp4", ".m4a"), ("audio/webm", ".webm"), ("audio/midi", ".mid"), ("audio/x-midi", ".mid"),
         ("image/png", ".png"), ("image/jpeg", ".jpg"), ("image/webp", ".webp"), ("image/bmp", ".bmp"), ("image/gif", ".gif"),
         ("video/mp4", ".mp4"), ("video/webm", ".webm"), ("video/quicktime", ".mov"),
         ("text/plain", ".txt"), ("model/obj", ".obj"), ("application/x-npy", ".npy"), (Safetensors, ".safetensors"), (Json, ".json"),
