@@ -1,4 +1,3 @@
-using System.Security.Cryptography;
 using ModelZoo.Contracts;
 
 namespace ModelZoo.Plugins.TextTokenizers.Hosting;
@@ -16,7 +15,7 @@ public sealed class TextTokenizerModel : IModel, ITokenize<Text, TextTokenizerOp
         _space = new(source.Id.ToString(), TokenLayout.Flat, [tokenizer.IdLimit], tokenizer.VocabularyDigest);
         Facts = new()
         {
-            Digests = cancel => DigestsAsync(source.Folder, cancel),
+            Digests = cancel => FolderDigests.OfAsync(source.Folder, cancel),
             Properties = [new("vocabulary", FormattableString.Invariant($"{tokenizer.IdLimit} ids"))],
         };
     }
@@ -64,16 +63,4 @@ public sealed class TextTokenizerModel : IModel, ITokenize<Text, TextTokenizerOp
 
     /// <inheritdoc/>
     public ValueTask DisposeAsync() => ValueTask.CompletedTask;
-
-    private static async ValueTask<IReadOnlyDictionary<string, string>> DigestsAsync(string? folder, CancellationToken cancel)
-    {
-        var result = new SortedDictionary<string, string>(StringComparer.Ordinal);
-        foreach (var path in folder is null ? [] : Directory.EnumerateFiles(folder))
-        {
-            var stream = File.OpenRead(path);
-            await using (stream.ConfigureAwait(false)) result[Path.GetFileName(path)] = Convert.ToHexStringLower(await SHA256.HashDataAsync(stream, cancel).ConfigureAwait(false));
-        }
-
-        return result;
-    }
 }

@@ -11,7 +11,11 @@ internal sealed class PaperModel(ModelSource source) : IModel, IReferenceCalls
     private readonly List<IDisposable> _owned = [];
     private readonly List<object> _capabilities = [];
 
-    public ModelFacts Facts => field ??= new() { Properties = _calls.Count == 0 ? [] : [new("calls", string.Join(", ", _calls.Keys))] };
+    public ModelFacts Facts => field ??= new()
+    {
+        Digests = cancel => FolderDigests.OfAsync(source.Folder, cancel),
+        Properties = _calls.Count == 0 ? [] : [new("calls", string.Join(", ", _calls.Keys))],
+    };
 
     /// <summary>Adds a call that has results of its own.</summary>
     public PaperModel On(string call, Func<CallArguments, CallResults> run) => On(call, (arguments, _) => run(arguments));
