@@ -6,7 +6,8 @@ internal static class KernelOperators
     public const string Attention = "Attention";
     public const string Linear = "Linear";
     public const string Convolution = "Convolution";
+    public const string Recurrent = "Recurrent";
 
     /// <summary>All of them.</summary>
-    public static IReadOnlyList<string> Names { get; } = [Attention, Linear, Convolution];
+    public static IReadOnlyList<string> Names { get; } = [Attention, Linear, Convolution, Recurrent];
 }

@@ -69,6 +69,9 @@ internal sealed class RewrittenGraph
     /// <summary>The one node that reads a value which is no output of the graph, if it was not replaced; else null.</summary>
     public GraphNode? Reader(string value) => !_outputs.Contains(value) && _readers.TryGetValue(value, out var readers) && readers is [var only] && Has(only) ? only : null;
 
+    /// <summary>Whether nobody reads a value.</summary>
+    public bool IsUnread(string value) => !_outputs.Contains(value) && !_readers.ContainsKey(value);
+
     /// <summary>A constant matrix in the order in which products read it, shared by all nodes that multiply by it.</summary>
     public PackedMatrix Packed(string name, WeightData weight, bool transposed)
     {
@@ -76,14 +79,14 @@ internal sealed class RewrittenGraph
         return matrix;
     }
 
-    /// <summary>Puts a kernel in the place of nodes; the last of them gives the output.</summary>
+    /// <summary>Puts a kernel in the place of nodes; the first output of the last of them is the kernel's.</summary>
     /// <param name="kernel">What computes it.</param>
     /// <param name="inputs">What it is given.</param>
-    /// <param name="nodes">What it replaces, in the graph's order. Only the last one's output is read from elsewhere.</param>
+    /// <param name="nodes">What it replaces, in the graph's order. Only that output is read from elsewhere.</param>
     public void Replace(CpuKernel kernel, IReadOnlyList<string> inputs, params ReadOnlySpan<GraphNode> nodes)
     {
         foreach (var node in nodes) _replaced[node] = null;
-        _replaced[nodes[^1]] = new(kernel.Operator, CustomOperators.Domain, nodes[0].Name, inputs, nodes[^1].Outputs, new Dictionary<string, object> { [CustomOperators.KernelAttribute] = kernel });
+        _replaced[nodes[^1]] = new(kernel.Operator, CustomOperators.Domain, nodes[0].Name, inputs, [nodes[^1].Outputs[0]], new Dictionary<string, object> { [CustomOperators.KernelAttribute] = kernel });
     }
 
     /// <summary>The graph as it is now, without what nobody reads any more.</summary>
