@@ -11,7 +11,7 @@ namespace ModelZoo.Plugins.TextTokenizers.Models;
 /// </summary>
 internal sealed class TokenIndex
 {
-    private const int MostIdBits = 22;
+    private const int MostIdBits = 20;
     private const int SlotsPerBucket = 4;
     private const double Load = 0.8;
     private const int MostMoves = 500;
