@@ -10,6 +10,7 @@ internal sealed unsafe class ConvolutionBlocks
 
     private readonly ConvolutionAxis _y, _x;
     private readonly int _rowsAtOnce, _columnsAtOnce;
+    private readonly bool _isAcross;
 
     /// <summary>Blocks of about <paramref name="wanted"/> places of a picture of <paramref name="rows"/> by <paramref name="columns"/>.</summary>
     public ConvolutionBlocks(ConvolutionAxis y, ConvolutionAxis x, int rows, int columns, int wanted)
@@ -27,6 +28,7 @@ internal sealed unsafe class ConvolutionBlocks
         Tiles = goOn ? through : _rowsAtOnce * each;
         SumPitch = goOn ? Pitch : each * Tile.Columns;
         TileStarts = [.. Enumerable.Range(0, Tiles).Select(tile => goOn ? tile * Tile.Columns : tile / each * Pitch + tile % each * Tile.Columns)];
+        _isAcross = !goOn;
     }
 
     /// <summary>Places from top to bottom.</summary>
@@ -65,6 +67,14 @@ internal sealed unsafe class ConvolutionBlocks
     {
         var (row, column) = (block / Across * _rowsAtOnce, block % Across * _columnsAtOnce);
         return (row, column, Math.Min(_rowsAtOnce, Rows - row), Math.Min(_columnsAtOnce, Columns - column));
+    }
+
+    /// <summary>Whether a tile has places of a block: blocks at the right and at the bottom have fewer.</summary>
+    public bool HasPlaces(int tile, int block)
+    {
+        var (_, _, rows, columns) = Places(block);
+        var start = (int)TileStarts[tile];
+        return _isAcross ? start / Pitch < rows && start % Pitch < columns : start < (rows - 1) * Pitch + columns;
     }
 
     /// <summary>Where each step of a product is in the planes: channel by channel, tap by tap.</summary>

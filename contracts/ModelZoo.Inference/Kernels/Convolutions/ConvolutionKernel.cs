@@ -19,7 +19,8 @@ internal sealed unsafe class ConvolutionKernel(PackedFilters filters, WinogradCo
     // Places of a block: with so many, weights are read often enough from the first cache, and a block's inputs stay in the second.
     private const int PlacesAtOnce = 256;
 
-    private static readonly int WantedTasks = 4 * Environment.ProcessorCount;
+    // With fewer blocks than the first, rows are shared out as well, into about as many tasks as the second.
+    private static readonly int FewestTasks = 4 * Environment.ProcessorCount, WantedTasks = 8 * Environment.ProcessorCount;
 
     private readonly FilterMap _map = filters.Map;
 
@@ -111,7 +112,7 @@ internal sealed unsafe class ConvolutionKernel(PackedFilters filters, WinogradCo
         public void Compute()
         {
             var count = checked(batch * blocks.Count);
-            var groups = Math.Min(_filters.RowBlocks, (WantedTasks + count - 1) / count);
+            var groups = count >= FewestTasks ? 1 : Math.Min(_filters.RowBlocks, (WantedTasks + count - 1) / count);
             var rowBlocks = (_filters.RowBlocks + groups - 1) / groups;
             groups = (_filters.RowBlocks + rowBlocks - 1) / rowBlocks;
 
@@ -156,13 +157,13 @@ internal sealed unsafe class ConvolutionKernel(PackedFilters filters, WinogradCo
                 for (var rows = 0; rows < rowBlocks; rows++)
                 {
                     var sums = memory.Data + own + (kept ? rows * rowsAtOnce * pitch : 0);
-                    Multiply(planes, channels, firstRows + rows, sums, pitch);
+                    Multiply(block % blocks.Count, planes, channels, firstRows + rows, sums, pitch);
                     if (channels == _filters.ChannelBlocks - 1) Finish(block, firstRows + rows, sums, pitch);
                 }
             }
         }
 
-        private void Multiply(float* planes, int channels, int rowBlock, float* sums, nint pitch)
+        private void Multiply(int block, float* planes, int channels, int rowBlock, float* sums, nint pitch)
         {
             nint steps = _filters.Channels(channels) * _map.Taps;
             var weights = _filters.Block(channels, rowBlock);
@@ -171,8 +172,12 @@ internal sealed unsafe class ConvolutionKernel(PackedFilters filters, WinogradCo
             // The next block of weights comes from memory meanwhile.
             var next = (byte*)_filters.Block(channels, Math.Min(rowBlock + 1, _filters.RowBlocks - 1));
             nint step = rows * sizeof(float) / blocks.Tiles;
-            for (var tile = 0; tile < blocks.Tiles; tile++, next += step * steps)
+            for (var tile = 0; tile < blocks.Tiles; tile++)
+            {
+                if (!blocks.HasPlaces(tile, block)) continue;
                 Tile.Multiply<ScatteredPanel>(rows, weights, steps, planes + blocks.TileStarts[tile], (nint*)_offsets, steps, sums + tile * Tile.Columns, pitch, channels > 0, new((nint)next, step));
+                next += step * steps;
+            }
         }
 
         // Sums of whole rows, with their bias, go to their places in the output.
