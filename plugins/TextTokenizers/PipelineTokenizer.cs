@@ -19,6 +19,7 @@ public sealed class PipelineTokenizer : Tokenizer
     private readonly Lazy<ByteLevelShortcut?> _shortcut;
     private readonly Lazy<WordwiseEncoder?> _wordwise;
     private readonly Lazy<(int[] Before, int[] After)?> _frame;
+    private readonly Lazy<(int[] Before, int[] After)?> _frameWithoutSpecial;
     private readonly Pool<IdBuffer> _buffers = new();
 
     /// <summary>A pipeline of components.</summary>
@@ -28,7 +29,8 @@ public sealed class PipelineTokenizer : Tokenizer
         _added = new(_addedTokens, model.Vocabulary, normalizer);
         _shortcut = new(() => ByteLevelShortcut.TryMake(Model, Normalizer, PreTokenizer));
         _wordwise = new(() => WordwiseEncoder.TryMake(Model, _added, Normalizer, PreTokenizer));
-        _frame = new(FindFrame);
+        _frame = new(() => FindFrame(addSpecialTokens: true));
+        _frameWithoutSpecial = new(() => FindFrame(addSpecialTokens: false));
     }
 
     /// <summary>The model.</summary>
@@ -113,7 +115,7 @@ public sealed class PipelineTokenizer : Tokenizer
     /// <inheritdoc/>
     public override int[] EncodeToIds(ReadOnlySpan<char> text, bool addSpecialTokens = false)
     {
-        (int[] Before, int[] After)? frame = addSpecialTokens ? _frame.Value : ([], []);
+        var frame = (addSpecialTokens ? _frame : _frameWithoutSpecial).Value;
         if (frame is { } around)
         {
             var output = _buffers.Rent();
@@ -132,7 +134,7 @@ public sealed class PipelineTokenizer : Tokenizer
     /// <inheritdoc/>
     public override int CountTokens(ReadOnlySpan<char> text, bool addSpecialTokens = false)
     {
-        (int[] Before, int[] After)? frame = addSpecialTokens ? _frame.Value : ([], []);
+        var frame = (addSpecialTokens ? _frame : _frameWithoutSpecial).Value;
         if (frame is not { } around) return EncodeToIds(text, addSpecialTokens).Length;
         var output = _buffers.Rent();
         var taken = TryEncodeShort(text, output);
@@ -243,7 +245,7 @@ public sealed class PipelineTokenizer : Tokenizer
     }
 
     // What post-processing puts in front of one text and behind it, told by what it makes of a text of one token; null where it does more to the text.
-    private (int[] Before, int[] After)? FindFrame()
+    private (int[] Before, int[] After)? FindFrame(bool addSpecialTokens)
     {
         if (PostProcessor is null) return ([], []);
         const int Text = -1;
@@ -252,7 +254,7 @@ public sealed class PipelineTokenizer : Tokenizer
         int[] ids;
         try
         {
-            ids = [.. PostProcessor.Process(text, null, addSpecialTokens: true).Ids];
+            ids = [.. PostProcessor.Process(text, null, addSpecialTokens).Ids];
         }
         catch (ArgumentException)
         {

@@ -15,6 +15,7 @@ public class WordwiseTests
     private const string Bert = """{"type":"BertNormalizer","clean_text":true,"handle_chinese_chars":true,"strip_accents":null,"lowercase":true}""";
     private const string Albert = """{"type":"Sequence","normalizers":[{"type":"Strip","strip_left":true,"strip_right":true},{"type":"Replace","pattern":{"String":"''"},"content":"\""},{"type":"NFKD"},{"type":"StripAccents"},{"type":"Lowercase"},{"type":"Replace","pattern":{"Regex":" {2,}"},"content":" "},{"type":"Prepend","prepend":"e"}]}""";
     private const string Marks = """{"type":"Metaspace","replacement":"▁","prepend_scheme":"first","split":true}""";
+    private const string Unsplit = """{"type":"Metaspace","replacement":"▁","prepend_scheme":"first","split":false}""";
     private const string SpacesAndMarks = """{"type":"Sequence","pretokenizers":[{"type":"WhitespaceSplit"},{"type":"Metaspace","replacement":"▁","prepend_scheme":"always","split":true}]}""";
 
     [Theory]
@@ -26,6 +27,10 @@ public class WordwiseTests
     [InlineData(Albert, SpacesAndMarks)]
     [InlineData("""{"type":"Nmt"}""", Marks)]
     [InlineData("null", """{"type":"WhitespaceSplit"}""")]
+    [InlineData(Nfkc, "null")]
+    [InlineData(Nfkc, Unsplit)]
+    [InlineData(Albert, Unsplit)]
+    [InlineData("""{"type":"Nmt"}""", Unsplit)]
     public void EncodeToIds_RandomTexts_EqualsTheFullEncoding(string normalizer, string preTokenizer)
     {
         var texts = new RandomText(31);

@@ -12,7 +12,7 @@ public sealed class UnigramModel : TokenizerModel
 {
     private const double UnknownPenalty = 10;
 
-    private readonly ByteTrie _trie = new();
+    private readonly DoubleArrayTrie _trie;
     private readonly double[] _scores;
     private readonly string[] _tokens;
     private readonly double _unknownScore;
@@ -26,12 +26,10 @@ public sealed class UnigramModel : TokenizerModel
         Vocabulary = new TokenTable(tokens.Count);
         _scores = [.. tokens.Select(token => token.Score)];
         _tokens = [.. tokens.Select(token => token.Token)];
-        for (var i = 0; i < _tokens.Length; i++)
-        {
-            var utf8 = Encoding.UTF8.GetBytes(_tokens[i]);
-            Vocabulary.Add(utf8, i);
-            _trie.Add(utf8, i);
-        }
+        var keys = Array.ConvertAll(_tokens, Encoding.UTF8.GetBytes);
+        for (var i = 0; i < keys.Length; i++) Vocabulary.Add(keys[i], i);
+        // A token that is there twice has the id that the vocabulary gives it.
+        _trie = new(keys.Select((key, i) => (key, i)).Where(item => item.key.Length > 0 && Vocabulary.TryGet(item.key, out var own) && own == item.i));
 
         _unknownScore = (_scores.Length == 0 ? double.PositiveInfinity : _scores.Min()) - UnknownPenalty;
     }
@@ -47,8 +45,6 @@ public sealed class UnigramModel : TokenizerModel
 
     /// <summary>The log-probabilities by id.</summary>
     public ReadOnlySpan<double> Scores => _scores;
-
-    internal ByteTrie Trie => _trie;
 
     internal override void Tokenize(ReadOnlySpan<byte> piece, List<PieceToken> output)
     {
@@ -66,9 +62,13 @@ public sealed class UnigramModel : TokenizerModel
                 if (best[end].Id == UnknownId)
                 {
                     while (i > 0 && best[cuts[i - 1]].Id == UnknownId) end = cuts[--i];
+                    EmitUnknown(piece, start, end, output);
+                }
+                else
+                {
+                    output.Add(new(best[end].Id, start, end));
                 }
 
-                Emit(piece, start, end, output);
                 start = end;
             }
         }
@@ -107,7 +107,7 @@ public sealed class UnigramModel : TokenizerModel
             var length = CodePoints.Utf8Length(piece[start]);
             var here = best[start].Score;
             var single = false;
-            var node = ByteTrie.Root;
+            var node = DoubleArrayTrie.Root;
             for (var end = start; end < piece.Length;)
             {
                 node = _trie.Child(node, piece[end++]);
@@ -130,7 +130,7 @@ public sealed class UnigramModel : TokenizerModel
         }
     }
 
-    private void Emit(ReadOnlySpan<byte> piece, int start, int end, List<PieceToken> output)
+    private void EmitUnknown(ReadOnlySpan<byte> piece, int start, int end, List<PieceToken> output)
     {
         var surface = piece[start..end];
         if (Vocabulary.TryGet(surface, out var id))

@@ -17,12 +17,16 @@ internal sealed class WordCutter
         if (marks is not null) _mark = System.Text.Encoding.UTF8.GetBytes(char.ConvertFromUtf32(marks.Replacement));
     }
 
+    /// <summary>Whether a pre-tokenizer, or none, leaves a text in one piece.</summary>
+    public static bool IsUncut(PreTokenizer? preTokenizer) => preTokenizer is null or MetaspacePreTokenizer { SplitAtMark: false };
+
     /// <summary>The cutter of a pre-tokenizer; null for one of another kind.</summary>
-    public static WordCutter? TryMake(PreTokenizer preTokenizer) => preTokenizer switch
+    public static WordCutter? TryMake(PreTokenizer? preTokenizer) => preTokenizer switch
     {
+        null => new(false, false, null),
         BertPreTokenizer => new(true, true, null),
         WhitespaceSplitPreTokenizer => new(true, false, null),
-        MetaspacePreTokenizer { SplitAtMark: true } marks => new(false, false, marks),
+        MetaspacePreTokenizer marks => new(false, false, marks),
         SequencePreTokenizer { Items: [WhitespaceSplitPreTokenizer, MetaspacePreTokenizer { SplitAtMark: true } marks] } => new(true, false, marks),
         SequencePreTokenizer { Items: [var only] } => TryMake(only),
         _ => null,
@@ -37,6 +41,12 @@ internal sealed class WordCutter
     public void Cut(ref byte[] text, ref int length, bool isTextStart, ref byte[] buffer, List<int> ends)
     {
         if (length == 0) return;
+        if (_marks is null && !_cutsAtSpaces)
+        {
+            ends.Add(length);
+            return;
+        }
+
         if (_marks is not null && !_cutsAtSpaces)
         {
             Mark(text.AsSpan(0, length), isTextStart, ref buffer, 0, ends, out length);
@@ -82,7 +92,7 @@ internal sealed class WordCutter
         Mark(piece, isTextStart, ref buffer, written, ends, out written);
     }
 
-    // Spaces become marks, one is put in front where the scheme says so, and each starts a piece.
+    // Spaces become marks, one is put in front where the scheme says so, and each starts a piece unless text is left whole.
     private void Mark(ReadOnlySpan<byte> piece, bool isTextStart, ref byte[] buffer, int at, List<int> ends, out int end)
     {
         Grow(ref buffer, at + (piece.Length + 1) * _mark.Length);
@@ -92,7 +102,7 @@ internal sealed class WordCutter
         for (var i = 0; i < piece.Length;)
         {
             var isMark = piece[i] == ' ' || piece[i..].StartsWith(_mark);
-            if (isMark && at > start)
+            if (isMark && at > start && _marks!.SplitAtMark)
             {
                 ends.Add(at);
                 start = at;

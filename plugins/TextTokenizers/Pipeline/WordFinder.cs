@@ -31,6 +31,7 @@ internal sealed class WordFinder
     private readonly SearchValues<byte> _separators;
     private readonly PlainCharacters _plain;
 
+    // Without separators a text is one word.
     private WordFinder(Normalizer?[] normalizers, byte[] separators)
     {
         _normalizers = normalizers;
@@ -42,10 +43,13 @@ internal sealed class WordFinder
     public static WordFinder? TryMake(Normalizer? normalizer, PreTokenizer? preTokenizer)
     {
         if (preTokenizer is null || normalizer is { IsWordwise: false }) return null;
-        Normalizer?[] normalizers = [.. Enumerable.Range(0, 4).Select(place => normalizer?.At((place & (int)WordPlace.Start) != 0, (place & (int)WordPlace.End) != 0))];
+        var normalizers = ByPlace(normalizer);
         byte[] separators = [.. " \n\t\r"u8.ToArray().Where(separator => preTokenizer.CutsAt(Apply(normalizers[0], ((char)separator).ToString())))];
         return separators.Length == 0 ? null : new(normalizers, separators);
     }
+
+    /// <summary>The finder that takes a whole stretch for one word, whatever the pre-tokenizer; null where normalizing looks beyond a space.</summary>
+    public static WordFinder? TryMakeWhole(Normalizer? normalizer) => normalizer is { IsWordwise: false } ? null : new(ByPlace(normalizer), []);
 
     /// <summary>What the normalizer is for a word there; null for nothing.</summary>
     public Normalizer? NormalizerAt(WordPlace place) => _normalizers[(int)(place & (WordPlace.Start | WordPlace.End))];
@@ -80,6 +84,8 @@ internal sealed class WordFinder
         word.CopyTo(bytes.AsSpan(before));
         return AlignedText.Of(bytes).Slice(before, bytes.Length);
     }
+
+    private static Normalizer?[] ByPlace(Normalizer? normalizer) => [.. Enumerable.Range(0, 4).Select(place => normalizer?.At((place & (int)WordPlace.Start) != 0, (place & (int)WordPlace.End) != 0))];
 
     private static string Apply(Normalizer? normalizer, string text) => normalizer?.Normalize(text) ?? text;
 

@@ -6,19 +6,21 @@ namespace ModelZoo.Plugins.TextTokenizers.Pipeline;
 
 /// <summary>
 /// The ids of a text, word by word, for pipelines in which no step looks beyond a space: the raw bytes of a word (with the spaces before it) say what its ids are, and are looked up
-/// before anything is normalized. Only words that are new go the long way.
+/// before anything is normalized. Only words that are new go the long way. A unigram model's text that nothing cuts is one word, which is normalized without records at least.
 /// </summary>
 internal sealed class WordwiseEncoder
 {
+    private const int MostKept = 1 << 16;
+
     private readonly TokenizerModel _model;
     private readonly AddedVocabulary _added;
-    private readonly PreTokenizer _preTokenizer;
+    private readonly PreTokenizer? _preTokenizer;
     private readonly WordFinder _finder;
     private readonly CharacterwiseNormalizer _characters;
     private readonly WordCutter? _cutter;
     private readonly Pool<Scratch> _scratches = new();
 
-    private WordwiseEncoder(TokenizerModel model, AddedVocabulary added, PreTokenizer preTokenizer, WordFinder finder)
+    private WordwiseEncoder(TokenizerModel model, AddedVocabulary added, PreTokenizer? preTokenizer, WordFinder finder)
     {
         (_model, _added, _preTokenizer, _finder) = (model, added, preTokenizer, finder);
         _characters = new(finder.NormalizerAt(WordPlace.Inside));
@@ -33,11 +35,22 @@ internal sealed class WordwiseEncoder
         public readonly List<int> Ends = [];
         public byte[] Word = new byte[256];
         public byte[] Spare = new byte[256];
+
+        // What a very long word took is not kept.
+        public void Trim()
+        {
+            if (Math.Max(Word.Length, Spare.Length) > MostKept) (Word, Spare) = (new byte[256], new byte[256]);
+            if (Tokens.Capacity > MostKept) Tokens.Capacity = 0;
+        }
     }
 
     /// <summary>The encoder of a pipeline; null where a step may look beyond a space.</summary>
-    public static WordwiseEncoder? TryMake(TokenizerModel model, AddedVocabulary added, Normalizer? normalizer, PreTokenizer? preTokenizer) =>
-        model is not BpeModel { IsRandom: true } && added.IsWordwise && WordFinder.TryMake(normalizer, preTokenizer) is { } finder ? new(model, added, preTokenizer!, finder) : null;
+    public static WordwiseEncoder? TryMake(TokenizerModel model, AddedVocabulary added, Normalizer? normalizer, PreTokenizer? preTokenizer)
+    {
+        if (model is BpeModel { IsRandom: true } || !added.IsWordwise) return null;
+        var finder = model is UnigramModel && WordCutter.IsUncut(preTokenizer) ? WordFinder.TryMakeWhole(normalizer) : WordFinder.TryMake(normalizer, preTokenizer);
+        return finder is null ? null : new(model, added, preTokenizer, finder);
+    }
 
     /// <summary>Appends the ids of a text.</summary>
     public void Encode(ReadOnlySpan<byte> text, IdBuffer output)
@@ -55,6 +68,7 @@ internal sealed class WordwiseEncoder
         }
 
         if (last != text.Length) EncodeStretch(text[last..], last == 0, scratch, output);
+        scratch.Trim();
         _scratches.Return(scratch);
     }
 
@@ -104,7 +118,7 @@ internal sealed class WordwiseEncoder
     private void EncodeByPieces(AlignedText word, Normalizer? normalizer, List<PieceToken> tokens)
     {
         var pieces = _added.ExtractNormalized(word, normalizer);
-        _preTokenizer.Apply(pieces);
+        _preTokenizer?.Apply(pieces);
         foreach (var piece in pieces.Pieces)
         {
             if (piece.Tokens is null) _model.Tokenize(piece.Text.Bytes, tokens);
