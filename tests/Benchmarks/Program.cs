@@ -4,7 +4,7 @@ using ModelZoo.Benchmarks.Peers;
 using ModelZoo.Benchmarks.Serving;
 using ModelZoo.Benchmarks.Tokenizers;
 
-// `dotnet run -c Release -- compare [graph..]` times each network beside its peer, run by run; `sessions`, `decode`, `tokenizers`, `unigram`, `host artifacts/plugins artifacts/bin/ModelZoo.Host/release/modelzoo.dll` and
+// `dotnet run -c Release -- compare [graph..]` times each network beside its peer, run by run; `sessions`, `decode`, `tokenizers`, `unigram`, `train SIZE FILE`, `host artifacts/plugins artifacts/bin/ModelZoo.Host/release/modelzoo.dll` and
 // `serve MODEL CHECKPOINT [requests]`, `steps gpt2 [requests at once..]` and `steps FAMILY MODEL CHECKPOINT [options]` time what their classes say; `exact` compares ids; anything else goes to BenchmarkDotNet.
 if (args is ["compare", .. var names]) Comparison.Run(names, Console.Out);
 else if (args is ["peak", var network, var side]) Comparison.RunOnce(network, side, Console.Out);
@@ -18,6 +18,7 @@ else if (args is ["steps", var family, var loop, var weights, .. var more]) awai
 else if (args is ["tokenizers", "--npm", var npm, "--quicktok", var quicktok, .. var texts]) TokenizerSpeed.Run(npm, quicktok, texts, Console.Out);
 else if (args is ["tokenizers", "--npm", var packages, .. var corpora]) TokenizerSpeed.Run(packages, null, corpora, Console.Out);
 else if (args is ["unigram", "--npm", var reference, .. var items]) PipelineSpeed.Run(reference, [.. items.Where(PipelineSpeed.IsTokenizer)], [.. items.Where(item => !PipelineSpeed.IsTokenizer(item))], Console.Out);
+else if (args is ["train", var size, var corpus]) TrainerSpeed.Run(int.Parse(size, System.Globalization.CultureInfo.InvariantCulture), corpus, Console.Out);
 else if (args is ["exact", "--npm", var encoders, .. var rest])
 {
     var tokenizers = rest.Zip(rest.Skip(1)).Where(pair => pair.First == "--tokenizer").Select(pair => pair.Second).ToList();
