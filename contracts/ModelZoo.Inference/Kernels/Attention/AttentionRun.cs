@@ -5,7 +5,7 @@ namespace ModelZoo.Inference.Kernels;
 /// <summary>
 /// One call of an <see cref="AttentionKernel"/>. A part is some queries of a head. It goes over the keys in blocks: keys and values of a block are packed, then for 12 rows at a time come the scores, their exponentials and the product with
 /// the values, all in cache. Where there are several blocks, a row's largest score and sum so far are kept, and what was summed is scaled when a larger one is met (Dao et al., arXiv:2205.14135). A row's result depends on nothing but its
-/// own query, keys and values.
+/// own query, keys and values, and on whether there are so few queries that keys are read in place, which sums in another order.
 /// </summary>
 internal sealed unsafe class AttentionRun(AttentionSizes sizes, float* q, float* k, float* v, float* y, ScratchPool pool)
 {
