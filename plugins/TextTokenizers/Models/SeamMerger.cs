@@ -24,13 +24,21 @@ internal sealed class SeamMerger
     /// <summary>Appends the tokens of a piece.</summary>
     public void Encode(BytePairEncoder encoder, ReadOnlySpan<byte> piece, IdBuffer output, EncodeScratch scratch)
     {
-        var (start, size) = (0, Window);
+        var (start, size, before) = (0, Window, output.Count);
         Merge(encoder, piece, start, size, _tokens, scratch);
         while (start + size < piece.Length)
         {
             if (TryCut(encoder, piece, ref start, size, output, scratch)) continue;
             size *= 2;
             Merge(encoder, piece, start, size, _tokens, scratch);
+
+            // A wider window may begin with another token than the one whose seam was looked at.
+            while (output.Count > before && output.Span[^1] is var last && !IsSeam(encoder, last, _tokens.Span[0], scratch))
+            {
+                start -= encoder.Vocabulary.BytesOf(last).Length;
+                output.Truncate(output.Count - 1);
+                Merge(encoder, piece, start, size, _tokens, scratch);
+            }
         }
 
         output.Add(_tokens.Span);

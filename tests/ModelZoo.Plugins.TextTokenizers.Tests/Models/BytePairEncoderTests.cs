@@ -57,6 +57,31 @@ public class BytePairEncoderTests
         }
     }
 
+    // Of "/****" the first windows are too short for the token of 64 stars, which merges with what was cut off before it.
+    [Theory]
+    [InlineData(70)]
+    [InlineData(71)]
+    [InlineData(200)]
+    [InlineData(1000)]
+    public void Encode_TokensLongerThanAWindow_EqualsHeapMerging(int stars)
+    {
+        var table = new TokenTable(300);
+        for (var i = 0; i < 256; i++) table.Add([(byte)i], i);
+        var id = 256;
+        for (var length = 2; length <= 128; length *= 2) table.Add(Encoding.UTF8.GetBytes(new string('*', length)), id++);
+        table.Add(Encoding.UTF8.GetBytes("/" + new string('*', 64)), id++);
+        table.Add(Encoding.UTF8.GetBytes("-/" + new string('*', 64)), id);
+        var encoder = new BytePairEncoder(table, null, takesWholePieces: true);
+        foreach (var before in new[] { "/", "-/", "--/", "*-/" })
+        {
+            var piece = Encoding.UTF8.GetBytes(before + new string('*', stars) + "\n");
+            var (fast, heap) = (new IdBuffer(), new IdBuffer());
+            encoder.Encode(piece, fast);
+            encoder.Merge(piece, heap);
+            Assert.Equal(heap.ToArray(), fast.ToArray());
+        }
+    }
+
     [Fact]
     public void EncodeOrdinary_MetBefore_AllocatesTheResultOnly()
     {
