@@ -41,6 +41,19 @@ public sealed class LinearKernelTests(RuntimeFixture fixture) : IClassFixture<Ru
         Assert.Empty(Run(session, [], 0));
     }
 
+    [Fact]
+    public void Gemm_OfNoDepth_GivesTheBias()
+    {
+        var random = new Random(6);
+        var graph = Graph(random, 0, 40, transposed: false, bias: true);
+        using var session = fixture.Runtime.CreateSession(graph);
+
+        var y = session.Run(new Dictionary<string, Tensor> { ["x"] = Tensor.Create(Array.Empty<float>(), 3, 0) })["y"].As<float>().Span.ToArray();
+
+        var bias = graph.Initializers.Single(initializer => initializer.Name == "b").Data.Span<float>().ToArray();
+        Assert.Equal([.. bias, .. bias, .. bias], y);
+    }
+
     [Theory]
     [InlineData("Relu", null, null)]
     [InlineData("Gelu", "none", null)]

@@ -7,7 +7,7 @@ internal static class LinearRule
 {
     public static void Apply(RewrittenGraph graph, GraphNode node)
     {
-        if (node is not { Operator: "Gemm", Domain: "" } || graph.Weight(node, 1) is not { } weight || node.Attributes.Keys.Any(key => key != "transB")) return;
+        if (node is not { Operator: "Gemm", Domain: "" } || graph.Weight(node, 1) is not { Count: > 0 } weight || node.Attributes.Keys.Any(key => key != "transB")) return;
         var transposed = node.Attributes.GetValueOrDefault("transB") is not 1L;
         var bias = graph.Weight(node, 2);
         if (RewrittenGraph.Named(node, 2) is not null && bias?.Count != weight.Shape[transposed ? 1 : 0]) return;
