@@ -16,6 +16,9 @@ internal sealed unsafe class ModelEditor : IDisposable
     /// </summary>
     private const int SmallestInPlace = 32 << 10;
 
+    // The engine looks whether the domain of our operators is known to the process and then makes it known, in two steps (ONNX Runtime 1.30): of two first sessions at once, one would fail.
+    private static readonly Lock Registration = new();
+
     private readonly OrtApi _api;
     private readonly OrtModelEditorApi _editor;
     private readonly NativeArena _arena = new();
@@ -33,7 +36,11 @@ internal sealed unsafe class ModelEditor : IDisposable
         editor.Build(graph);
         OrtSession* session;
         var inputs = OnnxWriter.Inputs(graph);
-        fixed (byte* bytes = inputs) api.Check(editor._editor.CreateEditableSession(environment, bytes, (nuint)inputs.Length, options, &session), graph.Name);
+        lock (Registration)
+        {
+            fixed (byte* bytes = inputs) api.Check(editor._editor.CreateEditableSession(environment, bytes, (nuint)inputs.Length, options, &session), graph.Name);
+        }
+
         try
         {
             api.Check(editor._editor.ApplyModel(session, editor._model), graph.Name);
