@@ -6,6 +6,7 @@ namespace ModelZoo.Contracts;
 public sealed class CallResults
 {
     private readonly List<KeyValuePair<string, object>> _values = [];
+    private readonly HashSet<string> _goOn = [];
     private object? _returned;
 
     /// <summary>The results in order.</summary>
@@ -20,10 +21,18 @@ public sealed class CallResults
     /// <summary>Adds lines of JSON.</summary>
     public CallResults Add(string name, IReadOnlyList<JsonElement> lines) => Append(name, lines);
 
+    /// <summary>Adds lines of JSON that may go on where the reference's end: one that is left to chance from some line on gives the lines before it and no more.</summary>
+    public CallResults AddOngoing(string name, IReadOnlyList<JsonElement> lines)
+    {
+        _goOn.Add(name);
+        return Append(name, lines);
+    }
+
     /// <summary>Adds all of another call's results.</summary>
     public CallResults AddRange(CallResults other)
     {
         _values.AddRange(other._values);
+        _goOn.UnionWith(other._goOn);
         _returned ??= other._returned;
         return this;
     }
@@ -37,6 +46,9 @@ public sealed class CallResults
 
     /// <summary>The result of that name, or what the call returns, or null.</summary>
     public object? Find(string name) => _values.FirstOrDefault(pair => pair.Key == name).Value ?? _returned;
+
+    /// <summary>Whether the lines of that name may go on where the reference's end.</summary>
+    public bool MayGoOn(string name) => _goOn.Contains(name);
 
     /// <summary>The tensor of that name.</summary>
     public Tensor Tensor(string name) => Find(name) as Tensor

@@ -56,7 +56,7 @@ public sealed class ParityRunner(Func<ModelId, ModelArchitecture?> find, IServic
                 var results = await calls.CallAsync(call.Name, arguments, cancel).ConfigureAwait(false);
                 if (arguments.Unused.Except(Unnamed(@case, inputs)).ToList() is { Count: > 0 } unused)
                     return Ended(@case, ParityStatus.Unsupported, outputs, $"{call.Name} does not know: {string.Join(", ", unused)}.");
-                foreach (var (result, name) in call.Outputs) outputs.AddRange(expected.Compare(call.Name, result, name, results.Find(result)));
+                foreach (var (result, name) in call.Outputs) outputs.AddRange(expected.Compare(call.Name, result, name, results));
             }
 
             var problems = outputs.Where(output => !output.Passes).Select(output => output.Problem!)

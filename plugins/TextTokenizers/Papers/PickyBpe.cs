@@ -1,5 +1,5 @@
 // BPE Gets Picky: Efficient Vocabulary Refinement During Tokenizer Training. Chizhov, Arnett, Korotkova, Yamshchikov. arXiv:2409.04599. github.com/pchizhov/picky_bpe
-// Published layout: model.json (tokens, merges, splits). Deviations: pairs with equal counts merge in the order in which they were first counted; the authors' order depends on a hash seed.
+// Published layout: model.json (tokens, merges, splits). Deviations: what a merge changes is counted word by word in the order of the corpus; the authors' code goes through a set of objects, so that which of equals merges first is chance.
 using System.Text;
 using System.Text.Json;
 using ModelZoo.Contracts;
@@ -10,12 +10,13 @@ namespace ModelZoo.Plugins.TextTokenizers.Papers;
 /// <summary>BPE that splits a token again once most of its occurrences went into a merge; encoding replays merges and splits in their order.</summary>
 internal sealed class PickyBpe : ITextCodec
 {
-    private const char Space = '\u2581';
+    internal const string Unknown = "<UNK>";
+    internal const char Space = '\u2581';
 
     public static ModelArchitecture Architecture { get; } = Paper.Row(
         Paper.Tokenizer("picky-bpe", "BPE Gets Picky: Efficient Vocabulary Refinement During Tokenizer Training", "2409.04599",
             ["Pavel Chizhov", "Catherine Arnett", "Elizaveta Korotkova", "Ivan P. Yamshchikov"], "pchizhov/picky_bpe", "none stated")
-            with { Layouts = ["model.json", "model.json + config.json"], Deviations = "Among pairs with equal counts the one that was counted first merges." },
+            with { Layouts = ["model.json", "model.json + config.json"], Deviations = "Among pairs with equal counts the one merges that comes first in the corpus' order of words, which in the authors' code is chance." },
         Open);
 
     private readonly Dictionary<string, int> _ids = [];
@@ -41,7 +42,7 @@ internal sealed class PickyBpe : ITextCodec
         }
 
         _tokens = [.. _ids.OrderBy(pair => pair.Value).Select(pair => pair.Key)];
-        _unknown = strings.Values.FirstOrDefault(text => text == "<UNK>") ?? throw new CheckpointException(ErrorCodes.CheckpointMalformed, "The model has no token <UNK>.");
+        _unknown = strings.Values.FirstOrDefault(text => text == Unknown) ?? throw new CheckpointException(ErrorCodes.CheckpointMalformed, "The model has no token <UNK>.");
         foreach (var merge in model.Member("merges").EnumerateArray())
         {
             string[] pair = [.. merge.Member("pair").EnumerateArray().Select(token => token.Text("str"))];
@@ -122,14 +123,14 @@ internal sealed class PickyBpe : ITextCodec
     private static PaperModel Open(ModelSource source)
     {
         var model = new PaperModel(source);
-        if (File.Exists(Path.Combine(source.RequireFolder(), "config.json")))
+        // Without a folder there is nothing to encode with: it learns from files.
+        if (source.Folder is null) return model.With(new PickyBpeTraining());
+        if (File.Exists(Path.Combine(source.Folder, "config.json")))
         {
-            var config = source.Json("config.json");
+            var options = PickyBpeTrainingOptions.Of(source.Json("config.json"));
+            // The authors' events are the same from run to run only up to the first tie whose order a set decides.
             model.On("train", (arguments, cancel) =>
-            {
-                var trainer = new PickyBpeTrainer(config.Member("vocab_size").GetInt32(), config.Member("threshold").GetDouble(), config.Find("coverage")?.GetDouble() ?? 0.9999);
-                return new CallResults().Add("events", [.. trainer.Train(arguments.Lines("lines").Select(line => line.Text("text")), cancel).Select(PickyBpeTrainer.Describe)]);
-            });
+                new CallResults().AddOngoing("events", [.. new PickyBpeTrainer(options).Train(arguments.Lines("lines").Select(line => line.Text("text")), cancel: cancel).Select(step => step.ToLine())]));
         }
 
         var bpe = new PickyBpe(source.Json("model.json"));

@@ -4,45 +4,45 @@ using ModelZoo.Networks.Strings;
 
 namespace ModelZoo.Plugins.TextTokenizers.Papers;
 
-/// <summary>Merges the most frequent pair; a part of it whose occurrences mostly went into the merge is split again into what it was made of.</summary>
-/// <param name="vocabularySize">Tokens to end with, special ones included.</param>
-/// <param name="threshold">A part goes when more than this share of it was merged.</param>
-/// <param name="coverage">Share of the corpus' characters that stay in the vocabulary; the rarest others become unknown.</param>
-internal sealed class PickyBpeTrainer(int vocabularySize, double threshold, double coverage)
+/// <summary>
+/// Merges the most frequent pair; a part of it whose occurrences mostly went into the merge is split again into what it was made of. Among pairs with equal counts the one that was counted first merges,
+/// words being counted in the order of the corpus; the authors' code counts those that a merge changed in the order of a set of objects, which is another in each run.
+/// </summary>
+internal sealed class PickyBpeTrainer(PickyBpeTrainingOptions options)
 {
-    private const int SpecialTokens = 4;   // pad, unknown, begin, end
-
-    private readonly Token _unknown = new("<UNK>", null, null) { IsSpecial = true };
-    private readonly Dictionary<string, Token> _tokens = [];
+    private readonly OrderedDictionary<string, Token> _tokens = [];
     private readonly PairCounts _pairs = new();
     private readonly List<Event> _events = [];
     private int _size;
+    private int _nextId;
 
-    /// <summary>
-    /// The events of training, as far as the method determines them: among pairs with equal counts the authors' code takes the one that it counted first, and what it counts first within one merge is chance.
-    /// </summary>
-    public List<Event> Train(IEnumerable<string> lines, CancellationToken cancel)
+    /// <summary>Every token that ever was: special ones, letters, and merged ones in order of merge.</summary>
+    public IReadOnlyList<Token> Tokens => _tokens.Values;
+
+    /// <summary>Trains until the vocabulary is full or no pair is left.</summary>
+    /// <param name="lines">The corpus.</param>
+    /// <param name="progress">Told the size of the vocabulary.</param>
+    /// <param name="cancel">Stops between two merges.</param>
+    /// <returns>Merges and splits, in order.</returns>
+    public IReadOnlyList<Event> Train(IEnumerable<string> lines, IProgress<int>? progress = null, CancellationToken cancel = default)
     {
-        var words = Words(lines);
-        foreach (var word in words) _pairs.Add(word.Pairs, word);
-        while (_size < vocabularySize && _pairs.Best(out var determined) is { Count: > 0 } best && determined)
+        foreach (var word in Words(lines)) _pairs.Add(word.Pairs());
+        while (_size < options.VocabSize && _pairs.Best() is { } best)
         {
             cancel.ThrowIfCancellationRequested();
-            Merge(best.Pair);
+            Merge(best);
             _size++;
+            progress?.Report(_size);
         }
 
         return _events;
     }
 
-    /// <summary>An event as a line: <c>merge</c>, or <c>split</c> and <c>into</c>.</summary>
-    public static JsonElement Describe(Event step) => step.Into is null ? Line.Of(("merge", step.Parts)) : Line.Of(("split", step.Parts[0]), ("into", step.Into));
-
     private List<Word> Words(IEnumerable<string> lines)
     {
         var counts = new OrderedDictionary<string, int>();
         foreach (var word in lines.SelectMany(PythonText.Words)) counts[word] = counts.GetValueOrDefault(word) + 1;
-        List<(string[] Letters, int Count)> words = [.. counts.Select(pair => (Scalars.Split('\u2581' + pair.Key), pair.Value))];
+        List<(string[] Letters, int Count)> words = [.. counts.Select(pair => (Scalars.Split(PickyBpe.Space + pair.Key), pair.Value))];
 
         var letters = new OrderedDictionary<string, long>();
         foreach (var (spelling, count) in words)
@@ -50,16 +50,19 @@ internal sealed class PickyBpeTrainer(int vocabularySize, double threshold, doub
             foreach (var letter in spelling) letters[letter] = letters.GetValueOrDefault(letter) + count;
         }
 
-        foreach (var letter in Kept(letters)) _tokens.Add(letter.Key, new(letter.Key, null, null) { Count = letter.Value });
-        _size = SpecialTokens + _tokens.Count;
-        return [.. words.Select(word => new Word([.. word.Letters.Select(letter => _tokens.GetValueOrDefault(letter, _unknown))], word.Count))];
+        foreach (var (id, text) in options.SpecialTokens) _tokens.Add(text, new(id, text, null, null) { IsSpecial = true });
+        _nextId = options.SpecialTokens.Max(token => token.Id) + 1;
+        foreach (var (letter, count) in Kept(letters)) _tokens.Add(letter, new(_nextId++, letter, null, null) { Count = count });
+        _size = _tokens.Count;
+        var unknown = _tokens[PickyBpe.Unknown];
+        return [.. words.Select((word, index) => new Word(index, [.. word.Letters.Select(letter => _tokens.GetValueOrDefault(letter, unknown))], word.Count))];
     }
 
     private IEnumerable<KeyValuePair<string, long>> Kept(OrderedDictionary<string, long> letters)
     {
         var total = letters.Values.Sum();
-        var remove = total - (long)Math.Round(coverage * total, MidpointRounding.ToEven);
-        if (coverage >= 1 || remove <= 0) return letters;
+        var remove = total - (long)Math.Round(options.Coverage * total, MidpointRounding.ToEven);
+        if (options.Coverage >= 1 || remove <= 0) return letters;
         var removed = new HashSet<string>();
         var sum = 0L;
         foreach (var (letter, count) in letters.OrderByDescending(pair => pair.Value).Reverse())
@@ -74,37 +77,35 @@ internal sealed class PickyBpeTrainer(int vocabularySize, double threshold, doub
 
     private void Merge((Token Left, Token Right) pair)
     {
+        var (left, right) = pair;
         _pairs.Remove(pair);
-        var text = pair.Left.Text + pair.Right.Text;
-        if (!_tokens.TryGetValue(text, out var merged)) _tokens.Add(text, merged = new(text, pair.Left, pair.Right));
+        var text = left.Text + right.Text;
+        if (!_tokens.TryGetValue(text, out var merged)) _tokens.Add(text, merged = new(_nextId++, text, left, right));
         merged.IsPresent = true;
-        _events.Add(new([pair.Left.Text, pair.Right.Text], null));
+        _events.Add(new([left, right], merged, IsMerge: true));
 
         var count = 0L;
-        var changes = new PairCounts();
-        foreach (var word in pair.Left.Words.Where(pair.Right.Words.Contains).ToList())
+        var changes = new OrderedDictionary<(Token, Token), long>();
+        foreach (var word in Token.WordsOf(left, right))
         {
-            if (!word.Pairs.ContainsKey(pair)) continue;
+            if (!word.Holds(pair)) continue;
             count += word.Merge(pair, merged);
-            changes.Add(word.Pairs.Where(item => item.Key.Holds(merged)), word);
+            Gather(changes, word, merged);
         }
 
         _pairs.Add(changes);
-        foreach (var (found, change) in changes.Items)
-        {
-            var before = found.Item1 == merged ? (pair.Right, found.Item2 == merged ? pair.Left : found.Item2) : (found.Item1, pair.Left);
-            _pairs.Subtract(before, change);
-        }
+        foreach (var ((first, second), change) in changes)
+            _pairs.Subtract(first == merged ? (right, second == merged ? left : second) : (first, left), change);
 
         merged.Count += count;
-        if (pair.Left == pair.Right)
+        if (left == right)
         {
-            pair.Left.Count -= 2 * count;
-            SplitIfMostlyMerged(pair.Left, count);
+            left.Count -= 2 * count;
+            SplitIfMostlyMerged(left, count);
             return;
         }
 
-        foreach (var part in (ReadOnlySpan<Token>)[pair.Left, pair.Right])
+        foreach (var part in (ReadOnlySpan<Token>)[left, right])
         {
             part.Count -= count;
             SplitIfMostlyMerged(part, count);
@@ -113,38 +114,55 @@ internal sealed class PickyBpeTrainer(int vocabularySize, double threshold, doub
 
     private void SplitIfMostlyMerged(Token token, long merged)
     {
-        if (token.IsAtomic || (double)merged / (token.Count + merged) <= threshold) return;
+        if (token.IsAtomic || (double)merged / (token.Count + merged) <= options.Threshold) return;
         token.IsPresent = false;
         _size--;
         var parts = token.Walk();
         foreach (var part in parts) part.Count += token.Count;
         for (var i = 0; i + 1 < parts.Count; i++) _pairs.Add((parts[i], parts[i + 1]), token.Count);
 
-        var changes = new PairCounts();
-        foreach (var word in token.Words.ToList())
+        var changes = new OrderedDictionary<(Token, Token), long>();
+        foreach (var word in token.Words.OrderBy(word => word.Index).ToList())
         {
-            changes.Add(word.Pairs.Where(item => item.Key.Holds(token)), word);
+            Gather(changes, word, token);
             word.Split(token, parts);
         }
 
-        foreach (var (pair, count) in changes.Items)
+        foreach (var (pair, count) in changes)
         {
-            var after = pair.Item1 == token ? (parts[^1], pair.Item2 == token ? parts[0] : pair.Item2) : (pair.Item1, parts[0]);
-            _pairs.Add(after, count, changes.Source(pair));
+            var (first, second) = pair;
+            _pairs.Add(first == token ? (parts[^1], second == token ? parts[0] : second) : (first, parts[0]), count);
             _pairs.Remove(pair);
         }
 
         token.Count = 0;
         token.Words.Clear();
-        _events.Add(new([token.Text], [.. parts.Select(part => part.Text)]));
+        _events.Add(new(parts, token, IsMerge: false));
     }
 
-    /// <summary>A merge of two parts, or the split of one into others.</summary>
-    public sealed record Event(IReadOnlyList<string> Parts, IReadOnlyList<string>? Into);
-
-    internal sealed class Token(string text, Token? left, Token? right)
+    private static void Gather(OrderedDictionary<(Token, Token), long> changes, Word word, Token token)
     {
+        foreach (var (pair, count) in word.Pairs())
+        {
+            if (pair.Item1 == token || pair.Item2 == token) changes[pair] = changes.GetValueOrDefault(pair) + count;
+        }
+    }
+
+    /// <summary>Parts that became a token, or a token that became its parts again.</summary>
+    public sealed record Event(IReadOnlyList<Token> Parts, Token Whole, bool IsMerge)
+    {
+        /// <summary>As a line: <c>merge</c>, or <c>split</c> and <c>into</c>.</summary>
+        public JsonElement ToLine() => IsMerge
+            ? Line.Of(("merge", Parts.Select(part => part.Text)))
+            : Line.Of(("split", Whole.Text), ("into", Parts.Select(part => part.Text)));
+    }
+
+    internal sealed class Token(int id, string text, Token? left, Token? right)
+    {
+        public int Id => id;
         public string Text => text;
+        public Token? Left => left;
+        public Token? Right => right;
         public bool IsSpecial { get; init; }
         public bool IsPresent { get; set; } = true;
         public long Count { get; set; }
@@ -153,22 +171,45 @@ internal sealed class PickyBpeTrainer(int vocabularySize, double threshold, doub
 
         /// <summary>The present tokens that this one is made of.</summary>
         public List<Token> Walk() => IsAtomic || IsPresent ? [this] : [.. left!.Walk(), .. right!.Walk()];
+
+        /// <summary>The words that hold both, in the corpus' order.</summary>
+        public static List<Word> WordsOf(Token a, Token b)
+        {
+            var (few, many) = a.Words.Count <= b.Words.Count ? (a.Words, b.Words) : (b.Words, a.Words);
+            return [.. few.Where(many.Contains).OrderBy(word => word.Index)];
+        }
     }
 
+    /// <summary>A word of the corpus as it is cut now.</summary>
     internal sealed class Word
     {
         private readonly int _count;
         private List<Token> _tokens;
 
-        public Word(List<Token> tokens, int count)
+        public Word(int index, List<Token> tokens, int count)
         {
-            (_tokens, _count) = (tokens, count);
-            Recount();
+            (Index, _tokens, _count) = (index, tokens, count);
+            Join();
         }
 
-        /// <summary>Pairs of neighbours, times the word's count, in order of place; none with special tokens.</summary>
-        public OrderedDictionary<(Token, Token), long> Pairs { get; private set; } = [];
+        /// <summary>Its place among the words of the corpus.</summary>
+        public int Index { get; }
 
+        public bool Holds((Token, Token) pair) => _tokens.Zip(_tokens.Skip(1)).Contains(pair);
+
+        /// <summary>Pairs of neighbours, times the word's count, in order of place; none with special tokens.</summary>
+        public OrderedDictionary<(Token, Token), long> Pairs()
+        {
+            var pairs = new OrderedDictionary<(Token, Token), long>(_tokens.Count);
+            foreach (var (left, right) in _tokens.Zip(_tokens.Skip(1)))
+            {
+                if (!left.IsSpecial && !right.IsSpecial) pairs[(left, right)] = pairs.GetValueOrDefault((left, right)) + _count;
+            }
+
+            return pairs;
+        }
+
+        /// <returns>How often the pair was merged in the corpus' occurrences of the word.</returns>
         public long Merge((Token Left, Token Right) pair, Token merged)
         {
             var tokens = new List<Token>(_tokens.Count);
@@ -183,101 +224,61 @@ internal sealed class PickyBpeTrainer(int vocabularySize, double threshold, doub
             pair.Left.Words.Remove(this);
             pair.Right.Words.Remove(this);
             _tokens = tokens;
-            Recount();
+            Join();
             return (long)merges * _count;
         }
 
         public void Split(Token token, List<Token> parts)
         {
             _tokens = [.. _tokens.SelectMany(item => item == token ? parts : [item])];
-            Recount();
+            Join();
         }
 
-        private void Recount()
+        private void Join()
         {
-            Pairs = [];
-            for (var i = 0; i + 1 < _tokens.Count; i++)
-            {
-                var pair = (_tokens[i], _tokens[i + 1]);
-                if (!pair.Item1.IsSpecial && !pair.Item2.IsSpecial) Pairs[pair] = Pairs.GetValueOrDefault(pair) + _count;
-            }
-
             foreach (var token in _tokens) token.Words.Add(this);
         }
     }
 
-    /// <summary>Counts of pairs in order of first count, with the words that brought them.</summary>
-    internal sealed class PairCounts
+    /// <summary>Counts of pairs, which know the order in which they were first counted.</summary>
+    private sealed class PairCounts
     {
-        private readonly Dictionary<(Token, Token), Entry> _entries = [];
+        private readonly Dictionary<(Token, Token), (long Count, int Order)> _counts = [];
+        private readonly PriorityQueue<(Token, Token), (long Negative, int Order)> _queue = new();   // a pair is in it once for each count it had
         private int _order;
-        private int _round;
 
-        public IEnumerable<((Token, Token) Pair, long Count)> Items => _entries.OrderBy(item => item.Value.Order).Select(item => (item.Key, item.Value.Count));
-
-        public void Add((Token, Token) pair, long count, Dictionary<Word, int>? source = null)
+        public void Add(IEnumerable<KeyValuePair<(Token, Token), long>> counts)
         {
-            if (!_entries.TryGetValue(pair, out var entry)) _entries.Add(pair, entry = new(_order++, _round, source ?? []));
-            entry.Count += count;
+            foreach (var (pair, count) in counts) Add(pair, count);
         }
 
-        /// <summary>Counts a word's pairs.</summary>
-        public void Add(IEnumerable<KeyValuePair<(Token, Token), long>> pairs, Word word)
-        {
-            foreach (var (pair, count) in pairs)
-            {
-                Add(pair, count);
-                _entries[pair].Source.TryAdd(word, _order++);
-            }
-        }
-
-        /// <summary>Counts what a merge brought.</summary>
-        public void Add(PairCounts changes)
-        {
-            _round++;
-            foreach (var (pair, count) in changes.Items) Add(pair, count, changes.Source(pair));
-        }
+        public void Add((Token, Token) pair, long count) => Set(pair, _counts.TryGetValue(pair, out var now) ? (now.Count + count, now.Order) : (count, _order++));
 
         public void Subtract((Token, Token) pair, long count)
         {
-            if (!_entries.TryGetValue(pair, out var entry)) return;
-            entry.Count -= count;
-            if (entry.Count <= 0) _entries.Remove(pair);
+            if (!_counts.TryGetValue(pair, out var now)) return;
+            if (now.Count <= count) _counts.Remove(pair);
+            else Set(pair, (now.Count - count, now.Order));
         }
 
-        public void Remove((Token, Token) pair) => _entries.Remove(pair);
+        public void Remove((Token, Token) pair) => _counts.Remove(pair);
 
-        /// <summary>Words that brought a pair, and when.</summary>
-        public Dictionary<Word, int> Source((Token, Token) pair) => _entries[pair].Source;
-
-        /// <summary>The pair with the greatest count that was counted first; <paramref name="determined"/> is false when which one that is was chance.</summary>
-        public ((Token Left, Token Right) Pair, long Count)? Best(out bool determined)
+        /// <summary>The pair with the greatest count, the first of them; null when none occurs.</summary>
+        public (Token Left, Token Right)? Best()
         {
-            determined = true;
-            if (_entries.Count == 0) return null;
-            var count = _entries.Values.Max(entry => entry.Count);
-            var tied = _entries.Where(item => item.Value.Count == count).OrderBy(item => item.Value.Order).ToList();
-            var first = tied[0].Value;
-            determined = first.Round == 0 || tied.Skip(1).All(item => item.Value.Round != first.Round || item.Value.ComesAfter(first));
-            return (tied[0].Key, count);
+            while (_queue.TryPeek(out var pair, out var key))
+            {
+                if (_counts.TryGetValue(pair, out var now) && (-now.Count, now.Order) == key) return now.Count > 0 ? pair : null;
+                _queue.Dequeue();
+            }
+
+            return null;
         }
 
-        private sealed class Entry(int order, int round, Dictionary<Word, int> source)
+        private void Set((Token, Token) pair, (long Count, int Order) entry)
         {
-            public int Order => order;
-            public int Round => round;
-            public long Count { get; set; }
-            public Dictionary<Word, int> Source => source;
-
-            // True when each word that brought this pair had brought the other one before.
-            public bool ComesAfter(Entry other) => source.All(item => other.Source.TryGetValue(item.Key, out var when) && when < item.Value);
+            _counts[pair] = entry;
+            _queue.Enqueue(pair, (-entry.Count, entry.Order));
         }
     }
-}
-
-/// <summary>Facts about pairs of tokens.</summary>
-internal static class TokenPairs
-{
-    /// <summary>True when one of the two is <paramref name="token"/>.</summary>
-    public static bool Holds(this (PickyBpeTrainer.Token, PickyBpeTrainer.Token) pair, PickyBpeTrainer.Token token) => pair.Item1 == token || pair.Item2 == token;
 }

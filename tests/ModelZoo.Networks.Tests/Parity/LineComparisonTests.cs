@@ -32,6 +32,18 @@ public class LineComparisonTests
         Assert.Equal(status, (await RunAsync(expected, actual)).Status);
 
     [Theory]
+    [InlineData("[1]\n[2]", ParityStatus.Pass)]
+    [InlineData("[1]\n[2]\n[3]", ParityStatus.Pass)]
+    [InlineData("[1]", ParityStatus.Fail)]
+    [InlineData("[2]\n[1]\n[3]", ParityStatus.Fail)]
+    [InlineData("[1]\n[3]\n[2]", ParityStatus.Fail)]
+    public async Task Compare_LinesThatMayGoOn_BeginWithTheExpectedOnes(string actual, ParityStatus status)
+    {
+        using var @case = new TestCase().File("expected.jsonl", "[1]\n[2]\n").Call("train", "{}", """{"events": "expected.jsonl"}""");
+        Assert.Equal(status, (await @case.RunAsync((_, _) => new CallResults().AddOngoing("events", TestCase.Lines(actual.Split('\n'))))).Status);
+    }
+
+    [Theory]
     [InlineData("""{"loss":[2.0,1.0]}""", """{"loss":[2.001,1.0]}""", ParityStatus.Pass)]
     [InlineData("""{"loss":[2.0,1.0]}""", """{"loss":[2.01,1.0]}""", ParityStatus.Fail)]
     [InlineData("""{"loss":[2.0,1.0]}""", """{"loss":[2.0]}""", ParityStatus.Fail)]

@@ -9,20 +9,6 @@ namespace ModelZoo.Plugins.TextTokenizers.Tests.Papers;
 /// <summary>Papers whose reference takes the first of equals in the order of a hash table: compared as far as there is no choice.</summary>
 public sealed class LeftToChanceTests
 {
-    [Theory, ParityCases("text-tokenizers/picky-bpe")]
-    public void PickyBpe_DeterminedEvents_AreThoseOfTheReference(ParityCase @case)
-    {
-        var config = JsonElement.Parse(File.ReadAllText(Path.Combine(@case.CheckpointFolder!, "config.json")));
-        var trainer = new PickyBpeTrainer(config.GetProperty("vocab_size").GetInt32(), config.GetProperty("threshold").GetDouble(), config.GetProperty("coverage").GetDouble());
-        var lines = ParityRunner.ReadLines(Path.Combine(@case.Folder, "inputs.jsonl")).Select(line => line.GetProperty("text").GetString()!);
-        var expected = ParityRunner.ReadLines(Path.Combine(@case.Folder, "expected-events.jsonl"));
-
-        var events = trainer.Train(lines, CancellationToken.None);
-
-        Assert.InRange(events.Count, 100, expected.Count);
-        Assert.All(events.Zip(expected), pair => Assert.True(JsonElement.DeepEquals(PickyBpeTrainer.Describe(pair.First), pair.Second), pair.Second.GetRawText()));
-    }
-
     // The reference numbers single letters as a hash map shows them; in the combined method those numbers decide between pairs that are as frequent.
     [Theory, ParityCases("text-tokenizers/bytespan")]
     public async Task ByteSpan_SpansAndLearnedTokens_AreThoseOfTheReference(ParityCase @case)
