@@ -2,7 +2,6 @@ using System.Text.Json;
 using ModelZoo.Conformance;
 using ModelZoo.Contracts;
 using ModelZoo.Networks.Parity;
-using ModelZoo.Plugins.TextTokenizers.Papers;
 
 namespace ModelZoo.Plugins.TextTokenizers.Tests.Papers;
 
