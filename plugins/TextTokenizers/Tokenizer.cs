@@ -57,9 +57,18 @@ public abstract class Tokenizer
     private protected static T[] Batch<T>(int count, Func<int, T> compute, CancellationToken cancel)
     {
         var result = new T[count];
+        var queue = new WorkQueue(count, Environment.ProcessorCount);
         try
         {
-            Parallel.For(0, count, new() { CancellationToken = cancel }, i => result[i] = compute(i));
+            // No more threads than processors: one that stands still in the midst of a text would keep what the next one needs.
+            Parallel.For(0, Environment.ProcessorCount, new() { CancellationToken = cancel, MaxDegreeOfParallelism = Environment.ProcessorCount }, (_, state) =>
+            {
+                while (!state.ShouldExitCurrentIteration && queue.TryTake(out var start, out var end))
+                {
+                    cancel.ThrowIfCancellationRequested();
+                    for (var i = start; i < end; i++) result[i] = compute(i);
+                }
+            });
         }
         catch (AggregateException error)
         {

@@ -70,9 +70,11 @@ internal static class PipelineSpeed
                 var (seconds, digest) = Reference(npm, path, file);
                 var verdict = digest is null ? "not told" : digest == NodePeers.Digest(ids) ? "equal" : "differ";
                 output.WriteLine(string.Create(CultureInfo.InvariantCulture,
-                    $"| {Path.GetFileName(Path.GetDirectoryName(Path.GetFullPath(path)))}/{Path.GetFileName(path)} | {Path.GetFileName(file)} | {megabytes:0.0} | {ids.Length} | {megabytes / cold:0} | {megabytes / warm:0} | {allocated} | {megabytes / seconds:0.0} | {seconds / cold:0.0}x | {verdict} |"));
+                    $"| {Name(path)} | {Path.GetFileName(file)} | {megabytes:0.0} | {ids.Length} | {megabytes / cold:0} | {megabytes / warm:0} | {allocated} | {megabytes / seconds:0.0} | {seconds / cold:0.0}x | {verdict} |"));
             }
         }
+
+        BatchSpeed.Run([.. tokenizers.Select(path => (Name(path), Load(path)))], files, output);
     }
 
     private static void Practise(Tokenizer tokenizer, List<string> texts)
@@ -82,6 +84,8 @@ internal static class PipelineSpeed
             foreach (var text in texts) tokenizer.EncodeToIds(text.AsSpan(0, Math.Min(text.Length, 100_000)));
         }
     }
+
+    private static string Name(string path) => $"{Path.GetFileName(Path.GetDirectoryName(Path.GetFullPath(path)))}/{Path.GetFileName(path)}";
 
     private static bool IsSentencePiece(string path) => path.EndsWith(".model", StringComparison.Ordinal);
 

@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using System.Globalization;
+using ModelZoo.Plugins.TextTokenizers;
 using ModelZoo.Plugins.TextTokenizers.Formats;
 
 namespace ModelZoo.Benchmarks.Tokenizers;
@@ -52,23 +53,8 @@ internal static class TokenizerSpeed
             }
         }
 
-        Batches(npm, files, output);
+        BatchSpeed.Run([.. Encodings.Select(name => (name, (Tokenizer)NpmVocabulary.Load(npm, name)))], files, output);
         Loading(npm, output);
-    }
-
-    // Documents of two thousand characters: one by one, and side by side on all cores; both keep all ids.
-    private static void Batches(string npm, IReadOnlyList<string> files, TextWriter output)
-    {
-        string[] documents = [.. files.SelectMany(file => File.ReadAllText(file).Chunk(2000).Select(part => new string(part)))];
-        var megabytes = files.Sum(file => new FileInfo(file).Length) / 1e6;
-        foreach (var name in Encodings)
-        {
-            var encoding = NpmVocabulary.Load(npm, name);
-            encoding.EncodeBatchToIds(documents);
-            var one = Enumerable.Range(0, Rounds).Min(_ => Time(() => Array.ConvertAll(documents, document => encoding.EncodeOrdinary(document))).Seconds);
-            var all = Enumerable.Range(0, Rounds).Min(_ => Time(() => encoding.EncodeBatchToIds(documents)).Seconds);
-            output.WriteLine(string.Create(CultureInfo.InvariantCulture, $"batch {name}, {documents.Length} documents of 2000 characters, warm: {megabytes / one:0} MB/s on one core, {megabytes / all:0} on {Environment.ProcessorCount}: {one / all:0.00} times"));
-        }
     }
 
     // Long enough for every tier of the JIT, in the background too.
