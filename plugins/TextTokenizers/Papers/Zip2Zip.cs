@@ -10,7 +10,7 @@ namespace ModelZoo.Plugins.TextTokenizers.Papers;
 /// <param name="MaxSubtokens">Most base ids that a new id stands for.</param>
 /// <param name="PadTokenId">Fills short sequences.</param>
 /// <param name="DisabledIds">Ids that pass through and end the current phrase; padding is one of them.</param>
-internal sealed record Zip2ZipConfig(int InitialVocabSize, int MaxCodebookSize, int MaxSubtokens, int PadTokenId, IReadOnlySet<int> DisabledIds);
+internal sealed record Zip2ZipConfig(int InitialVocabSize, int MaxCodebookSize, int MaxSubtokens, int PadTokenId, HashSet<int> DisabledIds);
 
 /// <summary>Lempel-Ziv-Welch over token ids, with a codebook that both sides rebuild.</summary>
 internal sealed class Zip2Zip(Zip2ZipConfig config)
@@ -22,17 +22,20 @@ internal sealed class Zip2Zip(Zip2ZipConfig config)
         Open);
 
     /// <summary>Compressed ids and the codebook that they built.</summary>
-    public (int[] Compressed, Codebook Codebook) Encode(ReadOnlySpan<int> ids)
+    /// <param name="ids">Base ids.</param>
+    /// <param name="limit">Most compressed ids; what comes after them is not looked at.</param>
+    public (int[] Compressed, Codebook Codebook) Encode(ReadOnlySpan<int> ids, int limit = int.MaxValue)
     {
         var codebook = new Codebook(config);
         var compressed = new List<int>();
         var phrase = new List<int>();
         foreach (var id in ids)
         {
+            if (compressed.Count >= limit) break;
             if (config.DisabledIds.Contains(id))
             {
                 Flush();
-                compressed.Add(id);
+                Emit(id);
                 continue;
             }
 
@@ -49,8 +52,13 @@ internal sealed class Zip2Zip(Zip2ZipConfig config)
 
         void Flush()
         {
-            if (phrase.Count > 0) compressed.Add(phrase.Count == 1 ? phrase[0] : codebook.Find(phrase));
+            if (phrase.Count > 0) Emit(phrase.Count == 1 ? phrase[0] : codebook.Find(phrase));
             phrase.Clear();
+        }
+
+        void Emit(int code)
+        {
+            if (compressed.Count < limit) compressed.Add(code);
         }
     }
 
@@ -69,27 +77,24 @@ internal sealed class Zip2Zip(Zip2ZipConfig config)
         var pad = file.Member("pad_token_id").GetInt32();
         var config = new Zip2ZipConfig(
             file.Member("initial_vocab_size").GetInt32(), file.Member("max_codebook_size").GetInt32(), file.Member("max_subtokens").GetInt32(),
-            pad, file.Ints("disabled_ids").Append(pad).ToHashSet());
+            pad, [.. file.Find("disabled_ids") is null ? [] : file.Ints("disabled_ids"), pad]);
         var coder = new Zip2Zip(config);
         return new PaperModel(source)
             .OnLines("encode", line =>
             {
-                var (compressed, codebook) = coder.Encode(line.Ints("ids"));
-                var (padded, mask) = coder.Fit(compressed, line.Option("padding")?.ToString(), line.Option("truncation", false), line.Option("max_length", int.MaxValue));
-                return Line.Of(("compressed", padded), ("attention_mask", mask), ("codebook", codebook.Entries()), ("decoded", coder.Decode(compressed)));
+                var (compressed, codebook) = coder.Encode(line.Ints("ids"), line.Option("truncation", false) ? Length() : int.MaxValue);
+                if (line.Option("padding")?.ToString() == "max_length") compressed = coder.Pad(compressed, Length());
+                return Line.Of(("compressed", compressed), ("attention_mask", coder.Mask(compressed)), ("codebook", codebook.Entries()), ("decoded", coder.Decode(compressed)));
+
+                int Length() => line.Member("options").Member("max_length").GetInt32();
             })
             .OnLines("update_codebooks", line => coder.Follow(line.Ints("compressed")))
             .With(new Zip2ZipVerbs(source.Id.ToString(), config, coder));
     }
 
-    // Truncated at the end, padded at the front.
-    private (int[] Ids, int[] Mask) Fit(int[] compressed, string? padding, bool truncation, int length)
-    {
-        if (truncation && compressed.Length > length) compressed = compressed[..length];
-        var missing = padding == "max_length" ? Math.Max(0, length - compressed.Length) : 0;
-        int[] padded = [.. Enumerable.Repeat(config.PadTokenId, missing), .. compressed];
-        return (padded, [.. padded.Select(id => id == config.PadTokenId ? 0 : 1)]);
-    }
+    private int[] Pad(int[] compressed, int length) => [.. Enumerable.Repeat(config.PadTokenId, Math.Max(0, length - compressed.Length)), .. compressed];
+
+    private IEnumerable<int> Mask(int[] compressed) => compressed.Select(id => id == config.PadTokenId ? 0 : 1);
 
     // What the model's side learns after each id: new entries, padded to equal width, and their places. The first step sets up the empty table.
     private System.Text.Json.JsonElement Follow(int[] compressed)
