@@ -14,11 +14,6 @@ internal sealed class BoundlessBpe : ITextCodec
 {
     private const int Tables = 6;      // vocabulary, special tokens, merges, deletions, supermerges, superword deletions
 
-    /// <summary>The paper's pattern: contractions, snake case, words by case, numbers, punctuation, white space; marks stay with their letters.</summary>
-    public const string UltimatePattern =
-        @" ?(?:\p{L}\p{M}*)+['’](?:\p{L}\p{M}*)+|_(?:\p{Ll}\p{M}*)+| ?(?:\p{Lu}\p{M}*)+(?=(?:\p{Lu}\p{M}*)(?:\p{Ll}\p{M}*))| ?(?:\p{Lu}\p{M}*)?(?:\p{Ll}\p{M}*)+| ?(?:\p{Lu}\p{M}*)+"
-        + @"| ?(?:[\p{Lt}\p{Lm}\p{Lo}]\p{M}*)+|(?:\p{N}\p{M}*){1,3}(?=(?:(?:\p{N}\p{M}*){3})*(?:(?:\P{N}\p{M}*)|$))| ?(?:[\p{P}\p{S}]\p{M}*)+|[^\S\r\n]*[\n\r]+|[^\S\r\n]+|(?:[\p{Z}\p{C}]\p{M}*)+|\p{M}+|.+";
-
     public static ModelArchitecture Architecture { get; } = Paper.Row(
         Paper.Tokenizer("boundlessbpe", "Boundless Byte Pair Encoding: Breaking the Pre-tokenization Barrier", "2504.00178", ["Craig W. Schmidt", "Varshini Reddy", "Chris Tanner", "Yuval Pinter"], "kensho-technologies/boundlessbpe", "Apache-2.0")
             with { Layouts = ["boundless.model"] },
@@ -28,9 +23,8 @@ internal sealed class BoundlessBpe : ITextCodec
             return new PaperModel(source)
                 .On("train", (arguments, cancel) =>
                 {
-                    var pattern = arguments.Literal<string>("pattern");
                     var trainer = new BoundlessBpeTrainer(
-                        arguments.Lines("lines").Select(line => line.Text("text")), pattern == "ULTIMATE_PATTERN" ? UltimatePattern : pattern, arguments.Literal("tau", 0.9), arguments.Literal("blowup", true));
+                        arguments.Lines("lines").Select(line => line.Text("text")), BoundlessPatterns.Named(arguments.Literal("pattern", BoundlessPatterns.Ultimate)), arguments.Literal("tau", 0.9), arguments.Literal("blowup", true));
                     return new CallResults().Add("operations", [.. trainer.Train(arguments.Literal<int>("vocab_size"), cancel).Select((step, index) =>
                         Line.Of(("index", index), ("kind", step.Kind), ("tokens", step.Tokens.Select(Show))))]);
                 })

@@ -49,9 +49,11 @@ internal sealed class BoundlessBpeTrainer
 
     private void MergeDocuments((string Left, string Right) pair)
     {
-        _unlocked.Add(pair.Left + pair.Right);
-        _documents.Merge(pair);
-        _vocabulary.Add(pair.Left + pair.Right);
+        // Two of the same pre-token do not merge on, as in the reference.
+        var merged = pair.Left + pair.Right;
+        if (pair.Left != pair.Right) _unlocked.Add(merged);
+        if (_documents.Merge(pair) && _unlocked.Add(merged)) _documents.Recount(merged);
+        _vocabulary.Add(merged);
         _operations.Add(new("supermerge", [pair.Left, pair.Right]));
     }
 

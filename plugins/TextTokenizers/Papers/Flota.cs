@@ -2,6 +2,8 @@
 // Published layout: vocab.json (list of entries) and config.json (model, special, max_len). Deviations: the modes "first" and "longest" need the model's own tokenizer and are not here.
 using System.ComponentModel;
 using System.ComponentModel.DataAnnotations;
+using System.Globalization;
+using System.Text;
 using ModelZoo.Contracts;
 using ModelZoo.Networks.Strings;
 
@@ -11,7 +13,7 @@ namespace ModelZoo.Plugins.TextTokenizers.Papers;
 public sealed record FlotaOptions : ModelOptions
 {
     /// <summary>Most entries of a word.</summary>
-    [Description("Most entries that are taken of a word; what they do not cover is left out."), Range(1, 1000)]
+    [Description("Most entries that are taken of a word, 0 for all; what they do not cover is left out."), Range(0, 1000)]
     public int K { get; init; } = 3;
 
     /// <summary>Whether continuations are kept away from the start.</summary>
@@ -35,7 +37,7 @@ internal sealed class Flota(IReadOnlySet<string> vocabulary, string special, boo
             with { Layouts = ["vocab.json + config.json"], Deviations = "The modes 'first' and 'longest' are not offered." },
         Open);
 
-    /// <summary>At most <paramref name="k"/> entries of a word, in order of place. <paramref name="strict"/> keeps continuations away from the first place (BERT).</summary>
+    /// <summary>At most <paramref name="k"/> entries of a word, all there are when that is 0, in order of place. <paramref name="strict"/> keeps continuations away from the first place (BERT).</summary>
     public List<string> Tokenize(string word, int k, bool strict)
     {
         var (first, second) = marksContinuation ? (word, special + word) : (special + word, word);
@@ -44,11 +46,11 @@ internal sealed class Flota(IReadOnlySet<string> vocabulary, string special, boo
 
         var letters = Scalars.Split(word);
         var found = new SortedDictionary<int, string>();
-        for (; k > 0 && letters.Any(letter => letter != Taken); k--)
+        while (LongestEntry(letters, strict) is { } match)
         {
-            if (LongestEntry(letters, strict) is not { } match) break;
             found[match.Start] = match.Entry;
             Array.Fill(letters, Taken, match.Start, match.Width);
+            if (--k == 0) break;
         }
 
         return [.. found.Values];
@@ -60,6 +62,22 @@ internal sealed class Flota(IReadOnlySet<string> vocabulary, string special, boo
         var marked = entry.StartsWith(special, StringComparison.Ordinal);
         return (marked == marksContinuation ? "" : " ") + (marked ? entry[special.Length..] : entry);
     })).TrimStart();
+
+    /// <summary>Runs of letters, digits and underscores, and every other character that is no white space by itself.</summary>
+    public static List<string> Words(string text)
+    {
+        var words = new List<string>();
+        var goesOn = false;
+        foreach (var rune in text.EnumerateRunes())
+        {
+            var isWord = Rune.IsLetterOrDigit(rune) || rune.Value == '_' || Rune.GetUnicodeCategory(rune) is UnicodeCategory.LetterNumber or UnicodeCategory.OtherNumber;
+            if (goesOn && isWord) words[^1] += rune;
+            else if (isWord || !rune.IsBmp || !PythonText.IsSpace((char)rune.Value)) words.Add(rune.ToString());
+            goesOn = isWord;
+        }
+
+        return words;
+    }
 
     private (string Entry, int Start, int Width)? LongestEntry(string[] letters, bool strict)
     {
@@ -90,7 +108,7 @@ internal sealed class Flota(IReadOnlySet<string> vocabulary, string special, boo
             .Tokenizes<FlotaOptions>(options => new Codec(flota, entries, options));
     }
 
-    // Words between white space; what no entry covers is left out, as the method has it.
+    // What no entry covers is left out, as the method has it.
     private sealed class Codec(Flota flota, string[] entries, FlotaOptions options) : ITextCodec
     {
         private readonly Dictionary<string, int> _ids = entries.Index().DistinctBy(entry => entry.Item).ToDictionary(entry => entry.Item, entry => entry.Index);
@@ -99,7 +117,7 @@ internal sealed class Flota(IReadOnlySet<string> vocabulary, string special, boo
 
         public string VocabularyDigest => Published.Digest(entries);
 
-        public int[] Encode(string text) => [.. PythonText.Words(text).SelectMany(word => flota.Tokenize(word, options.K, options.Strict)).Select(token => _ids[token])];
+        public int[] Encode(string text) => [.. Words(text).SelectMany(word => flota.Tokenize(word, options.K, options.Strict)).Select(token => _ids[token])];
 
         public string Decode(ReadOnlySpan<int> ids) => flota.Join(ids.ToArray().Select(id => entries[id]));
     }

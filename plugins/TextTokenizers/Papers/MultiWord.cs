@@ -1,5 +1,5 @@
 // Multi-Word Tokenization for Sequence Compression. Gee, Rigutini, Ernandes, Zugarini. arXiv:2402.09949. github.com/LeonidasY/fast-vocabulary-transfer (mwt/mwt.py, fvt/fvt.py)
-// Published layout: tokenizer.json (with the n-grams as added tokens), general/tokenizer.json and general/embeddings.safetensors of the general model. Deviations: none.
+// Published layout: tokenizer.json (with the n-grams as added tokens) and ngram_vocab.json (or without it), general/tokenizer.json and general/embeddings.safetensors of the general model. Deviations: none.
 using ModelZoo.Contracts;
 using ModelZoo.Networks.Strings;
 using ModelZoo.Plugins.TextTokenizers.Pipeline;
@@ -11,6 +11,7 @@ internal sealed class MultiWord(PipelineTokenizer tokenizer, PipelineTokenizer g
 {
     private const string Joint = "\u2017";     // between the words of an n-gram
     private const string Blank = "\u2581";     // stands for a blank while words are joined
+    private const string Vocabulary = "ngram_vocab.json";      // n-grams and their lengths, where they are published by themselves
 
     public static ModelArchitecture Architecture { get; } = Paper.Row(
         Paper.Tokenizer("mwt", "Multi-Word Tokenization for Sequence Compression", "2402.09949", ["Leonidas Gee", "Leonardo Rigutini", "Marco Ernandes", "Andrea Zugarini"], "LeonidasY/fast-vocabulary-transfer", "Apache-2.0")
@@ -19,7 +20,10 @@ internal sealed class MultiWord(PipelineTokenizer tokenizer, PipelineTokenizer g
         {
             var tokenizers = new TokenizerSet(source);
             var published = tokenizers["tokenizer.json"];
-            var words = new MultiWord(published, tokenizers["general/tokenizer.json"], published.AddedTokenList.Where(token => token.Content.Contains(Joint)).ToDictionary(token => token.Content, token => token.Content.Split(Joint).Length));
+            var ngrams = File.Exists(Path.Combine(tokenizers.Folder, Vocabulary))
+                ? source.Json(Vocabulary).EnumerateObject().ToDictionary(ngram => ngram.Name, ngram => ngram.Value.GetInt32())
+                : published.AddedTokenList.Where(token => token.Content.Contains(Joint)).ToDictionary(token => token.Content, token => token.Content.Split(Joint).Length);
+            var words = new MultiWord(published, tokenizers["general/tokenizer.json"], ngrams);
             return new PaperModel(source)
                 .OnLines("learn_ngrams", line =>
                 {
@@ -39,7 +43,8 @@ internal sealed class MultiWord(PipelineTokenizer tokenizer, PipelineTokenizer g
                 .Tokenizes(words);
         });
 
-    private readonly bool _lowerCase = tokenizer.EncodePlain("A").Tokens is [var first, ..] && first.Any(char.IsLower);
+    // islower() of the reference: the mark of a blank in byte-level tokens is a capital letter.
+    private readonly bool _lowerCase = tokenizer.EncodePlain("A").Tokens is [var first, ..] && first.Any(char.IsLower) && !first.Any(char.IsUpper);
 
     private PipelineTokenizer Tokenizer => tokenizer;
 
@@ -77,7 +82,7 @@ internal sealed class MultiWord(PipelineTokenizer tokenizer, PipelineTokenizer g
             }
         }
 
-        return [.. counts.OrderByDescending(pair => pair.Value.Count).Take(top).Select(pair => (pair.Key, pair.Value.Length))];
+        return [.. counts.OrderByDescending(pair => pair.Value.Count).Take(Math.Max(1, top)).Select(pair => (pair.Key, pair.Value.Length))];
     }
 
     /// <summary>The text with each known n-gram joined, the longest first. White space other than blanks is lost, as in the reference.</summary>

@@ -13,6 +13,8 @@ internal sealed class SaGe(byte[][] vocabulary) : ITextCodec
     /// <summary>Entries that the ablation lists for pruning unless <c>options.prune</c> says otherwise.</summary>
     private const int DefaultPrune = 60;
 
+    private const int DefaultLimit = 16;
+
     public static ModelArchitecture Architecture { get; } = Paper.Row(
         Paper.Tokenizer("sage-tokenizer", "Incorporating Context into Subword Vocabularies", "2210.07095", ["Shaked Yehezkel", "Yuval Pinter"], "MeLeLBGU/SaGe", "MIT")
             with { Layouts = ["vocab.hex", "vocab.hex + embeddings.safetensors"] },
@@ -36,7 +38,7 @@ internal sealed class SaGe(byte[][] vocabulary) : ITextCodec
     public byte[]? Spelling(int id) => vocabulary[id];
 
     /// <summary>The tokens from the left, each the longest entry of at most <paramref name="limit"/> bytes: id, start and width.</summary>
-    public List<(int Id, int Start, int Width)> Segment(ReadOnlySpan<byte> bytes, int limit = 16)
+    public List<(int Id, int Start, int Width)> Segment(ReadOnlySpan<byte> bytes, int limit = DefaultLimit)
     {
         var tokens = new List<(int, int, int)>();
         for (var start = 0; start < bytes.Length;)
@@ -126,7 +128,7 @@ internal sealed class SaGe(byte[][] vocabulary) : ITextCodec
     private static PaperModel Open(ModelSource source, SaGe pieces) => new PaperModel(source)
         .OnLines("encode", line =>
         {
-            var tokens = pieces.Segment(line.Bytes());
+            var tokens = pieces.Segment(line.Bytes(), line.Option("max_len", DefaultLimit));
             return Line.Of(("ids", tokens.Select(token => token.Id)), ("spans", tokens.Select(token => (token.Start, token.Width))));
         })
         .OnLines("ablate", line => pieces.Report(line, source))
@@ -134,7 +136,7 @@ internal sealed class SaGe(byte[][] vocabulary) : ITextCodec
 
     private JsonElement Report(JsonElement line, ModelSource source)
     {
-        var ablation = Ablate(line.Texts("texts"), line.Option("max_len", 16), line.Option("pad", 2));
+        var ablation = Ablate(line.Texts("texts"), line.Option("max_len", DefaultLimit), line.Option("pad", 2));
         var losses = Losses(ablation, TensorArchive.Read(source.PathOf("embeddings.safetensors")).Values.Single().As<float>());
         return Line.Of(
             ("total_tokens", ablation.TotalTokens),
