@@ -22,6 +22,9 @@ public sealed class GraphDefinition
 
     /// <summary>Operators, in an order in which each uses only what came before.</summary>
     public List<GraphNode> Nodes { get; } = [];
+
+    /// <summary>Types and shapes of inputs and of what nodes compute, by name, as far as the graph's writer knows them.</summary>
+    public Dictionary<string, GraphPort> Values { get; } = [];
 }
 
 /// <summary>An input or output of a graph.</summary>

@@ -5,9 +5,10 @@ internal static class KernelOperators
 {
     public const string Attention = "Attention";
     public const string Linear = "Linear";
+    public const string Norm = "Norm";
     public const string Convolution = "Convolution";
     public const string Recurrent = "Recurrent";
 
     /// <summary>All of them.</summary>
-    public static IReadOnlyList<string> Names { get; } = [Attention, Linear, Convolution, Recurrent];
+    public static IReadOnlyList<string> Names { get; } = [Attention, Linear, Norm, Convolution, Recurrent];
 }

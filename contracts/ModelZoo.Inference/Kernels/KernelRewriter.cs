@@ -8,7 +8,7 @@ namespace ModelZoo.Inference.Kernels;
 internal static class KernelRewriter
 {
     // Each looks at a node that is still there, and replaces it or leaves it.
-    private static readonly Action<RewrittenGraph, GraphNode>[] Rules = [LinearRule.Apply, AttentionRule.Apply, ConvolutionRule.Apply, RecurrentRule.Apply];
+    private static readonly Action<RewrittenGraph, GraphNode>[] Rules = [LinearRule.Apply, NormRule.Apply, AttentionRule.Apply, ConvolutionRule.Apply, RecurrentRule.Apply];
 
     /// <summary>Whether this processor has what our operators are written for.</summary>
     public static bool RunsHere => Vector512.IsHardwareAccelerated;

@@ -60,6 +60,32 @@ internal sealed class RewrittenGraph
         _ => false,
     };
 
+    /// <summary>The shape of a value or constant of 32-bit floats; null when it is of another type, or not known.</summary>
+    public IReadOnlyList<GraphDimension>? FloatShape(string name)
+    {
+        if (_graph.Values.TryGetValue(name, out var value)) return value.Type == ElementType.Float32 ? value.Shape : null;
+        return Constant(name) is { Type: ElementType.Float32 } constant ? Array.ConvertAll(constant.Shape.ToArray(), size => new GraphDimension(size)) : null;
+    }
+
+    /// <summary>Whether two values are 32-bit floats of one shape.</summary>
+    public bool HaveOneShape(string a, string b) => FloatShape(a) is { } left && FloatShape(b) is { } right && left.SequenceEqual(right);
+
+    /// <summary>
+    /// Where a value that is broadcast along whole rows of <paramref name="like"/> (.., D) is to be read: its numbers are one row of D for each run of equally many rows, as those of (B, 1, D) beside (B, N, D), or (D). Null when it is of another shape.
+    /// </summary>
+    public string? RowsFor(string value, string like)
+    {
+        if (FloatShape(value) is not { Count: > 0 } own || FloatShape(like) is not { } whole || own.Count > whole.Count || own[^1].Size <= 0 || own[^1] != whole[^1]) return null;
+        var before = Enumerable.Repeat<GraphDimension>(1, whole.Count - own.Count).Concat(own).ToArray();
+        var shared = 0;
+        while (shared < before.Length - 1 && before[shared] == whole[shared]) shared++;
+        if (before[shared..^1].Any(extent => extent != 1)) return null;
+        return Writer(value) is { Operator: "Unsqueeze", Domain: "" } widened ? widened.Inputs[0] : value;
+    }
+
+    /// <summary>The other operand of a node that takes <paramref name="value"/> and one more, in any order; null when both are the same.</summary>
+    public static string? Other(GraphNode node, string value) => node.Inputs is [var first, var second] && first != second ? (first == value ? second : second == value ? first : null) : null;
+
     /// <summary>The name of an input; null when it is not given.</summary>
     public static string? Named(GraphNode node, int input) => node.Inputs.Count > input && node.Inputs[input] != "" ? node.Inputs[input] : null;
 

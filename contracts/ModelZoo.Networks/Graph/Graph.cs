@@ -44,7 +44,7 @@ public sealed class Graph
     public Value Input(string name, ElementType type, Shape shape)
     {
         var value = Known(new(this, name, type, shape, name));
-        _definition.Inputs.Add(new(name, type, [.. shape.Select(Port)]));
+        _definition.Inputs.Add(_definition.Values[name] = Port(value));
         for (var axis = 0; axis < shape.Rank; axis++)
         {
             if (shape[axis] is { IsKnown: false } dim && dim.Terms.ToArray() is [{ Factor: > 0, Atoms: [{ Name: { } symbol }] }]) _symbols.TryAdd(symbol, (value, axis));
@@ -93,6 +93,7 @@ public sealed class Graph
         var values = new Value[outputs.Length];
         for (var i = 0; i < values.Length; i++) values[i] = Known(new(this, values.Length == 1 ? name : $"{name}:{i}", outputs[i].Type, outputs[i].Shape, path));
         _definition.Nodes.Add(new(kind, domain, name, names, [.. values.Select(value => value.Name)], Attributes.Of(attributes)));
+        foreach (var value in values) _definition.Values[value.Name] = Port(value);
         return values;
     }
 
@@ -221,6 +222,8 @@ public sealed class Graph
     }
 
     private Value Known(Value value) => _values[value.Name] = value;
+
+    private static GraphPort Port(Value value) => new(value.Name, value.Type, [.. value.Shape.Select(Port)]);
 
     private static GraphDimension Port(Dim dim) => dim.IsKnown ? new(dim.Size) : new(-1, dim.ToString());
 

@@ -87,6 +87,93 @@ public sealed class LinearKernelTests(RuntimeFixture fixture) : IClassFixture<Ru
         Assert.Equal(results["y"].As<float>().Span.ToArray(), results["rows"].As<float>().Span.ToArray().Select(value => Math.Max(value, 0)));
     }
 
+    [Theory]
+    [InlineData(32, false)]
+    [InlineData(70, true)]
+    [InlineData(17, false)]
+    [InlineData(1, true)]
+    public void Gemm_AddedToValues_AsTheEngine(int columns, bool turned)
+    {
+        foreach (var rows in new[] { 0, 1, 5, 13, 300 })
+        {
+            var graph = new SampleGraph(columns);
+            graph.Input("x", 2, rows, 20);
+            graph.Input("r", 2, rows, columns);
+            var h = graph.Linear("x", "h", 2, rows, columns);
+            graph.Node("Add", turned ? [h, "r"] : ["r", h], "y", [2, rows, columns]);
+            graph.Output("y").Check(fixture.Runtime, "Linear");
+        }
+    }
+
+    [Theory]
+    [InlineData(32, 1, false)]
+    [InlineData(70, 1, true)]
+    [InlineData(17, 0, false)]
+    public void Gemm_AddedToValuesThroughAGate_AsTheEngine(int columns, int shape, bool turned)
+    {
+        foreach (var rows in new[] { 0, 1, 5, 13, 300 })
+        {
+            var graph = new SampleGraph(columns);
+            graph.Input("x", 3, rows, 20);
+            graph.Input("r", 3, rows, columns);
+            var gate = shape == 0 ? graph.Weight("g", columns) : graph.Node("Unsqueeze", [graph.Input("gates", 3, columns), graph.Integers("axis", 1)], "gate", [3, 1, columns]);
+            var h = graph.Linear("x", "h", 3, rows, columns);
+            graph.Node("Mul", turned ? [h, gate] : [gate, h], "gated", [3, rows, columns]);
+            graph.Node("Add", turned ? ["gated", "r"] : ["r", "gated"], "y", [3, rows, columns]);
+            graph.Output("y").Check(fixture.Runtime, "Linear");
+        }
+    }
+
+    [Fact]
+    public void Gemm_AddedToAnother_AsTheEngine()
+    {
+        var graph = new SampleGraph(1);
+        graph.Input("x", 2, 5, 20);
+        graph.Linear("x", "a", 2, 5, 40);
+        graph.Linear("x", "b", 2, 5, 40);
+        graph.Node("Add", ["a", "b"], "y", [2, 5, 40]);
+        graph.Output("y").Check(fixture.Runtime, "Linear", "Linear");
+    }
+
+    [Fact]
+    public void Gemm_AddedToItself_KeepsTheSum()
+    {
+        var graph = new SampleGraph(1);
+        graph.Input("x", 2, 5, 20);
+        graph.Linear("x", "h", 2, 5, 40);
+        graph.Node("Add", ["h", "h"], "y", [2, 5, 40]);
+        graph.Output("y").Check(fixture.Runtime, "Linear", "Add");
+    }
+
+    [Theory]
+    [InlineData(1, 5, 40)]
+    [InlineData(2, 1, 40)]
+    [InlineData(2, 5, 1)]
+    public void Gemm_AddedToValuesOfAnotherShape_KeepsTheSum(long batch, long length, long columns)
+    {
+        foreach (var turned in new[] { false, true })
+        {
+            var (small, whole) = ((long[])[batch, length, columns], (long[])[2, 5, 40]);
+            var graph = new SampleGraph(1);
+            graph.Input("x", [.. (turned ? small : whole)[..2], 20]);
+            graph.Input("r", turned ? whole : small);
+            graph.Linear("x", "h", turned ? small : whole);
+            graph.Node("Add", ["r", "h"], "y", whole);
+            graph.Output("y").Check(fixture.Runtime, "Linear", "Add");
+        }
+    }
+
+    [Fact]
+    public void Gemm_ReadBeforeTheSumToo_KeepsIt()
+    {
+        var graph = new SampleGraph(1);
+        graph.Input("x", 2, 5, 20);
+        graph.Input("r", 2, 5, 40);
+        graph.Linear("x", "h", 2, 5, 40);
+        graph.Node("Add", ["r", "h"], "y", [2, 5, 40]);
+        graph.Output("y").Output("h").Check(fixture.Runtime, "Linear", "Add");
+    }
+
     // x (3, N, depth) as rows, multiplied, in their shape again, and through the activation.
     private static GraphDefinition Between(Random random, int depth, int columns, string function, string? form, float? alpha, bool literal)
     {

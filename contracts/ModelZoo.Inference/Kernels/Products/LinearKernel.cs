@@ -1,11 +1,27 @@
 namespace ModelZoo.Inference.Kernels;
 
-/// <summary>y = f(x W^T + b) over the last dimension: x (.., K) -> (.., N), or in the shape that a second input names.</summary>
+/// <summary>What a linear map is given besides its rows, in this order.</summary>
+internal readonly record struct LinearForm
+{
+    /// <summary>Values (.., N) that are added in the end; the result has their shape.</summary>
+    public bool HasResidual { get; init; }
+
+    /// <summary>Factors on what they are added to, a row of N for each run of equally many rows.</summary>
+    public bool HasGate { get; init; }
+
+    /// <summary>The shape of the result, as int64.</summary>
+    public bool IsShaped { get; init; }
+
+    /// <summary>Whether 0 in that shape means 0.</summary>
+    public bool IsLiteral { get; init; }
+}
+
+/// <summary>y = f(x W^T + b) over the last dimension, or r + g f(x W^T + b): x (.., K) -> (.., N).</summary>
 /// <param name="weight">W.</param>
 /// <param name="bias">b (N), or none.</param>
 /// <param name="activation">f.</param>
-/// <param name="literalShape">Whether 0 in a given shape means 0.</param>
-internal sealed unsafe class LinearKernel(PackedMatrix weight, WeightData? bias, Activation activation, bool literalShape) : CpuKernel
+/// <param name="form">Which inputs follow x.</param>
+internal sealed unsafe class LinearKernel(PackedMatrix weight, WeightData? bias, Activation activation, LinearForm form) : CpuKernel
 {
     // Rows of x that stay in a core's second cache while panels of the weight go by.
     private const int RowsAtOnce = 20 * Tile.Rows;
@@ -20,8 +36,11 @@ internal sealed unsafe class LinearKernel(PackedMatrix weight, WeightData? bias,
         var x = context.Input(0);
         var rows = checked((int)(x.Count / weight.Depth));
         if (x.Count % weight.Depth != 0) throw new ArgumentException($"rows of {weight.Depth} are expected, in [{string.Join(", ", x.Shape)}]");
-        var y = context.Output(context.InputCount > 1 ? context.TargetShape(1, rows, weight.Columns, literalShape) : [rows, weight.Columns]);
-        if (rows == 0) return;
+        var values = form.HasResidual ? context.Input(1) : default;
+        var y = context.Output(form.HasResidual ? values.Shape : form.IsShaped ? context.TargetShape(1, rows, weight.Columns, form.IsLiteral) : [rows, weight.Columns]);
+        if (y.Count != (long)rows * weight.Columns) throw new ArgumentException($"[{rows}, {weight.Columns}] cannot be added to [{string.Join(", ", y.Shape)}]");
+        if (y.Count == 0) return;
+        var residual = form.HasResidual ? Added(context, values, rows) : default;
         weight.Ready(context);
 
         var blocks = (rows + RowsAtOnce - 1) / RowsAtOnce;
@@ -32,14 +51,23 @@ internal sealed unsafe class LinearKernel(PackedMatrix weight, WeightData? bias,
             var first = task % blocks * RowsAtOnce;
             var end = Math.Min((task / blocks + 1) * PanelsAtOnce, weight.Panels);
             for (var panel = task / blocks * PanelsAtOnce; panel < end; panel++)
-                Multiply((float*)from + (nint)first * weight.Depth, Math.Min(RowsAtOnce, rows - first), panel, (float*)to + (nint)first * weight.Columns);
+                Multiply((float*)from + (nint)first * weight.Depth, first, Math.Min(RowsAtOnce, rows - first), panel, (float*)to + (nint)first * weight.Columns, residual);
         });
     }
 
     public override void Dispose() => weight.Dispose();
 
+    private Residual Added(KernelContext context, KernelTensor values, int rows)
+    {
+        if (!form.HasGate) return new(values.Data, null, 1, weight.Columns);
+        var gate = context.Input(2);
+        var runs = (int)(gate.Count / weight.Columns);
+        if (gate.Count != (long)runs * weight.Columns || runs == 0 || rows % runs != 0) throw new ArgumentException($"{gate.Count} factors do not meet [{rows}, {weight.Columns}]");
+        return new(values.Data, gate.Data, rows / runs, weight.Columns);
+    }
+
     // A panel's columns of some rows; the next panel comes from memory meanwhile.
-    private void Multiply(float* x, int rows, int panel, float* y)
+    private void Multiply(float* x, int start, int rows, int panel, float* y, Residual residual)
     {
         var first = panel * Tile.Columns;
         var columns = Math.Min(Tile.Columns, weight.Columns - first);
@@ -61,10 +89,11 @@ internal sealed unsafe class LinearKernel(PackedMatrix weight, WeightData? bias,
             var target = y + (nint)row * weight.Columns + first;
             var tile = edge ? padded : target;
             nint stride = edge ? Tile.Columns : weight.Columns;
+            if (residual.IsGiven) residual.Prefetch(start + row, height, first);
             Tile.Multiply<PackedPanel>(height, x + (nint)row * weight.Depth, weight.Depth, weight.Panel(panel), null, weight.Depth, tile, stride, add: false, new((nint)next, step));
             Activations.Finish(activation, tile, stride, height, offsets);
-            if (!edge) continue;
-            for (var i = 0; i < height; i++) new Span<float>(padded + i * Tile.Columns, columns).CopyTo(new(target + (nint)i * weight.Columns, columns));
+            for (var i = 0; edge && i < height; i++) new Span<float>(padded + i * Tile.Columns, columns).CopyTo(new(target + (nint)i * weight.Columns, columns));
+            if (residual.IsGiven) residual.Add(target, start + row, height, first, columns);
         }
     }
 }

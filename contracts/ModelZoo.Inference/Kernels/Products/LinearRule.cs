@@ -15,16 +15,39 @@ internal static class LinearRule
         // Rows lie side by side in memory whatever the shape, so that the kernel needs only the shape that is wanted in the end.
         List<string> inputs = [graph.Writer(node.Inputs[0]) is { Operator: "Reshape" } rows ? rows.Inputs[0] : node.Inputs[0]];
         List<GraphNode> nodes = [node];
-        var literal = false;
+        var (shape, form) = ((string?)null, new LinearForm());
         if (graph.Reader(node.Outputs[0]) is { Operator: "Reshape" } back && back.Inputs[0] == node.Outputs[0])
         {
-            inputs.Add(back.Inputs[1]);
+            shape = back.Inputs[1];
             nodes.Add(back);
-            literal = back.Attributes.GetValueOrDefault("allowzero") is 1L;
+            form = form with { IsShaped = true, IsLiteral = back.Attributes.GetValueOrDefault("allowzero") is 1L };
         }
 
         var activation = graph.Reader(nodes[^1].Outputs[0]) is { } next ? Activations.Of(next) : Activation.None;
         if (activation != Activation.None) nodes.Add(graph.Reader(nodes[^1].Outputs[0])!);
-        graph.Replace(new LinearKernel(graph.Packed(node.Inputs[1], weight, transposed), bias, activation, literal), inputs, [.. nodes]);
+        if (Sum(graph, nodes[^1].Outputs[0]) is var (gate, sum, values, factors))
+        {
+            inputs.Add(values);
+            if (gate is not null) nodes.Add(gate);
+            if (factors is not null) inputs.Add(factors);
+            nodes.Add(sum);
+            form = new LinearForm { HasResidual = true, HasGate = gate is not null };
+        }
+
+        if (form.IsShaped) inputs.Add(shape!);
+        graph.Replace(new LinearKernel(graph.Packed(node.Inputs[1], weight, transposed), bias, activation, form), inputs, [.. nodes]);
+    }
+
+    // A sum with values of the same shape, perhaps after a product with factors that whole rows share.
+    private static (GraphNode? Gate, GraphNode Sum, string Values, string? Factors)? Sum(RewrittenGraph graph, string y)
+    {
+        var (gate, factors, addend) = ((GraphNode?)null, (string?)null, y);
+        if (graph.Reader(y) is { Operator: "Mul", Domain: "" } product && RewrittenGraph.Other(product, y) is { } other)
+        {
+            if (graph.RowsFor(other, y) is not { } from || !graph.HaveOneShape(y, product.Outputs[0])) return null;
+            (gate, factors, addend) = (product, from, product.Outputs[0]);
+        }
+
+        return graph.Reader(addend) is { Operator: "Add", Domain: "" } sum && RewrittenGraph.Other(sum, addend) is { } values && graph.HaveOneShape(addend, values) ? (gate, sum, values, factors) : null;
     }
 }
