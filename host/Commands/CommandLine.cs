@@ -35,8 +35,8 @@ internal static class CommandLine
         root.Subcommands.Add(DemoCommand.Create(terminal));
         root.Subcommands.Add(ListCommand.Create(terminal));
         root.Subcommands.Add(InfoCommand.Create(terminal));
-        root.Subcommands.Add(TokenizeCommand.CreateTokenize(terminal));
-        root.Subcommands.Add(TokenizeCommand.CreateDetokenize(terminal));
+        root.Subcommands.Add(TokenizeCommand.Create(terminal));
+        root.Subcommands.Add(DetokenizeCommand.Create(terminal));
         root.Subcommands.Add(GenerateCommand.Create(terminal));
         root.Subcommands.Add(EvaluateCommand.Create(terminal));
         root.Subcommands.Add(MergeCommand.Create(terminal));

@@ -58,7 +58,7 @@ internal static class GenerateCommand
             var record = Recording.Make("generate", model.Request(parsed), result, given, files, target, parsed.GetValue(seed), parsed.GetValue(prompt));
             await OutputFile.WriteAsync(target + ".run.json", record.ToText(), cancel).ConfigureAwait(false);
             if (parsed.GetValue(model.Json)) terminal.WriteJson(new JsonObject { ["run"] = record.ToJson() });
-            else terminal.Writer.WriteLine($"{target}: {TokenizeCommand.Describe(result.Value)}, {result.Elapsed.TotalSeconds.ToString("0.00", CultureInfo.InvariantCulture)} s, seed {parsed.GetValue(seed)}");
+            else terminal.Writer.WriteLine($"{target}: {MediaWords.Describe(result.Value)}, {result.Elapsed.TotalSeconds.ToString("0.00", CultureInfo.InvariantCulture)} s, seed {parsed.GetValue(seed)}");
             return ExitCodes.Ok;
 
             async Task<int> ManyAsync(IServiceProvider services, GenerationRequest request)

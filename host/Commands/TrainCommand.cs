@@ -27,7 +27,7 @@ internal static class TrainCommand
         {
             var files = Files(parsed.GetRequiredValue(data));
             var folder = Path.GetFullPath(parsed.GetRequiredValue(output));
-            Directory.CreateDirectory(folder);
+            using var place = new NewFolder(folder);
             var watch = Stopwatch.StartNew();
             TrainingResult result;
             using (var progress = new StageProgress(terminal))

@@ -102,6 +102,7 @@ internal static class TokensFile
         json.WriteString("vocabulary_digest", tokens.Space.VocabularyDigest);
         json.WriteNumber("source_length", tokens.SourceLength);
         if (tokens.FrameRate is { } rate) json.WriteNumber("frame_rate", rate);
+        if (tokens.SpannedText is { } text) json.WriteString("spanned_text", text);
     }
 
     private static Tokens Head(JsonElement root, Tensor<int> ids)
@@ -109,7 +110,12 @@ internal static class TokensFile
         if (root.GetProperty("format").GetString() != Format) throw new FormatException($"its format is {root.GetProperty("format")}, not {Format}.");
         var layout = Layouts.First(pair => pair.Value == root.GetProperty("layout").GetString()).Key;
         var space = new TokenSpace(root.GetProperty("model").GetString()!, layout, [.. root.GetProperty("vocabulary_sizes").EnumerateArray().Select(size => size.GetInt32())], root.GetProperty("vocabulary_digest").GetString()!);
-        return new(space, ids) { SourceLength = root.GetProperty("source_length").GetInt64(), FrameRate = root.TryGetProperty("frame_rate", out var rate) ? rate.GetDouble() : null };
+        return new(space, ids)
+        {
+            SourceLength = root.GetProperty("source_length").GetInt64(),
+            FrameRate = root.TryGetProperty("frame_rate", out var rate) ? rate.GetDouble() : null,
+            SpannedText = root.TryGetProperty("spanned_text", out var text) ? text.GetString() : null,
+        };
     }
 
     private static void WriteNested(Utf8JsonWriter json, ReadOnlySpan<int> ids, ReadOnlySpan<long> shape)

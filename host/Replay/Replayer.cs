@@ -62,7 +62,7 @@ internal sealed class Replayer(ModelVerbs verbs, Evaluator evaluator, MediaFiles
                 var tokens = await verbs.TokenizeAsync(request, inputs.Count > 0 ? inputs[0] : new Text(record.Prompt ?? ""), options, cancel).ConfigureAwait(false);
                 return (tokens.Value, tokens.Provenance);
             case "detokenize":
-                var media = await verbs.DetokenizeAsync(request, inputs[0].Expect<Tokens>(), options, cancel).ConfigureAwait(false);
+                var media = await verbs.DetokenizeAsync(request, inputs.Count > 0 ? inputs[0] : BareIds.Parse(record.Prompt ?? ""), options, cancel).ConfigureAwait(false);
                 return (media.Value, media.Provenance);
             case "generate":
                 var made = await verbs.GenerateAsync(request, new(record.Prompt, inputs), options, record.Seed, static _ => { }, cancel).ConfigureAwait(false);

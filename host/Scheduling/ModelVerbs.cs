@@ -29,10 +29,11 @@ internal sealed class ModelVerbs(IModelRunner runner, ModelResolver resolver, Pr
             return tokens;
         }, cancel);
 
-    /// <summary>Tokens to media.</summary>
-    public Task<VerbResult<Contracts.Media>> DetokenizeAsync(ModelRequest model, Tokens tokens, JsonObject options, CancellationToken cancel) =>
+    /// <summary>Tokens to media; a bare list of ids is taken for tokens where the model needs no more.</summary>
+    public Task<VerbResult<Contracts.Media>> DetokenizeAsync(ModelRequest model, Contracts.Media given, JsonObject options, CancellationToken cancel) =>
         RunAsync<ITokenize, Contracts.Media>(model, "detokenize", options, tokenizer => tokenizer.TokenizeOptions, (lease, tokenizer, bound, stop) =>
         {
+            var tokens = given is Items bare ? BareIds.ToTokens(bare, tokenizer, lease.Resident.Id) : given.Expect<Tokens>();
             meter.Counted(lease.Resident.Id, "detokenize", tokens.Ids.Length);
             return tokenizer.DetokenizeAsync(tokens, bound, stop).AsTask();
         }, cancel);

@@ -16,12 +16,13 @@ internal sealed record TextPiece(int? Id, int Start, string Text)
 /// <summary>A text cut where its tokens are.</summary>
 internal static class TextPieces
 {
-    /// <summary>The stretches in order; together they are the text.</summary>
+    /// <summary>The stretches in order; together they are the text, or the one that the tokens say they stand in.</summary>
     /// <exception cref="ModelZooException">The model does not say where its tokens stand.</exception>
     public static IReadOnlyList<TextPiece> Of(string text, Tokens tokens)
     {
         if (tokens.Spans.Count != tokens.Ids.Length)
             throw new ModelZooException(ErrorCodes.VerbUnsupported, $"{tokens.Space.Model} does not say which part of the text each token covers.") { Remedy = "Ask for ids instead: leave --show and --with out." };
+        text = tokens.SpannedText ?? text;
         var pieces = new List<TextPiece>(tokens.Ids.Length);
         var done = 0;
         for (var i = 0; i < tokens.Ids.Length; i++)

@@ -2,7 +2,7 @@ using ModelZoo.Plugins.TextTokenizers.Pipeline;
 
 namespace ModelZoo.Plugins.TextTokenizers;
 
-/// <summary>How <see cref="PipelineTokenizer"/> encodes.</summary>
+/// <summary>How a <see cref="Tokenizer"/> encodes.</summary>
 public sealed record EncodeOptions
 {
     /// <summary>Whether post-processing adds its tokens.</summary>
@@ -10,6 +10,9 @@ public sealed record EncodeOptions
 
     /// <summary>Whether the text of a special token is taken as ordinary text.</summary>
     public bool EncodeSpecialTokens { get; init; }
+
+    /// <summary>Special tokens that become themselves although <see cref="EncodeSpecialTokens"/> is set.</summary>
+    public IReadOnlySet<string> AllowedSpecialTokens { get; init; } = new HashSet<string>();
 
     /// <summary>What offsets count.</summary>
     public OffsetUnit Offsets { get; init; } = OffsetUnit.Utf16;
@@ -20,11 +23,17 @@ public sealed record EncodeOptions
     /// <summary>Whether the file's truncation is ignored.</summary>
     public bool NoTruncation { get; init; }
 
+    /// <summary>Takes the place of the file's padding; <see cref="NoPadding"/> turns it off.</summary>
+    public Padding? Padding { get; init; }
+
     /// <summary>Whether the file's padding is ignored.</summary>
     public bool NoPadding { get; init; }
 
     /// <summary>Seed of the draws of BPE-dropout, where the file asks for it.</summary>
     public ulong Seed { get; init; }
+
+    /// <summary>The special tokens whose text becomes them; null for all.</summary>
+    internal IReadOnlySet<string>? FoundSpecialTokens => EncodeSpecialTokens ? AllowedSpecialTokens : null;
 }
 
 /// <summary>A text to encode: as it is, or in words.</summary>

@@ -90,7 +90,7 @@ public sealed class PipelineTokenizer : Tokenizer
 
     /// <summary>The encoding of a text, or of a pair of texts.</summary>
     /// <exception cref="Contracts.MediaException">The text cannot be encoded: an unknown character without an unknown token.</exception>
-    /// <exception cref="ArgumentException">It cannot be truncated as the settings say.</exception>
+    /// <exception cref="TruncationException">It cannot be truncated as the settings say.</exception>
     public TokenEncoding Encode(EncodeInput text, EncodeInput? pair = null, EncodeOptions? options = null)
     {
         options ??= new();
@@ -100,15 +100,27 @@ public sealed class PipelineTokenizer : Tokenizer
         var added = options.AddSpecialTokens ? PostProcessor?.AddedTokens(pair is not null) ?? 0 : 0;
         truncation?.Apply(ref first, ref second, added);
         var result = Finish(first, second, options.AddSpecialTokens);
-        if (!options.NoPadding) Padding?.Apply([result]);
+        if (!options.NoPadding) (options.Padding ?? Padding)?.Apply([result]);
         return result;
     }
+
+    /// <inheritdoc/>
+    public override TokenEncoding EncodeTexts(string text, string? pair, EncodeOptions options) => Encode(text, pair is null ? null : EncodeInput.Text(pair), options);
+
+    /// <inheritdoc/>
+    internal override Padding? OwnPadding => Padding;
+
+    /// <inheritdoc/>
+    internal override Truncation? OwnTruncation => Truncation;
+
+    /// <inheritdoc/>
+    internal override PostProcessor? AroundTexts => PostProcessor;
 
     /// <summary>The encodings of many texts, computed side by side and padded together.</summary>
     public IReadOnlyList<TokenEncoding> EncodeBatch(IReadOnlyList<(EncodeInput Text, EncodeInput? Pair)> inputs, EncodeOptions? options = null, CancellationToken cancel = default)
     {
         var result = Batch(inputs.Count, i => Encode(inputs[i].Text, inputs[i].Pair, options), cancel);
-        if (options is not { NoPadding: true }) Padding?.Apply(result);
+        if (options is not { NoPadding: true }) (options?.Padding ?? Padding)?.Apply(result);
         return result;
     }
 
@@ -145,13 +157,6 @@ public sealed class PipelineTokenizer : Tokenizer
     }
 
     /// <inheritdoc/>
-    public override IReadOnlyList<EncodedToken> EncodeToTokens(string text, bool addSpecialTokens = false)
-    {
-        var encoding = Encode(text, options: new() { AddSpecialTokens = addSpecialTokens, NoTruncation = true, NoPadding = true });
-        return [.. Enumerable.Range(0, encoding.Count).Select(i => new EncodedToken(encoding.Ids[i], encoding.Tokens[i], encoding.Offsets[i].Start, encoding.Offsets[i].End))];
-    }
-
-    /// <inheritdoc/>
     public override string Decode(ReadOnlySpan<int> ids, bool skipSpecialTokens = false)
     {
         var tokens = new List<string>(ids.Length);
@@ -181,7 +186,7 @@ public sealed class PipelineTokenizer : Tokenizer
 
     private TokenEncoding EncodePart(string text, int type, int? word, EncodeOptions options)
     {
-        var pieces = _added.Extract(Encoding.UTF8.GetBytes(text), Normalizer, options.EncodeSpecialTokens);
+        var pieces = _added.Extract(Encoding.UTF8.GetBytes(text), Normalizer, options.FoundSpecialTokens);
         var result = new TokenEncoding();
         var offsets = new OffsetMap(pieces.Original, options.Offsets);
         if (_shortcut.Value is { } shortcut)
@@ -256,7 +261,7 @@ public sealed class PipelineTokenizer : Tokenizer
         {
             ids = [.. PostProcessor.Process(text, null, addSpecialTokens).Ids];
         }
-        catch (ArgumentException)
+        catch (Contracts.CheckpointException)
         {
             return null; // encoding says why
         }
@@ -284,7 +289,7 @@ public sealed class PipelineTokenizer : Tokenizer
             return true;
         }
 
-        foreach (var piece in _added.Extract(utf8.Span.ToArray(), Normalizer, encodeSpecialTokens: false).Pieces)
+        foreach (var piece in _added.Extract(utf8.Span.ToArray(), Normalizer).Pieces)
         {
             if (piece.Tokens is not null)
             {

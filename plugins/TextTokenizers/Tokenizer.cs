@@ -1,6 +1,9 @@
 using System.Runtime.ExceptionServices;
 using System.Security.Cryptography;
 using System.Text;
+using ModelZoo.Contracts;
+using ModelZoo.Plugins.TextTokenizers.Pipeline;
+using ModelZoo.Plugins.TextTokenizers.PostProcessors;
 
 namespace ModelZoo.Plugins.TextTokenizers;
 
@@ -41,10 +44,53 @@ public abstract class Tokenizer
     public abstract int[] EncodeToIds(ReadOnlySpan<char> text, bool addSpecialTokens = false);
 
     /// <summary>The tokens of a text with their places in it.</summary>
-    public abstract IReadOnlyList<EncodedToken> EncodeToTokens(string text, bool addSpecialTokens = false);
+    public IReadOnlyList<EncodedToken> EncodeToTokens(string text, bool addSpecialTokens = false)
+    {
+        var encoding = EncodeTexts(text, null, new() { AddSpecialTokens = addSpecialTokens, EncodeSpecialTokens = TakesSpecialTokensAsText, NoTruncation = true, NoPadding = true });
+        var tokens = new EncodedToken[encoding.Count];
+        for (var i = 0; i < tokens.Length; i++) tokens[i] = new(encoding.Ids[i], encoding.Tokens[i], encoding.Offsets[i].Start, encoding.Offsets[i].End);
+        return tokens;
+    }
+
+    /// <summary>The encoding of a text, or of a pair of texts, truncated and padded. Words are numbered where the tokenizer has words.</summary>
+    /// <exception cref="MediaException">The text cannot be encoded, or the tokenizer does not say what stands between two texts.</exception>
+    /// <exception cref="TruncationException">It cannot be truncated as the options say.</exception>
+    public abstract TokenEncoding EncodeTexts(string text, string? pair, EncodeOptions options);
+
+    /// <summary>The text that offsets stand in: the text itself, unless the tokenizer cleans it beforehand.</summary>
+    public virtual string SpannedText(string text) => text;
+
+    /// <summary>Whether the text of a special token is ordinary text unless something else is asked for.</summary>
+    public virtual bool TakesSpecialTokensAsText => false;
+
+    /// <summary>Whether the text of a special token can become that token.</summary>
+    public virtual bool FindsSpecialTokens => true;
+
+    /// <summary>What is put around texts; null when nothing is.</summary>
+    internal virtual PostProcessor? AroundTexts => null;
+
+    /// <summary>The padding that the tokenizer's files speak of; null when they do not.</summary>
+    internal virtual Padding? OwnPadding => null;
+
+    /// <summary>The truncation that the tokenizer's files speak of; null when they do not.</summary>
+    internal virtual Truncation? OwnTruncation => null;
 
     /// <summary>The text of ids.</summary>
     public abstract string Decode(ReadOnlySpan<int> ids, bool skipSpecialTokens = false);
+
+    /// <summary>Encodings cut, put together and padded, for tokenizers whose files speak of one text alone.</summary>
+    private protected TokenEncoding Finish(TokenEncoding first, TokenEncoding? second, EncodeOptions options)
+    {
+        var around = options.AddSpecialTokens ? AroundTexts : null;
+        if (around is not null && second is not null)
+            throw new MediaException(ErrorCodes.MediaUnsupported, "The tokenizer's files do not say which tokens stand between two texts.") { Where = "pair", Remedy = "Encode the pair without special tokens." };
+        if (!options.NoTruncation) options.Truncation?.Apply(ref first, ref second, around?.AddedTokens(pair: false) ?? 0);
+        first.SetSequence(0);
+        second?.SetSequence(1);
+        var result = around is not null ? around.Process(first, null, addSpecialTokens: true) : second is null ? first : TokenEncoding.Merge([first, second]);
+        if (!options.NoPadding) options.Padding?.Apply([result]);
+        return result;
+    }
 
     /// <summary>The number of tokens of a text.</summary>
     public virtual int CountTokens(ReadOnlySpan<char> text, bool addSpecialTokens = false) => EncodeToIds(text, addSpecialTokens).Length;

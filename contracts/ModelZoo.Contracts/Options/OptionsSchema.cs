@@ -136,8 +136,8 @@ public sealed class OptionDescription
         {
             if (_type == typeof(string)) return text;
             if (_type.IsEnum) return ParseEnum(text);
-            // Words as people type them, with commas between; JSON where a word holds a comma.
-            if (_type == typeof(string[]) && !text.StartsWith('[')) return text.Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries);
+            // Words as people type them, with commas between; JSON where a word holds a comma. A word such as [MASK] is no JSON.
+            if (_type == typeof(string[]) && !(text.StartsWith('[') && text.AsSpan(1).TrimStart() is ['"' or ']', ..])) return text.Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries);
             if (_type.IsArray) return JsonSerializer.Deserialize(text.StartsWith('[') ? text : $"[{text}]", _type);
             return Convert.ChangeType(text, _type, CultureInfo.InvariantCulture);
         }

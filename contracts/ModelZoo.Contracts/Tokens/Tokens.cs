@@ -28,6 +28,9 @@ public sealed record Tokens(TokenSpace Space, Tensor<int> Ids) : Media(Modality.
     /// <summary>Start and end of each token in the source: UTF-16 units of text, seconds of sound or motion. Empty when the layout alone tells.</summary>
     public IReadOnlyList<TokenSpan> Spans { get; init; } = [];
 
+    /// <summary>The text that <see cref="Spans"/> stand in where it is another than the one given, such as a text and its pair, or the text as the model cleans it; else null.</summary>
+    public string? SpannedText { get; init; }
+
     /// <summary>Tokens per second, for sound, motion and video.</summary>
     public double? FrameRate { get; init; }
 

@@ -9,6 +9,9 @@ public interface ITokenize
     /// <summary>The options that it takes.</summary>
     OptionsSchema TokenizeOptions { get; }
 
+    /// <summary>What its ids mean where that is the same for all media and ids are all that decoding needs, so that bare ids can be decoded; null where they need more.</summary>
+    TokenSpace? Space => null;
+
     /// <summary>Media to tokens.</summary>
     /// <exception cref="MediaException">The media is of another kind, or cannot be taken.</exception>
     ValueTask<Tokens> TokenizeAsync(Media media, ModelOptions options, CancellationToken cancel = default);

@@ -31,6 +31,9 @@ public sealed class ByteTokenizer(ModelSource source) : IModel, ITokenize<Text, 
     public ModelFacts Facts { get; } = new();
 
     /// <inheritdoc/>
+    public TokenSpace Space => _space;
+
+    /// <inheritdoc/>
     public ValueTask<Tokens> TokenizeAsync(Text media, ByteOptions options, CancellationToken cancel = default)
     {
         var bytes = Encoding.UTF8.GetBytes(options.Lowercase ? media.Value.ToLowerInvariant() : media.Value);

@@ -56,15 +56,16 @@ internal static class MediaTensors
     // What decoding needs beside the ids goes with them as text, and comes back as it was given.
     private static JsonObject Space(Tokens tokens)
     {
-        var json = TokensFile.ToJson(tokens with { Spans = [], Extras = new Dictionary<string, Tensor>() });
+        var json = TokensFile.ToJson(tokens with { Spans = [], SpannedText = null, Extras = new Dictionary<string, Tensor>() });
         json.Remove("ids");
         return new() { ["token_space"] = json.ToJsonString() };
     }
 
-    private static Tokens Tokens(IReadOnlyList<InferTensor> tensors)
+    // Ids that do not say what they mean are bare ids, which some models take.
+    private static Contracts.Media Tokens(IReadOnlyList<InferTensor> tensors)
     {
         var ids = Find(tensors, "ids");
-        var space = (string?)ids.Parameters["token_space"] ?? throw new ModelZooException(ErrorCodes.TokensInvalid, "The ids do not say what they mean.") { Where = "ids", Expected = "the parameter token_space, as `tokenize` gave it with them" };
+        if ((string?)ids.Parameters["token_space"] is not { } space) return new Items([.. ids.ToTensor().As<int>().Span.ToArray().Select(id => id.ToString(CultureInfo.InvariantCulture))]);
         try
         {
             var json = JsonNode.Parse(space)!.AsObject();
@@ -72,7 +73,7 @@ internal static class MediaTensors
             json["shape"] = new JsonArray(0);
             var head = TokensFile.FromJson(System.Text.Json.JsonSerializer.SerializeToElement(json), "token_space");
             var extras = tensors.Where(tensor => tensor.Name.StartsWith("extra.", StringComparison.Ordinal)).ToDictionary(tensor => tensor.Name["extra.".Length..], tensor => tensor.ToTensor());
-            return new(head.Space, ids.ToTensor().As<int>()) { FrameRate = head.FrameRate, SourceLength = head.SourceLength, Extras = extras };
+            return new Tokens(head.Space, ids.ToTensor().As<int>()) { FrameRate = head.FrameRate, SourceLength = head.SourceLength, Extras = extras };
         }
         catch (Exception error) when (error is JsonException or InvalidOperationException)
         {

@@ -43,7 +43,7 @@ internal static class ModelRoutes
     private static async Task DetokenizeAsync(HttpContext context, ModelRequest model)
     {
         var (verbs, request) = await BeginAsync(context).ConfigureAwait(false);
-        var result = await verbs.DetokenizeAsync(model, request.Input.Expect<Tokens>(), request.Options, context.RequestAborted).ConfigureAwait(false);
+        var result = await verbs.DetokenizeAsync(model, request.Input, request.Options, context.RequestAborted).ConfigureAwait(false);
         await VerbAnswer.WriteAsync(context, "output", result, request, "detokenize", context.RequestAborted).ConfigureAwait(false);
     }
 

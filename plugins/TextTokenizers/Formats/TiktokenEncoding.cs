@@ -168,22 +168,26 @@ public sealed class TiktokenEncoding : Tokenizer
     public override int[] EncodeToIds(ReadOnlySpan<char> text, bool addSpecialTokens = false) => EncodeOrdinary(text);
 
     /// <inheritdoc/>
-    public override IReadOnlyList<EncodedToken> EncodeToTokens(string text, bool addSpecialTokens = false)
+    public override TokenEncoding EncodeTexts(string text, string? pair, EncodeOptions options) => Finish(EncodeSequence(text, 0, options), pair is null ? null : EncodeSequence(pair, 1, options), options);
+
+    /// <inheritdoc/>
+    public override bool TakesSpecialTokensAsText => true;
+
+    private TokenEncoding EncodeSequence(string text, int type, EncodeOptions options)
     {
         using var utf8 = new Utf8Buffer(text);
         var output = new IdBuffer();
-        EncodeStretch(utf8, 0, utf8.Length, output);
-        var offsets = new OffsetMap(utf8.Span, OffsetUnit.Utf16);
-        var result = new EncodedToken[output.Count];
+        Encode(utf8, options.FoundSpecialTokens, output);
+        var offsets = new OffsetMap(utf8.Span, options.Offsets);
+        var result = new TokenEncoding();
         var start = 0;
-        for (var i = 0; i < result.Length; i++)
+        foreach (var id in output.Span)
         {
-            var end = start + BytesOf(output.Span[i]).Length;
-            var (first, _) = offsets.Convert(start, end);
-            // A character counts to every token that holds a byte of it.
+            var end = start + BytesOf(id).Length;
+            // A character counts to every token that holds a byte of it, unless bytes are counted.
             var wholeEnd = end;
-            while (wholeEnd < utf8.Length && (utf8.Span[wholeEnd] & 0xC0) == 0x80) wholeEnd++;
-            result[i] = new(output.Span[i], TokenOf(output.Span[i])!, first, offsets.Convert(start, wholeEnd).End);
+            while (options.Offsets != OffsetUnit.Byte && wholeEnd < utf8.Length && (utf8.Span[wholeEnd] & 0xC0) == 0x80) wholeEnd++;
+            result.Add(id, TokenOf(id)!, offsets.Convert(start, wholeEnd), null, type);
             start = end;
         }
 

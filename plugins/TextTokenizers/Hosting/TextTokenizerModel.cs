@@ -1,4 +1,5 @@
 using ModelZoo.Contracts;
+using ModelZoo.Plugins.TextTokenizers.Pipeline;
 
 namespace ModelZoo.Plugins.TextTokenizers.Hosting;
 
@@ -7,12 +8,14 @@ public sealed class TextTokenizerModel : IModel, ITokenize<Text, TextTokenizerOp
 {
     private readonly IReferenceCalls? _calls;
     private readonly TokenSpace _space;
+    private readonly Lazy<string[]> _specialTokens;
 
     /// <summary>A tokenizer under the name of its source.</summary>
     public TextTokenizerModel(ModelSource source, Tokenizer tokenizer, IReferenceCalls? calls = null)
     {
         (Tokenizer, _calls) = (tokenizer, calls);
         _space = new(source.Id.ToString(), TokenLayout.Flat, [tokenizer.IdLimit], tokenizer.VocabularyDigest);
+        _specialTokens = new(() => [.. tokenizer.Ids.Where(tokenizer.IsSpecial).Select(id => tokenizer.TokenOf(id)!).Where(token => token.Length > 0)]);
         Facts = new()
         {
             Digests = cancel => FolderDigests.OfAsync(source.Folder, cancel),
@@ -22,6 +25,9 @@ public sealed class TextTokenizerModel : IModel, ITokenize<Text, TextTokenizerOp
 
     /// <summary>The tokenizer.</summary>
     public Tokenizer Tokenizer { get; }
+
+    /// <inheritdoc/>
+    public TokenSpace Space => _space;
 
     /// <inheritdoc/>
     public ModelFacts Facts { get; }
@@ -34,11 +40,14 @@ public sealed class TextTokenizerModel : IModel, ITokenize<Text, TextTokenizerOp
     public ValueTask<Tokens> TokenizeAsync(Text media, TextTokenizerOptions options, CancellationToken cancel = default)
     {
         cancel.ThrowIfCancellationRequested();
-        var encoded = Tokenizer.EncodeToTokens(media.Value, options.AddSpecialTokens);
-        var ids = new int[encoded.Count];
-        var spans = new TokenSpan[encoded.Count];
-        for (var i = 0; i < ids.Length; i++) (ids[i], spans[i]) = (encoded[i].Id, new(encoded[i].Start, encoded[i].End));
-        return ValueTask.FromResult(new Tokens(_space, new Tensor<int>(ids, [ids.Length])) { Spans = spans, SourceLength = media.Value.Length });
+        var encode = EncodeRequest.Of(options, Tokenizer);
+        if (EncodeRequest.PolicyOf(options, Tokenizer) == SpecialText.Refuse)
+        {
+            Refuse(media.Value, "the text", encode.AllowedSpecialTokens);
+            Refuse(options.Pair ?? "", "the pair", encode.AllowedSpecialTokens);
+        }
+
+        return ValueTask.FromResult(EncodedTokens.Of(_space, Tokenizer, media.Value, options, unit => Encode(media.Value, options.Pair, encode with { Offsets = unit })));
     }
 
     /// <inheritdoc/>
@@ -60,6 +69,28 @@ public sealed class TextTokenizerModel : IModel, ITokenize<Text, TextTokenizerOp
     /// <inheritdoc/>
     public IAsyncEnumerable<Observation> ObserveAsync(IAsyncEnumerable<Example> examples, ModelOptions options, ulong seed, CancellationToken cancel = default) =>
         TextObservations.OfAsync(this, examples, options as TextTokenizerOptions ?? new(), cancel);
+
+    private TokenEncoding Encode(string text, string? pair, EncodeOptions options)
+    {
+        try
+        {
+            return Tokenizer.EncodeTexts(text, pair, options);
+        }
+        catch (TruncationException error)
+        {
+            throw new OptionsException(ErrorCodes.OptionRange, error.Message, error) { Where = "max_length" };
+        }
+    }
+
+    private void Refuse(string text, string what, IReadOnlySet<string> allowed)
+    {
+        foreach (var token in _specialTokens.Value)
+        {
+            if (allowed.Contains(token) || text.IndexOf(token, StringComparison.Ordinal) is not (>= 0 and var place)) continue;
+            throw new MediaException(ErrorCodes.MediaUnsupported, "The text holds a special token that is not allowed.")
+            { Where = $"{what}, character {place}", Found = token, Remedy = "Allow it by allowed_special, or take it as ordinary text by special_text=text." };
+        }
+    }
 
     /// <inheritdoc/>
     public ValueTask DisposeAsync() => ValueTask.CompletedTask;

@@ -12,7 +12,7 @@ internal static class Alm
 
     public static ModelArchitecture Architecture { get; } = Paper.Row(
         Paper.Analysis("alm", "Cross-Tokenizer Distillation via Approximate Likelihood Matching", "2503.20083", ["Benjamin Minixhofer", "Ivan Vulić", "Edoardo Maria Ponti"], "bminixhofer/tokenkit", "Apache-2.0")
-            with { Inputs = [Modality.Text, Modality.Tensors], Layouts = ["teacher/tokenizer.json + student/tokenizer.json"], Deviations = "Alignment and loss; no training, no exchange of chat marks." },
+            with { Inputs = [Modality.Text, Modality.Tensors], Layouts = ["teacher/tokenizer.json + student/tokenizer.json"], Deviations = "Alignment and loss; no training, no exchange of chat marks. Where the end of a text stands for white space (eos_as_space), its ids come with the line (teacher_eos_id, student_eos_id)." },
         source =>
         {
             var tokenizers = new TokenizerSet(source);
@@ -68,8 +68,17 @@ internal static class Alm
 
     private static JsonElement Loss(IReadOnlyDictionary<string, Tensor> tensors, JsonElement line)
     {
-        var loss = new AlmLoss(AlmSettings.Read(line));
-        return Line.Of(("loss", loss.Compute(AlmSide.Read(tensors, "teacher"), AlmSide.Read(tensors, "student"))));
+        var settings = AlmSettings.Read(line);
+        var (teacher, student) = (AlmSide.Read(tensors, "teacher"), AlmSide.Read(tensors, "student"));
+        CheckEnd(settings.TeacherEnd, teacher, "teacher_eos_id");
+        CheckEnd(settings.StudentEnd, student, "student_eos_id");
+        return Line.Of(("loss", new AlmLoss(settings).Compute(teacher, student)));
+    }
+
+    private static void CheckEnd(int? id, AlmSide side, string name)
+    {
+        if (id is { } end && (uint)end >= side.Logprobs.Shape[2])
+            throw new ModelZooException(ErrorCodes.TokensInvalid, "The end of a text is no token of the vocabulary.") { Where = name, Expected = $"0..{side.Logprobs.Shape[2] - 1}", Found = $"{end}" };
     }
 
     private static string[] Tokens(PipelineTokenizer tokenizer, int[] ids) => [.. ids.Select(id => tokenizer.TokenOf(id) ?? "")];

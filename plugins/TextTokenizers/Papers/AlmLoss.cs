@@ -31,10 +31,11 @@ internal sealed record AlmSide(Tensor<long> Ids, Tensor<long> Mask, Tensor<long>
     public double Likelihood(int text, int chunk) =>
         Math.Min(0, Enumerable.Range(1, Length - 1).Where(token => Holds(text, token, chunk)).Sum(token => (double)Logprobs[text, token - 1, Ids[text, token]]));
 
-    /// <summary>Log-probability that white space follows the chunk's last token.</summary>
-    public double SpaceAfter(int text, int chunk)
+    /// <summary>Log-probability that white space follows the chunk's last token, or, where <paramref name="end"/> is given, that this token does.</summary>
+    public double SpaceAfter(int text, int chunk, int? end)
     {
         var last = Enumerable.Range(0, Length).FirstOrDefault(token => Holds(text, token, chunk) && (token + 1 == Length || !Holds(text, token + 1, chunk)));
+        if (end is { } id) return Logprobs[text, last, id];
         return Math.Min(0, Math.Log(Enumerable.Range(0, SpaceMask.Length).Sum(id => Math.Exp(Logprobs[text, last, id]) * SpaceMask.Span[id])));
     }
 }
@@ -42,9 +43,15 @@ internal sealed record AlmSide(Tensor<long> Ids, Tensor<long> Mask, Tensor<long>
 /// <summary>What the loss is computed with; names as in the reference's arguments.</summary>
 /// <param name="Difference">Name of the difference.</param>
 /// <param name="Temperature">Divides log-likelihoods.</param>
-/// <param name="Mode">Holds <c>append_space</c> and <c>merge_by_space_prob</c>, or neither.</param>
+/// <param name="Mode">Holds some of <c>append_space</c>, <c>merge_by_space_prob</c> and <c>eos_as_space</c>: the end of the text stands for white space.</param>
 internal sealed record AlmSettings(string Difference, double Temperature, string Mode)
 {
+    /// <summary>The teacher's token that ends a text, where that stands for white space.</summary>
+    public int? TeacherEnd { get; init; }
+
+    /// <summary>The student's.</summary>
+    public int? StudentEnd { get; init; }
+
     /// <summary>Order of the Renyi divergence.</summary>
     public double? RenyiAlpha { get; init; }
 
@@ -63,9 +70,11 @@ internal sealed record AlmSettings(string Difference, double Temperature, string
     public static AlmSettings Read(JsonElement line)
     {
         var mode = line.Text("mode");
-        if (mode.Contains("eos_as_space", StringComparison.Ordinal)) throw new ModelZooException(ErrorCodes.VerbUnsupported, "The end of the text does not stand for white space here.") { Where = "mode", Found = mode };
+        var ends = mode.Contains("eos_as_space", StringComparison.Ordinal);
         return new(line.Text("diff"), line.Member("temperature").GetDouble(), mode)
         {
+            TeacherEnd = ends ? line.Member("teacher_eos_id").GetInt32() : null,
+            StudentEnd = ends ? line.Member("student_eos_id").GetInt32() : null,
             RenyiAlpha = line.Find("renyi_alpha")?.GetDouble(),
             MergeThreshold = line.Find("tokenizer_pair_bias_threshold")?.GetDouble() ?? 0.1,
             ChunkSizes = line.Find("distill_chunk_sizes") is null ? [1] : line.Ints("distill_chunk_sizes"),
@@ -105,10 +114,10 @@ internal sealed class AlmLoss(AlmSettings settings)
         return whole == 0 ? 0 : total / whole / settings.ChunkSizes.Count;
     }
 
-    private static Chunk[] Chunks(AlmSide teacher, AlmSide student, int text) => [.. Enumerable.Range(0, teacher.Chunks).Select(chunk =>
+    private Chunk[] Chunks(AlmSide teacher, AlmSide student, int text) => [.. Enumerable.Range(0, teacher.Chunks).Select(chunk =>
     {
         var tokens = teacher.Tokens(text, chunk);
-        return new Chunk(teacher.Likelihood(text, chunk), student.Likelihood(text, chunk), teacher.SpaceAfter(text, chunk), student.SpaceAfter(text, chunk), tokens, tokens);
+        return new Chunk(teacher.Likelihood(text, chunk), student.Likelihood(text, chunk), teacher.SpaceAfter(text, chunk, settings.TeacherEnd), student.SpaceAfter(text, chunk, settings.StudentEnd), tokens, tokens);
     })];
 
     private double Weight(int tokens) => settings.Numerator switch

@@ -60,11 +60,14 @@ internal sealed class AddedVocabulary
     public bool IsWordwise => _tokens.Where(pair => pair.Value.Normalized).All(pair => !pair.Value.RightStrip && !TextOf(pair.Key)!.Any(c => char.IsWhiteSpace(c) || c == '\u2581'));
 
     /// <summary>Cuts out the tokens of the raw text, normalizes what is left, and cuts out the others.</summary>
-    public PieceList Extract(byte[] utf8, Normalizer? normalizer, bool encodeSpecialTokens)
+    /// <param name="utf8">The text.</param>
+    /// <param name="normalizer">Changes what is left.</param>
+    /// <param name="special">The special tokens that are cut out; null for all.</param>
+    public PieceList Extract(byte[] utf8, Normalizer? normalizer, IReadOnlySet<string>? special = null)
     {
         var pieces = new PieceList(utf8);
-        pieces.SplitPieces((_, text) => Cut(text, _raw, encodeSpecialTokens));
-        pieces.SplitPieces((_, text) => Cut(normalizer?.Apply(text) ?? text, _afterNormalizing, encodeSpecialTokens));
+        pieces.SplitPieces((_, text) => Cut(text, _raw, special));
+        pieces.SplitPieces((_, text) => Cut(normalizer?.Apply(text) ?? text, _afterNormalizing, special));
         return pieces;
     }
 
@@ -72,16 +75,16 @@ internal sealed class AddedVocabulary
     public PieceList ExtractNormalized(AlignedText text, Normalizer? normalizer)
     {
         var pieces = new PieceList(text);
-        pieces.SplitPieces((_, piece) => Cut(normalizer?.Apply(piece) ?? piece, _afterNormalizing, encodeSpecialTokens: false));
+        pieces.SplitPieces((_, piece) => Cut(normalizer?.Apply(piece) ?? piece, _afterNormalizing, special: null));
         return pieces;
     }
 
-    private List<Piece> Cut(AlignedText text, Matcher matcher, bool encodeSpecialTokens)
+    private List<Piece> Cut(AlignedText text, Matcher matcher, IReadOnlySet<string>? special)
     {
         if (matcher.IsEmpty || text.Length == 0) return [new(text.Slice(0, text.Length), null)];
         var result = new List<Piece>();
         var last = 0;
-        foreach (var (start, end, id) in Find(text.Bytes, matcher, encodeSpecialTokens))
+        foreach (var (start, end, id) in Find(text.Bytes, matcher, special))
         {
             if (last < start) result.Add(new(text.Slice(last, start), null));
             var slice = text.Slice(start, end);
@@ -94,9 +97,9 @@ internal sealed class AddedVocabulary
     }
 
     /// <summary>The tokens that the raw text holds: range in bytes and id.</summary>
-    public List<(int Start, int End, int Id)> FindRaw(ReadOnlySpan<byte> text, bool encodeSpecialTokens) => Find(text, _raw, encodeSpecialTokens);
+    public List<(int Start, int End, int Id)> FindRaw(ReadOnlySpan<byte> text) => Find(text, _raw, special: null);
 
-    private List<(int Start, int End, int Id)> Find(ReadOnlySpan<byte> text, Matcher matcher, bool encodeSpecialTokens)
+    private List<(int Start, int End, int Id)> Find(ReadOnlySpan<byte> text, Matcher matcher, IReadOnlySet<string>? special)
     {
         var result = new List<(int, int, int)>();
         var last = 0;
@@ -104,7 +107,7 @@ internal sealed class AddedVocabulary
         {
             at = end;
             var token = _tokens[id];
-            if (encodeSpecialTokens && _special.Contains(token.Content)) continue;
+            if (special is not null && _special.Contains(token.Content) && !special.Contains(token.Content)) continue;
             if (token.SingleWord && (EndsWithWord(text[..start]) || StartsWithWord(text[end..]))) continue;
             if (token.LeftStrip) start = Math.Max(start - SpacesAtEnd(text[..start]), last);
             if (token.RightStrip) end += SpacesAtStart(text[end..]);

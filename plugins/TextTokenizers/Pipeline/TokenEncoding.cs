@@ -113,12 +113,12 @@ public sealed class TokenEncoding
     }
 
     /// <summary>The first window of at most <paramref name="length"/> tokens, with the further ones as its overflow.</summary>
-    /// <exception cref="ArgumentException">The stride is not below the length.</exception>
+    /// <exception cref="TruncationException">The stride is not below the length.</exception>
     internal TokenEncoding Truncate(int length, int stride, bool left)
     {
         if (length >= Count) return this;
         if (length == 0) return new() { Overflow = [this] };
-        if (stride >= length) throw new ArgumentException($"The stride {stride} is not below the length {length} that is left for a text.");
+        if (stride >= length) throw new TruncationException($"The stride {stride} is not below the length {length} that is left for a text.");
         var step = length - stride;
         var windows = new List<(int Start, int End)>();
         if (left)

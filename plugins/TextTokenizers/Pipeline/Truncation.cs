@@ -1,3 +1,5 @@
+using ModelZoo.Contracts;
+
 namespace ModelZoo.Plugins.TextTokenizers.Pipeline;
 
 /// <summary>Which text is cut when two are too long together.</summary>
@@ -13,6 +15,9 @@ public enum TruncationStrategy
     OnlySecond,
 }
 
+/// <summary>Texts cannot be cut as they are to be.</summary>
+public sealed class TruncationException(string message) : ArgumentException(message);
+
 /// <summary>How long an encoding may be, and what becomes of the rest.</summary>
 /// <param name="MaxLength">Number of tokens, special ones included.</param>
 /// <param name="Stride">How many tokens neighbouring windows share.</param>
@@ -21,7 +26,7 @@ public enum TruncationStrategy
 public sealed record Truncation(int MaxLength, int Stride = 0, TruncationStrategy Strategy = TruncationStrategy.LongestFirst, bool Left = false)
 {
     /// <summary>Cuts one or two encodings so that <paramref name="added"/> further tokens have room.</summary>
-    /// <exception cref="ArgumentException">They cannot be cut that way.</exception>
+    /// <exception cref="TruncationException">They cannot be cut that way.</exception>
     internal void Apply(ref TokenEncoding first, ref TokenEncoding? second, int added)
     {
         var limit = MaxLength - added;
@@ -59,14 +64,14 @@ public sealed record Truncation(int MaxLength, int Stride = 0, TruncationStrateg
                 first = Shorten(first, excess);
                 break;
             default:
-                second = Shorten(second ?? throw new ArgumentException("Truncation is set to cut the second text, and there is none."), excess);
+                second = Shorten(second ?? throw new TruncationException("Truncation is set to cut the second text, and there is none."), excess);
                 break;
         }
     }
 
     private TokenEncoding Shorten(TokenEncoding encoding, int excess) => encoding.Count > excess
         ? encoding.Truncate(encoding.Count - excess, Stride, Left)
-        : throw new ArgumentException($"The text that may be cut has {encoding.Count} tokens, and {excess} are too many.");
+        : throw new TruncationException($"The text that may be cut has {encoding.Count} tokens, and {excess} are too many.");
 }
 
 /// <summary>How encodings are made equally long.</summary>
@@ -78,11 +83,18 @@ public sealed record Truncation(int MaxLength, int Stride = 0, TruncationStrateg
 /// <param name="Token">The padding token.</param>
 public sealed record Padding(int? Length = null, int? MultipleOf = null, bool Left = false, int Id = 0, int TypeId = 0, string Token = "[PAD]")
 {
+    /// <summary>What encodings are padded to at most. A file may name any length, and each token of it takes memory.</summary>
+    public const int MostTokens = 1 << 20;
+
+    /// <exception cref="MediaException">The padding alone would be longer than <see cref="MostTokens"/>.</exception>
     internal void Apply(IReadOnlyList<TokenEncoding> encodings)
     {
         if (encodings.Count == 0) return;
-        var length = Length ?? encodings.Max(encoding => encoding.Count);
+        var longest = encodings.Max(encoding => encoding.Count);
+        long length = Length ?? longest;
         if (MultipleOf is > 0 and var multiple && length % multiple > 0) length += multiple - length % multiple;
-        foreach (var encoding in encodings) encoding.Pad(length, Id, TypeId, Token, Left);
+        if (length > longest && length > MostTokens)
+            throw new MediaException(ErrorCodes.MediaUnsupported, "Encodings are not padded to that length.") { Expected = $"at most {MostTokens} tokens", Found = $"{length}", Remedy = "Ask for another padding, or for none, in place of the tokenizer file's." };
+        foreach (var encoding in encodings) encoding.Pad((int)Math.Min(length, int.MaxValue), Id, TypeId, Token, Left);
     }
 }

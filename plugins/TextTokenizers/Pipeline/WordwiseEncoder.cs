@@ -59,7 +59,7 @@ internal sealed class WordwiseEncoder
         var last = 0;
         if (!_added.CannotMatchRaw(text))
         {
-            foreach (var (start, end, id) in _added.FindRaw(text, encodeSpecialTokens: false))
+            foreach (var (start, end, id) in _added.FindRaw(text))
             {
                 if (last < start) EncodeStretch(text[last..start], last == 0, scratch, output);
                 if (end > start) output.Add(id);

@@ -1,4 +1,5 @@
 using System.Text.Json;
+using ModelZoo.Contracts;
 using ModelZoo.Plugins.TextTokenizers.Pipeline;
 
 namespace ModelZoo.Plugins.TextTokenizers.PostProcessors;
@@ -29,6 +30,22 @@ public sealed class TemplatePostProcessor : PostProcessor
         _tokens = tokens.ToDictionary(token => token.Name, StringComparer.Ordinal);
     }
 
+    /// <summary>Tokens around one text, each left out where it is null; null when there are none. It has no template for two.</summary>
+    internal static TemplatePostProcessor? Around((string Token, int Id)? before, (string Token, int Id)? after)
+    {
+        var single = new List<TemplatePiece> { new(0, null, 0) };
+        var tokens = new List<TemplateToken>();
+        if (before is { } first) single.Insert(0, Special(first));
+        if (after is { } last) single.Add(Special(last));
+        return tokens.Count == 0 ? null : new(single, [], tokens.DistinctBy(token => token.Name));
+
+        TemplatePiece Special((string Token, int Id) token)
+        {
+            tokens.Add(new(token.Token, [token.Id], [token.Token]));
+            return new(null, token.Token, 0);
+        }
+    }
+
     /// <inheritdoc/>
     public override int AddedTokens(bool pair) => (pair ? _pair : _single).Sum(piece => piece.Name is { } name && _tokens.TryGetValue(name, out var token) ? token.Ids.Count : 0);
 
@@ -38,14 +55,14 @@ public sealed class TemplatePostProcessor : PostProcessor
         {
             1 => _single,
             2 => _pair,
-            _ => throw new ArgumentException("A template takes one text or two; another template stands before it."),
+            _ => throw Broken("A template takes one text or two; another template stands before it."),
         };
         var result = new List<TokenEncoding>();
         foreach (var piece in template)
         {
             if (piece.Sequence is { } sequence)
             {
-                if (sequence >= encodings.Count) throw new ArgumentException("The template for one text names a second.");
+                if (sequence >= encodings.Count) throw Broken("The template for one text names a second.");
                 var encoding = encodings[sequence];
                 encoding.SetTypeIds(piece.TypeId);
                 encoding.SetSequence(sequence);
@@ -53,7 +70,7 @@ public sealed class TemplatePostProcessor : PostProcessor
             }
             else if (addSpecialTokens)
             {
-                var token = _tokens.TryGetValue(piece.Name!, out var found) ? found : throw new ArgumentException($"The template's special token {piece.Name} is not defined.");
+                var token = _tokens.TryGetValue(piece.Name!, out var found) ? found : throw Broken($"The template's special token {piece.Name} is not defined.");
                 var encoding = new TokenEncoding();
                 for (var i = 0; i < token.Ids.Count; i++) encoding.Add(token.Ids[i], token.Tokens[i], (0, 0), null, piece.TypeId, special: true);
                 result.Add(encoding);
@@ -62,6 +79,8 @@ public sealed class TemplatePostProcessor : PostProcessor
 
         return result;
     }
+
+    private static CheckpointException Broken(string what) => new(ErrorCodes.CheckpointMalformed, what) { Where = "post_processor" };
 
     internal override void Write(Utf8JsonWriter writer)
     {

@@ -56,6 +56,8 @@ public class OptionsSchemaTests
     [InlineData("fid, diversity", "fid", "diversity")]
     [InlineData("""["a,b", "c"]""", "a,b", "c")]
     [InlineData("one", "one")]
+    [InlineData("[MASK],[SEP]", "[MASK]", "[SEP]")]
+    [InlineData("[ ]")]
     [InlineData("")]
     public void Bind_ListOfWords_TakesCommasOrJson(string typed, params string[] words) => Assert.Equal(words, ((Sample)Schema.Bind(Pairs(("words", typed)))).Words);
 

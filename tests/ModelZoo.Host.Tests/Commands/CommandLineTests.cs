@@ -112,6 +112,37 @@ public sealed class CommandLineTests : IDisposable
     }
 
     [Fact]
+    public async Task Tokenize_SeveralInputs_HaveATokensFileEach()
+    {
+        File.WriteAllText(In("other.txt"), "de");
+        var (code, output, error) = await RunAsync("tokenize", "test/echo.x", "--in", In("hello.txt"), "--in", In("other.txt"), "--out", In("tokens"));
+        Assert.True(code == ExitCodes.Ok, error);
+        Assert.Contains("2 tokens", output, StringComparison.Ordinal);
+        Assert.Equal([102, 103], JsonNode.Parse(File.ReadAllText(In("tokens", "other.txt.json")))!["ids"]!.AsArray().Select(id => (int)id!));
+        Assert.True(File.Exists(In("tokens", "hello.txt.json.run.json")));
+        var lines = (await RunAsync("tokenize", "test/echo.x", "--text", "a", "--text", "b")).Output.Split('\n', StringSplitOptions.RemoveEmptyEntries);
+        Assert.Equal(["[99]", "[100]"], lines.Select(line => JsonNode.Parse(line)!["ids"]!.ToJsonString()));
+        Assert.Equal(2, JsonNode.Parse((await RunAsync("tokenize", "test/echo.x", "--text", "a", "--text", "b", "--json")).Output)!.AsArray().Count);
+        Assert.Equal(ExitCodes.Usage, (await RunAsync("tokenize", "test/echo.x", "--text", "a", "--text", "b", "--out", In("both.json"))).Code);
+        Assert.Equal(ExitCodes.Usage, (await RunAsync("tokenize", "test/echo.x", "--text", "a", "--in", In("other.txt"))).Code);
+    }
+
+    [Fact]
+    public async Task Detokenize_BareIds_AreTextAgainAndReplay()
+    {
+        Assert.Equal("abc", (await RunAsync("detokenize", "test/echo.x", "--ids", "99, 100 101", "--option", "shift=2")).Output.Trim());
+        File.WriteAllText(In("ids.json"), "[97, 98]");
+        Assert.Equal("ab", (await RunAsync("detokenize", "test/echo.x", "--in", In("ids.json"))).Output.Trim());
+        Assert.Equal("ab", (string?)JsonNode.Parse((await RunAsync("detokenize", "test/echo.x", "--ids", "97,98", "--json")).Output)!["text"]);
+        Assert.Equal(ExitCodes.Ok, (await RunAsync("detokenize", "test/echo.x", "--ids", "97", "--out", In("a.txt"))).Code);
+        Assert.Contains("bit for bit", (await RunAsync("replay", In("a.txt"))).Output, StringComparison.Ordinal);
+        var (code, _, error) = await RunAsync("detokenize", "test/echo.x", "--ids", "97,x");
+        Assert.Equal(ExitCodes.Usage, code);
+        Assert.Contains("'x'", error, StringComparison.Ordinal);
+        Assert.Equal(ExitCodes.Usage, (await RunAsync("detokenize", "test/echo.x")).Code);
+    }
+
+    [Fact]
     public async Task Generate_ThenReplay_IsTheSameBitForBitUntilThePluginChanges()
     {
         Assert.Equal(ExitCodes.Ok, (await RunAsync("generate", "test/echo.x", "--prompt", "hi", "--seed", "5", "--out", In("out.txt"))).Code);

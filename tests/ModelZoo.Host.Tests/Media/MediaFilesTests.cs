@@ -25,7 +25,7 @@ public sealed class MediaFilesTests : IDisposable
 
     public static Tokens SomeTokens => new(new("speech/encodec.x", TokenLayout.Frames, [256, 256], "digest"), Tensor.Create([1, 2, 3, 4, 5, 6], 2, 3))
     {
-        FrameRate = 75, SourceLength = 960, Spans = [new(0, 0.5), new(0.5, 1)], Extras = new Dictionary<string, Tensor> { ["scales"] = Tensor.Create([0.1f, 1e-30f], 2) },
+        FrameRate = 75, SourceLength = 960, Spans = [new(0, 0.5), new(0.5, 1)], Extras = new Dictionary<string, Tensor> { ["scales"] = Tensor.Create([0.1f, 1e-30f], 2), ["offsets"] = Tensor.Create([0, 1, 1, -3], 2, 2) }, SpannedText = "clean\n",
     };
 
     [Theory]
@@ -40,6 +40,9 @@ public sealed class MediaFilesTests : IDisposable
         Assert.Equal((SomeTokens.FrameRate, SomeTokens.SourceLength), (again.FrameRate, again.SourceLength));
         Assert.Equal(SomeTokens.Spans, again.Spans);
         Assert.Equal(SomeTokens.Extras["scales"].Bytes.ToArray(), again.Extras["scales"].Bytes.ToArray());
+        Assert.Equal(SomeTokens.Extras["offsets"].ToString(), again.Extras["offsets"].ToString());
+        Assert.Equal([0, 1, 1, -3], again.Extras["offsets"].As<int>().Span.ToArray());
+        Assert.Equal(SomeTokens.SpannedText, again.SpannedText);
     }
 
     [Fact]

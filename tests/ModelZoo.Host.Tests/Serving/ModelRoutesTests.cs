@@ -47,6 +47,17 @@ public sealed class ModelRoutesTests
     }
 
     [Fact]
+    public async Task Detokenize_BareIds_AreTakenWhereAModelNeedsNoMore()
+    {
+        await using var server = await TestServer.StartAsync();
+        using var back = await server.Client.PostAsJsonAsync("/v1/models/test/echo/detokenize", new { input = new[] { 97, 241 } });
+        Assert.Equal("añ", await back.Content.ReadAsStringAsync());
+        var (status, problem) = await server.PostAsync("/v1/models/test/echo/detokenize", new { input = new[] { "item-7" } });
+        Assert.Equal(400, status);
+        Assert.Contains("item-7", problem.GetRawText(), StringComparison.Ordinal);
+    }
+
+    [Fact]
     public async Task Tokenize_AcceptSafetensors_GivesTensorsThatDetokenizeTakesAsBody()
     {
         await using var server = await TestServer.StartAsync();

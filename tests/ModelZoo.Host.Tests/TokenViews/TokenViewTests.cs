@@ -21,6 +21,10 @@ public class TokenViewTests
     }
 
     [Fact]
+    public void Of_TokensOfAnotherText_StandInThat() =>
+        Assert.Equal(["ab", "\n", "cd"], TextPieces.Of("AB", Make((1, 0, 2), (2, 3, 5)) with { SpannedText = "ab\ncd" }).Select(piece => piece.Text));
+
+    [Fact]
     public void Of_TokensWithoutPlaces_SaysSo()
     {
         var tokens = new Tokens(Space, Tensor.Create([1, 2], 2));

@@ -44,6 +44,8 @@ public sealed class EchoModel(ModelSource source) : IModel, ITokenize<Text, Echo
     private readonly TokenSpace _space = new(source.Id.ToString(), TokenLayout.Flat, [65545], "units");
     private bool _disposed;
 
+    public TokenSpace Space => _space;
+
     public ModelFacts Facts => new() { Parameters = 1, PrivateBytes = 1000, Properties = [new("version", GoodPlugin.Version)] };
 
     public ValueTask<Tokens> TokenizeAsync(Text media, EchoOptions options, CancellationToken cancel = default) =>

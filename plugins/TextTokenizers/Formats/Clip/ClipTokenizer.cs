@@ -4,6 +4,7 @@ using ModelZoo.Contracts;
 using ModelZoo.Networks.Strings;
 using ModelZoo.Plugins.TextTokenizers.Models;
 using ModelZoo.Plugins.TextTokenizers.Pipeline;
+using ModelZoo.Plugins.TextTokenizers.PostProcessors;
 using ModelZoo.Plugins.TextTokenizers.Regex;
 
 namespace ModelZoo.Plugins.TextTokenizers.Formats.Clip;
@@ -116,20 +117,27 @@ public sealed class ClipTokenizer : Tokenizer
     /// <inheritdoc/>
     public override int[] EncodeToIds(ReadOnlySpan<char> text, bool addSpecialTokens = false) => [.. EncodeToTokens(text.ToString(), addSpecialTokens).Select(token => token.Id)];
 
-    /// <summary>The tokens of a text; their places are those in the cleaned text.</summary>
-    public override IReadOnlyList<EncodedToken> EncodeToTokens(string text, bool addSpecialTokens = false)
+    /// <inheritdoc/>
+    public override string SpannedText(string text) => Clean(text);
+
+    /// <summary>The encoding of a text, or of a pair of texts; offsets are those in the cleaned text.</summary>
+    public override TokenEncoding EncodeTexts(string text, string? pair, EncodeOptions options) => Finish(EncodeSequence(text, 0, options), pair is null ? null : EncodeSequence(pair, 1, options), options);
+
+    /// <inheritdoc/>
+    internal override PostProcessor? AroundTexts => TemplatePostProcessor.Around((Start, StartId), (End, EndId));
+
+    private TokenEncoding EncodeSequence(string text, int type, EncodeOptions options)
     {
         var utf8 = Encoding.UTF8.GetBytes(Clean(text));
-        var offsets = new OffsetMap(utf8, OffsetUnit.Utf16);
-        var result = new List<EncodedToken>();
-        if (addSpecialTokens) result.Add(new(StartId, Start, 0, 0));
+        var offsets = new OffsetMap(utf8, options.Offsets);
+        var result = new TokenEncoding();
         var tokens = new List<PieceToken>();
         var search = _pattern.Matches(utf8);
-        while (search.Next(out var start, out var end))
+        for (var word = 0; search.Next(out var start, out var end); word++)
         {
             tokens.Clear();
             var piece = Encoding.UTF8.GetBytes(ByteAlphabet.Encode(utf8.AsSpan(start, end - start)));
-            if (Encoding.UTF8.GetString(piece) is Start or End && _model.Vocabulary.TryGet(piece, out var special)) tokens.Add(new(special, 0, piece.Length));
+            if (Encoding.UTF8.GetString(piece) is (Start or End) and var name && options.FoundSpecialTokens?.Contains(name) != false && _model.Vocabulary.TryGet(piece, out var special)) tokens.Add(new(special, 0, piece.Length));
             else _model.Tokenize(piece, tokens);
             var at = start;
             foreach (var token in tokens)
@@ -137,13 +145,12 @@ public sealed class ClipTokenizer : Tokenizer
                 // Every character of a token is one byte of the text.
                 var length = Encoding.UTF8.GetCharCount(piece.AsSpan(token.Start, token.End - token.Start));
                 var wholeEnd = at + length;
-                while (wholeEnd < utf8.Length && (utf8[wholeEnd] & 0xC0) == 0x80) wholeEnd++;
-                result.Add(new(token.Id, _tokens[token.Id], offsets.Convert(at, wholeEnd).Start, offsets.Convert(at, wholeEnd).End));
+                while (options.Offsets != OffsetUnit.Byte && wholeEnd < utf8.Length && (utf8[wholeEnd] & 0xC0) == 0x80) wholeEnd++;
+                result.Add(token.Id, _tokens[token.Id], offsets.Convert(at, wholeEnd), word, type);
                 at += length;
             }
         }
 
-        if (addSpecialTokens) result.Add(new(EndId, End, offsets.Convert(0, utf8.Length).End, offsets.Convert(0, utf8.Length).End));
         return result;
     }
 

@@ -3,6 +3,7 @@ using System.Text;
 using ModelZoo.Contracts;
 using ModelZoo.Plugins.TextTokenizers.Models;
 using ModelZoo.Plugins.TextTokenizers.Pipeline;
+using ModelZoo.Plugins.TextTokenizers.PostProcessors;
 
 namespace ModelZoo.Plugins.TextTokenizers.Formats.SentencePiece;
 
@@ -52,6 +53,7 @@ public sealed class SentencePieceTokenizer : Tokenizer
             _ => new CharacterSegmenter(vocabulary),
         };
         _ids = new(vocabulary, _normalizer, _segmenter);
+        AroundTexts = TemplatePostProcessor.Around(StartId is { } start ? (file.StartPiece, start) : null, EndId is { } end ? (file.EndPiece, end) : null);
     }
 
     /// <summary>The model file.</summary>
@@ -191,15 +193,29 @@ public sealed class SentencePieceTokenizer : Tokenizer
     }
 
     /// <inheritdoc/>
-    public override IReadOnlyList<EncodedToken> EncodeToTokens(string text, bool addSpecialTokens = false)
+    public override TokenEncoding EncodeTexts(string text, string? pair, EncodeOptions options) =>
+        Finish(EncodeSequence(text, 0, options.Offsets), pair is null ? null : EncodeSequence(pair, 1, options.Offsets), options);
+
+    /// <inheritdoc/>
+    public override bool TakesSpecialTokensAsText => true;
+
+    /// <inheritdoc/>
+    public override bool FindsSpecialTokens => false;
+
+    /// <inheritdoc/>
+    internal override PostProcessor? AroundTexts { get; }
+
+    /// <inheritdoc/>
+    internal override Padding? OwnPadding => PaddingId is { } id ? new(Id: id, Token: File.PaddingPiece) : null;
+
+    private TokenEncoding EncodeSequence(string text, int type, OffsetUnit unit)
     {
         var utf8 = Encoding.UTF8.GetBytes(text);
-        var offsets = new OffsetMap(utf8, OffsetUnit.Utf16);
-        return [.. Framed(Encode(utf8), addSpecialTokens, utf8.Length).Select(piece =>
-        {
-            var (start, end) = piece.Start < utf8.Length ? offsets.Convert(piece.Start, piece.End) : (text.Length, text.Length);
-            return new EncodedToken(piece.Id, piece.Text, start, end);
-        })];
+        var offsets = new OffsetMap(utf8, unit);
+        var end = unit switch { OffsetUnit.Byte => utf8.Length, OffsetUnit.Utf16 => text.Length, _ => text.EnumerateRunes().Count() };
+        var result = new TokenEncoding();
+        foreach (var piece in Encode(utf8)) result.Add(piece.Id, piece.Text, piece.Start < utf8.Length ? offsets.Convert(piece.Start, piece.End) : (end, end), null, type);
+        return result;
     }
 
     /// <inheritdoc/>
@@ -280,13 +296,6 @@ public sealed class SentencePieceTokenizer : Tokenizer
     {
         using var normalized = normalizer.Normalize(Encoding.UTF8.GetBytes(text));
         return Encoding.UTF8.GetString(normalized.Bytes);
-    }
-
-    private IEnumerable<SentencePieceToken> Framed(List<SentencePieceToken> pieces, bool addSpecialTokens, int end)
-    {
-        if (addSpecialTokens && StartId is { } start) yield return new(start, File.StartPiece, 0, 0);
-        foreach (var piece in pieces) yield return piece;
-        if (addSpecialTokens && EndId is { } last) yield return new(last, File.EndPiece, end, end);
     }
 
     private List<SentencePieceToken> Describe(NormalizedText normalized, List<Segment> segments)

@@ -15,6 +15,8 @@ internal sealed class ByteVerbs(string model, PipelineTokenizer tokenizer) : ITo
 
     public Modality Takes => Modality.Tensors;
 
+    public TokenSpace Space => _space;
+
     public OptionsSchema TokenizeOptions { get; } = OptionsSchema.Of<NoOptions>();
 
     public Modality Evaluates => Modality.Text;

@@ -27,6 +27,8 @@ internal sealed class TextVerbs<TOptions>(string model, Func<TOptions, ITextCode
 {
     private readonly TokenSpace _space = SpaceOf(model, codecOf(new()));
 
+    public TokenSpace Space => _space;
+
     public Modality Evaluates => Modality.Text;
 
     public IReadOnlyList<string> DefaultMetrics => TextObservations.DefaultMetrics;
