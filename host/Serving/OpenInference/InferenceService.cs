@@ -69,7 +69,7 @@ internal sealed class InferenceService(ModelVerbs verbs, ModelDirectory director
             case "tokenize":
                 return (await verbs.TokenizeAsync(model, MediaTensors.Read(takes, request.Inputs), options, cancel).ConfigureAwait(false)).Value;
             case "detokenize":
-                return (await verbs.DetokenizeAsync(model, MediaTensors.Read(Modality.Tokens, request.Inputs), options, cancel).ConfigureAwait(false)).Value;
+                return (await verbs.DetokenizeAsync(model, MediaTensors.Read(Modality.Tokens, request.Inputs).Expect<Tokens>(), options, cancel).ConfigureAwait(false)).Value;
             case "generate":
                 var words = request.Inputs.FirstOrDefault(input => input.Name == "prompt")?.ToTexts();
                 var media = request.Inputs.Where(input => input.Name != "prompt").ToList();

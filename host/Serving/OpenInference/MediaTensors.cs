@@ -61,11 +61,10 @@ internal static class MediaTensors
         return new() { ["token_space"] = json.ToJsonString() };
     }
 
-    // Ids that do not say what they mean are bare ids, which some models take.
-    private static Contracts.Media Tokens(IReadOnlyList<InferTensor> tensors)
+    private static Tokens Tokens(IReadOnlyList<InferTensor> tensors)
     {
         var ids = Find(tensors, "ids");
-        if ((string?)ids.Parameters["token_space"] is not { } space) return new Items([.. ids.ToTensor().As<int>().Span.ToArray().Select(id => id.ToString(CultureInfo.InvariantCulture))]);
+        var space = (string?)ids.Parameters["token_space"] ?? throw new ModelZooException(ErrorCodes.TokensInvalid, "The ids do not say what they mean.") { Where = "ids", Expected = "the parameter token_space, as `tokenize` gave it with them" };
         try
         {
             var json = JsonNode.Parse(space)!.AsObject();
@@ -73,7 +72,7 @@ internal static class MediaTensors
             json["shape"] = new JsonArray(0);
             var head = TokensFile.FromJson(System.Text.Json.JsonSerializer.SerializeToElement(json), "token_space");
             var extras = tensors.Where(tensor => tensor.Name.StartsWith("extra.", StringComparison.Ordinal)).ToDictionary(tensor => tensor.Name["extra.".Length..], tensor => tensor.ToTensor());
-            return new Tokens(head.Space, ids.ToTensor().As<int>()) { FrameRate = head.FrameRate, SourceLength = head.SourceLength, Extras = extras };
+            return new(head.Space, ids.ToTensor().As<int>()) { FrameRate = head.FrameRate, SourceLength = head.SourceLength, Extras = extras };
         }
         catch (Exception error) when (error is JsonException or InvalidOperationException)
         {

@@ -38,17 +38,22 @@ internal sealed class Flota(IReadOnlySet<string> vocabulary, string special, boo
         Open);
 
     /// <summary>At most <paramref name="k"/> entries of a word, all there are when that is 0, in order of place. <paramref name="strict"/> keeps continuations away from the first place (BERT).</summary>
-    public List<string> Tokenize(string word, int k, bool strict)
+    public List<string> Tokenize(string word, int k, bool strict) => [.. Find(word, k, strict).Select(found => found.Entry)];
+
+    /// <summary>The entries of a word, each with the UTF-16 units of the word that it stands for.</summary>
+    public List<(string Entry, int Start, int End)> Find(string word, int k, bool strict)
     {
         var (first, second) = marksContinuation ? (word, special + word) : (special + word, word);
-        if (vocabulary.Contains(first)) return [first];
-        if (vocabulary.Contains(second)) return [second];
+        if (vocabulary.Contains(first)) return [(first, 0, word.Length)];
+        if (vocabulary.Contains(second)) return [(second, 0, word.Length)];
 
         var letters = Scalars.Split(word);
-        var found = new SortedDictionary<int, string>();
+        var units = new int[letters.Length + 1];
+        for (var i = 0; i < letters.Length; i++) units[i + 1] = units[i] + letters[i].Length;
+        var found = new SortedDictionary<int, (string, int, int)>();
         while (LongestEntry(letters, strict) is { } match)
         {
-            found[match.Start] = match.Entry;
+            found[match.Start] = (match.Entry, units[match.Start], units[match.Start + match.Width]);
             Array.Fill(letters, Taken, match.Start, match.Width);
             if (--k == 0) break;
         }
@@ -117,7 +122,10 @@ internal sealed class Flota(IReadOnlySet<string> vocabulary, string special, boo
 
         public string VocabularyDigest => Published.Digest(entries);
 
-        public int[] Encode(string text) => [.. Words(text).SelectMany(word => flota.Tokenize(word, options.K, options.Strict)).Select(token => _ids[token])];
+        public int[] Encode(string text) => PlacedToken.Ids(Place(text));
+
+        public IReadOnlyList<PlacedToken> Place(string text) =>
+            [.. TokenPlaces.Locate(text, Words(text)).SelectMany(word => flota.Find(word.Word, options.K, options.Strict).Select(found => new PlacedToken(_ids[found.Entry], word.Start + found.Start, word.Start + found.End)))];
 
         public string Decode(ReadOnlySpan<int> ids) => flota.Join(ids.ToArray().Select(id => entries[id]));
     }

@@ -54,6 +54,17 @@ internal sealed class MultiWord(PipelineTokenizer tokenizer, PipelineTokenizer g
 
     public int[] Encode(string text) => [.. tokenizer.EncodePlain(Join(text)).Ids];
 
+    /// <remarks>No places where lower case has more or fewer letters than the text.</remarks>
+    public IReadOnlyList<PlacedToken>? Place(string text)
+    {
+        var lower = _lowerCase ? PythonText.Lower(text) : text;
+        if (lower.Length != text.Length) return null;
+        var joined = Join(text);
+        var from = Origins(lower, joined);
+        var encoding = tokenizer.Encode(joined, options: new() { AddSpecialTokens = false, NoTruncation = true, NoPadding = true });
+        return [.. encoding.Ids.Zip(encoding.Offsets, (id, place) => place.End > place.Start ? new PlacedToken(id, from[place.Start].Start, from[place.End - 1].End) : new PlacedToken(id, 0, 0))];
+    }
+
     public string Decode(ReadOnlySpan<int> ids) => tokenizer.Decode(ids).Replace(Joint, " ", StringComparison.Ordinal);
 
     /// <summary>The same with n-grams as added tokens.</summary>
@@ -91,6 +102,24 @@ internal sealed class MultiWord(PipelineTokenizer tokenizer, PipelineTokenizer g
         var words = Words((_lowerCase ? PythonText.Lower(text) : text).Replace(" ", " " + Blank, StringComparison.Ordinal));
         foreach (var length in ngrams.Values.Distinct().OrderDescending()) words = Join(words, length);
         return string.Concat(words).Replace(Blank, " ", StringComparison.Ordinal);
+    }
+
+    // What each unit of a joined text comes from: a joint from the white space between two words, all else from itself; white space that was lost from nothing.
+    private static (int Start, int End)[] Origins(string text, string joined)
+    {
+        var from = new (int Start, int End)[joined.Length];
+        var at = 0;
+        for (var i = 0; i < joined.Length; i++)
+        {
+            var isJoint = joined[i] == Joint[0] && (at == text.Length || text[at] != Joint[0]);
+            while (!isJoint && at < text.Length && text[at] != joined[i] && PythonText.IsSpace(text[at])) at++;
+            var start = at;
+            if (!isJoint) at = Math.Min(at + 1, text.Length);
+            else while (at < text.Length && PythonText.IsSpace(text[at])) at++;
+            from[i] = (start, at);
+        }
+
+        return from;
     }
 
     /// <summary>The general tokenizer's ids for a token: its own, or those of its text without the mark.</summary>

@@ -3,6 +3,7 @@
 using System.Text;
 using System.Text.Json;
 using ModelZoo.Contracts;
+using ModelZoo.Plugins.TextTokenizers.Pipeline;
 
 namespace ModelZoo.Plugins.TextTokenizers.Papers;
 
@@ -35,6 +36,20 @@ internal sealed class Myte(Myte.Rewriter decompose, Myte.Rewriter merge) : IText
     public byte[] Compose(ReadOnlySpan<byte> bytes) => decompose.Undo(bytes);
 
     public int[] Encode(string text) => Ids(Merge(Decompose(Encoding.UTF8.GetBytes(text))));
+
+    /// <remarks>Each byte of a code comes from all of what the code stands for.</remarks>
+    public IReadOnlyList<PlacedToken> Place(string text)
+    {
+        var utf8 = Encoding.UTF8.GetBytes(text);
+        List<(int Start, int End)> taken = [], merged = [];
+        var bytes = merge.Rewrite(decompose.Rewrite(utf8, taken), merged);
+        var map = new OffsetMap(utf8, OffsetUnit.Utf16);
+        return [.. Ids(bytes).Zip(merged, (id, from) =>
+        {
+            var (start, end) = TokenPlaces.Units(map, taken[from.Start].Start, taken[from.End - 1].End, utf8.Length, text.Length);
+            return new PlacedToken(id, start, end);
+        })];
+    }
 
     public string Decode(ReadOnlySpan<int> ids)
     {
@@ -87,19 +102,22 @@ internal sealed class Myte(Myte.Rewriter decompose, Myte.Rewriter merge) : IText
         /// <summary>SHA-256 of the rules.</summary>
         public string Digest { get; }
 
-        public byte[] Rewrite(ReadOnlySpan<byte> bytes) => Exchange(bytes, _forward, _to);
+        /// <param name="bytes">What is rewritten.</param>
+        /// <param name="places">Takes, for each byte that comes out, the range of bytes that it comes from.</param>
+        public byte[] Rewrite(ReadOnlySpan<byte> bytes, List<(int Start, int End)>? places = null) => Exchange(bytes, _forward, _to, places);
 
-        public byte[] Undo(ReadOnlySpan<byte> bytes) => Exchange(bytes, _backward, _from);
+        public byte[] Undo(ReadOnlySpan<byte> bytes) => Exchange(bytes, _backward, _from, null);
 
-        private static byte[] Exchange(ReadOnlySpan<byte> bytes, ByteTrie rules, List<byte[]> results)
+        private static byte[] Exchange(ReadOnlySpan<byte> bytes, ByteTrie rules, List<byte[]> results, List<(int Start, int End)>? places)
         {
             var output = new List<byte>(bytes.Length);
-            while (!bytes.IsEmpty)
+            for (int at = 0, end; at < bytes.Length; at = end)
             {
-                var (rule, width) = rules.Longest(bytes);
-                if (width == 0) output.Add(bytes[0]);
+                var (rule, width) = rules.Longest(bytes[at..]);
+                if (width == 0) output.Add(bytes[at]);
                 else output.AddRange(results[rule]);
-                bytes = bytes[Math.Max(1, width)..];
+                end = at + Math.Max(1, width);
+                while (places?.Count < output.Count) places.Add((at, end));
             }
 
             return [.. output];

@@ -61,7 +61,28 @@ internal sealed class PickyBpe : ITextCodec
 
     public string VocabularyDigest => Published.Digest(_tokens);
 
-    public int[] Encode(string text) => [.. PythonText.Words(text).SelectMany(word => EncodeWord(Space + word)).Select(Id)];
+    public int[] Encode(string text) => PlacedToken.Ids(Place(text));
+
+    /// <remarks>An unknown token stands for one letter; the mark of a word's start for none.</remarks>
+    public IReadOnlyList<PlacedToken> Place(string text)
+    {
+        var placed = new List<PlacedToken>();
+        foreach (var (word, start) in TokenPlaces.Locate(text, PythonText.Words(text)))
+        {
+            var letters = Scalars.Split(Space + word);
+            var (at, taken) = (start, 0);
+            foreach (var token in EncodeWord(Space + word))
+            {
+                var width = Math.Min(letters.Length - taken, Scalars.Count(token.Replace(_unknown, "?", StringComparison.Ordinal)));
+                var end = at;
+                for (var i = Math.Max(1, taken); i < taken + width; i++) end += letters[i].Length;
+                placed.Add(new(Id(token), at, end));
+                (at, taken) = (end, taken + width);
+            }
+        }
+
+        return placed;
+    }
 
     public string Decode(ReadOnlySpan<int> ids)
     {

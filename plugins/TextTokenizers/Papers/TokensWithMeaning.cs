@@ -58,34 +58,42 @@ internal sealed class TokensWithMeaning : ITextCodec
 
     public int[] Encode(string text) => [.. Tokenize(text).Select(token => token.Id)];
 
+    /// <remarks>The mark of a capital letter stands for nothing by itself; the letter's own token covers it. Small letters are as many as those that they come from.</remarks>
+    public IReadOnlyList<PlacedToken> Place(string text) => [.. Walk(text).Select(found => new PlacedToken(found.Token.Id, found.Start, found.End))];
+
     public string Decode(ReadOnlySpan<int> ids) => _decoder.Decode(ids);
 
     /// <summary>The tokens of a text: words lie between blanks, and a capital letter inside of one begins a new segment.</summary>
-    public List<Token> Tokenize(string text)
+    public List<Token> Tokenize(string text) => [.. Walk(text).Select(found => found.Token)];
+
+    private List<(Token Token, int Start, int End)> Walk(string text)
     {
-        var tokens = new List<Token>();
+        var tokens = new List<(Token, int, int)>();
         var words = text.Split(' ');
-        for (var i = 0; i < words.Length; i++)
+        var at = 0;
+        for (var i = 0; i < words.Length; at += words[i].Length + 1, i++)
         {
-            if (PythonText.Strip(words[i]).Length > 0) TokenizeWord(Scalars.Split(words[i]), tokens);
-            if (i < words.Length - 1) tokens.Add(_space);
+            if (PythonText.Strip(words[i]).Length > 0) WalkWord(Scalars.Split(words[i]), at, tokens);
+            if (i < words.Length - 1) tokens.Add((_space, at + words[i].Length, at + words[i].Length + 1));
         }
 
         return tokens;
     }
 
-    private void TokenizeWord(string[] letters, List<Token> tokens)
+    private void WalkWord(string[] letters, int at, List<(Token, int, int)> tokens)
     {
         for (int start = 0, end; start < letters.Length; start = end)
         {
             for (end = start + 1; end < letters.Length && !IsUpper(letters[end]);) end++;
-            if (IsUpper(letters[start])) tokens.Add(_upperCase);
+            if (IsUpper(letters[start])) tokens.Add((_upperCase, at, at));
             var segment = Scalars.Split(TurkishStandards.Lower(Scalars.Join(letters.AsSpan(start..end))));
             for (var place = 0; place < segment.Length;)
             {
                 var token = Longest(segment.AsSpan(place)) ?? _unknown;
-                tokens.Add(token);
-                place += token == _unknown ? 1 : Scalars.Count(token.Text);
+                var width = token == _unknown ? 1 : Scalars.Count(token.Text);
+                var units = letters.Skip(start + place).Take(width).Sum(letter => letter.Length);
+                tokens.Add((token, at, at + units));
+                (place, at) = (place + width, at + units);
             }
         }
     }

@@ -128,6 +128,13 @@ public sealed class CommandLineTests : IDisposable
     }
 
     [Fact]
+    public async Task Train_Refused_LeavesNoFolder()
+    {
+        Assert.NotEqual(ExitCodes.Ok, (await RunAsync("train", "test/echo.x", "--data", In("hello.txt"), "--out", In("made", "here"))).Code);
+        Assert.False(Directory.Exists(In("made")));
+    }
+
+    [Fact]
     public async Task Detokenize_BareIds_AreTextAgainAndReplay()
     {
         Assert.Equal("abc", (await RunAsync("detokenize", "test/echo.x", "--ids", "99, 100 101", "--option", "shift=2")).Output.Trim());

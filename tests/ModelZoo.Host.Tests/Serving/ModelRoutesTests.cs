@@ -53,7 +53,7 @@ public sealed class ModelRoutesTests
         using var back = await server.Client.PostAsJsonAsync("/v1/models/test/echo/detokenize", new { input = new[] { 97, 241 } });
         Assert.Equal("añ", await back.Content.ReadAsStringAsync());
         var (status, problem) = await server.PostAsync("/v1/models/test/echo/detokenize", new { input = new[] { "item-7" } });
-        Assert.Equal(400, status);
+        Assert.Equal(422, status);
         Assert.Contains("item-7", problem.GetRawText(), StringComparison.Ordinal);
     }
 

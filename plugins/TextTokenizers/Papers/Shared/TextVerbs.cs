@@ -20,6 +20,9 @@ internal interface ITextCodec
 
     /// <summary>The bytes of text that an id stands for by itself; null where that depends on its neighbours.</summary>
     byte[]? Spelling(int id) => null;
+
+    /// <summary>The ids with their places, where the method itself says what of the text a token comes from; null where spelling tells, or nothing does.</summary>
+    IReadOnlyList<PlacedToken>? Place(string text) => null;
 }
 
 /// <summary>The verbs tokenize and evaluate over a codec, or one for each setting of the options; all of them have one vocabulary.</summary>
@@ -39,8 +42,10 @@ internal sealed class TextVerbs<TOptions>(string model, Func<TOptions, ITextCode
     {
         cancel.ThrowIfCancellationRequested();
         var codec = codecOf(options);
-        var ids = codec.Encode(media.Value);
-        return ValueTask.FromResult(new Tokens(_space, Tensor.Create(ids, ids.Length)) { Spans = TokenPlaces.Of(media.Value, ids.Select(codec.Spelling)), SourceLength = media.Value.Length });
+        var placed = codec.Place(media.Value);
+        var ids = placed is null ? codec.Encode(media.Value) : PlacedToken.Ids(placed);
+        IReadOnlyList<TokenSpan> spans = placed is null ? TokenPlaces.Of(media.Value, ids.Select(codec.Spelling)) : [.. placed.Select(token => new TokenSpan(token.Start, token.End))];
+        return ValueTask.FromResult(new Tokens(_space, Tensor.Create(ids, ids.Length)) { Spans = spans, SourceLength = media.Value.Length });
     }
 
     public ValueTask<Text> DetokenizeAsync(Tokens tokens, TOptions options, CancellationToken cancel = default) =>

@@ -20,12 +20,34 @@ internal static class TokenPlaces
         {
             if (bytes is null || !utf8.AsSpan(start).StartsWith(bytes)) return [];
             var end = start + bytes.Length;
-            var (from, to) = start < utf8.Length ? map.Convert(start, end) : (text.Length, text.Length);
-            while (to == from && end > start && end < utf8.Length) to = map.Convert(start, ++end).End;
+            var (from, to) = Units(map, start, end, utf8.Length, text.Length);
             spans.Add(new(from, to));
             start += bytes.Length;
         }
 
         return start == utf8.Length ? spans : [];
+    }
+
+    /// <summary>A range of bytes in UTF-16 units, a part of a character being all of it.</summary>
+    public static (int Start, int End) Units(OffsetMap map, int start, int end, int bytes, int units)
+    {
+        if (start >= bytes) return (units, units);
+        var whole = end;
+        var (from, to) = map.Convert(start, end);
+        while (to == from && end > start && whole < bytes) to = map.Convert(start, ++whole).End;
+        return (from, to);
+    }
+
+    /// <summary>Words with where each begins: they stand in the text one after the other, with nothing but white space between.</summary>
+    public static IEnumerable<(string Word, int Start)> Locate(string text, IEnumerable<string> words)
+    {
+        var at = 0;
+        foreach (var word in words)
+        {
+            // A lone surrogate may be written otherwise in the word.
+            at = text.IndexOf(word, at, StringComparison.Ordinal) is >= 0 and var found ? found : at;
+            yield return (word, at);
+            at = Math.Min(text.Length, at + word.Length);
+        }
     }
 }

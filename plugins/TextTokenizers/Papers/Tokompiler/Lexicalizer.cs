@@ -49,7 +49,13 @@ internal sealed class Lexicalizer
         public string Code => Text(root);
 
         /// <summary>The texts of the nodes that have no others within: of most tokens; of a literal the quotes and escapes alone.</summary>
-        public IEnumerable<string> Leaves() => Walk().Where(node => node.IsLeaf).Select(node => Text(node.Node));
+        public IEnumerable<string> Leaves() => PlacedLeaves().Select(leaf => leaf.Text);
+
+        /// <summary>The same with where they stand, in bytes.</summary>
+        public IEnumerable<(string Text, int Start, int End)> PlacedLeaves() => Walk().Where(node => node.IsLeaf).Select(node => (Text(node.Node), node.Node.Start, node.Node.End));
+
+        /// <summary>The byte that the first token begins at.</summary>
+        public int Start => root.Start;
 
         /// <summary>Names, numbers and literals in the order of the text. What a name is follows from the last node around it that says so.</summary>
         public List<NamePlace> Names()

@@ -42,7 +42,20 @@ internal sealed class TokompilerTokenizer : ITextCodec
 
     public string VocabularyDigest => Published.Digest(_entries);
 
-    public int[] Encode(string text) => [.. PythonText.Words(Lexicalize(_lexicalizer.Read(Anonymize(_lexicalizer.Read(text), null).Code))).Select(Id)];
+    public int[] Encode(string text) => PlacedToken.Ids(Place(text));
+
+    /// <remarks>A token comes from what was exchanged for it, which is not what it names where <see cref="Anonymize"/> exchanges something else.</remarks>
+    public IReadOnlyList<PlacedToken> Place(string text)
+    {
+        var program = _lexicalizer.Read(text);
+        var (code, _, stretches) = Anonymize(program, null);
+        var source = new ExchangedText(text, program, code, stretches);
+        return [.. _lexicalizer.Read(code).PlacedLeaves().SelectMany(leaf =>
+        {
+            var (start, end) = source.Origin(leaf.Start, leaf.End);
+            return Parts(leaf.Text).SelectMany(PythonText.Words).Select(word => new PlacedToken(Id(word), start, end));
+        })];
+    }
 
     public string Decode(ReadOnlySpan<int> ids)
     {
@@ -59,7 +72,7 @@ internal sealed class TokompilerTokenizer : ITextCodec
     /// <param name="program">The program.</param>
     /// <param name="numbers">The number of each name; null for the order of first sight within its kind.</param>
     /// <remarks>Places are bytes from the first token on, yet the text is cut by code points, as the authors' code does: with white space before the first token, or letters outside ASCII, what is exchanged is not what stands there.</remarks>
-    internal static (string Code, OrderedDictionary<string, string> Names) Anonymize(Lexicalizer.Program program, Func<string, int>? numbers)
+    internal static (string Code, OrderedDictionary<string, string> Names, List<Stretch> Stretches) Anonymize(Lexicalizer.Program program, Func<string, int>? numbers)
     {
         var names = program.Names();
         var arguments = names.Where(name => name.Kind == NameKind.Arg).Select(name => name.Name).ToHashSet();
@@ -68,7 +81,7 @@ internal sealed class TokompilerTokenizer : ITextCodec
         foreach (var kind in Enum.GetValues<NameKind>())
         {
             string[] ofKind = [.. merged.Where(name => name.Kind == kind).Select(name => name.Name).Distinct()];
-            if (ofKind.Length > MostNames) return ("", []);
+            if (ofKind.Length > MostNames) return ("", [], []);
             for (var i = 0; i < ofKind.Length; i++) replacements[ofKind[i]] = $"{Name(kind)}_{numbers?.Invoke(ofKind[i]) ?? i}";
         }
 
@@ -76,20 +89,34 @@ internal sealed class TokompilerTokenizer : ITextCodec
         var code = new StringBuilder();
         var originals = new OrderedDictionary<string, string>();
         var done = 0;
-        string Slice(int start, int end) => Scalars.Join(letters.AsSpan(Math.Min(start, letters.Length)..Math.Max(Math.Min(start, letters.Length), Math.Min(end, letters.Length))));
+        var stretches = new List<Stretch>();
         foreach (var (_, name, start, end) in merged.OrderBy(name => name.Start))
         {
-            code.Append(Slice(done, start)).Append(replacements[name]);
+            Keep(done, start);
+            stretches.Add(new(code.Length, code.Length + replacements[name].Length, Math.Min(start, letters.Length), Math.Min(end, letters.Length), IsName: true));
+            code.Append(replacements[name]);
             originals[replacements[name]] = name;
             done = end;
         }
 
-        return (code.Append(Slice(done, letters.Length)).ToString(), originals);
+        Keep(done, letters.Length);
+        return (code.ToString(), originals, stretches);
+
+        void Keep(int start, int end)
+        {
+            (start, end) = (Math.Min(start, letters.Length), Math.Min(end, letters.Length));
+            if (end <= start) return;
+            var kept = Scalars.Join(letters.AsSpan(start..end));
+            stretches.Add(new(code.Length, code.Length + kept.Length, start, end, IsName: false));
+            code.Append(kept);
+        }
     }
 
     /// <summary>A program's tokens with blanks between; those that are anonymous names fall into kind and number.</summary>
     private static string Lexicalize(Lexicalizer.Program program) =>
-        string.Join(' ', program.Leaves().SelectMany(token => Array.Exists(Prefixes, prefix => token.StartsWith(prefix, StringComparison.Ordinal)) ? token.Split('_') : [token]));
+        string.Join(' ', program.Leaves().SelectMany(Parts));
+
+    private static string[] Parts(string token) => Array.Exists(Prefixes, prefix => token.StartsWith(prefix, StringComparison.Ordinal)) ? token.Split('_') : [token];
 
     private static string Name(NameKind kind) => kind switch
     {
@@ -112,7 +139,7 @@ internal sealed class TokompilerTokenizer : ITextCodec
             throw new ModelZooException(ErrorCodes.VerbUnsupported, "Only programs in C are read.") { Where = "lang", Expected = "c", Found = language };
         var program = _lexicalizer.Read(line.Text("text"));
         var numbers = line.Find("numbers");
-        var (code, names) = Anonymize(program, numbers is { } given ? name => given.Member(name).GetInt32() : null);
+        var (code, names, _) = Anonymize(program, numbers is { } given ? name => given.Member(name).GetInt32() : null);
         var found = program.Names().ToLookup(name => Name(name.Kind), name => name.Name);
         var identifiers = Enum.GetValues<NameKind>().Select(Name).Select(kind => new KeyValuePair<string, object?>(kind, found[kind].Distinct().Order(Scalars.ByCodePoint)));
         var lexicalized = Lexicalize(_lexicalizer.Read(code));

@@ -1,6 +1,8 @@
 using System.Text.Json;
 using ModelZoo.Conformance;
 using ModelZoo.Contracts;
+using ModelZoo.Networks.Parity;
+using ModelZoo.Plugins.TextTokenizers.Formats;
 using ModelZoo.Plugins.TextTokenizers.Papers;
 
 namespace ModelZoo.Plugins.TextTokenizers.Tests.Papers.Shared;
@@ -40,6 +42,80 @@ public sealed class PaperVerbsTests
         Assert.Equal(Sample.Length, tokens.Spans[^1].End);
         Assert.All(tokens.Spans.Zip(tokens.Spans.Skip(1)), pair => Assert.True(pair.Second.Start <= pair.First.End && pair.Second.End >= pair.First.End));
         Assert.Equal(Sample, (await tokenizer.DetokenizeAsync(tokens, tokenizer.TokenizeOptions.Defaults)).Expect<Text>().Value);
+    }
+
+    private static async Task<(Tokens Tokens, string[] Pieces)> Place(string architecture, string @case, string text)
+    {
+        await using var model = await Open(architecture, @case);
+        var tokenizer = model.Get<ITokenize>();
+        var tokens = await tokenizer.TokenizeAsync(new Text(text), tokenizer.TokenizeOptions.Defaults);
+        Assert.Equal(tokens.Ids.Length, tokens.Spans.Count);
+        return (tokens, [.. tokens.Spans.Select(span => text[(int)span.Start..(int)span.End])]);
+    }
+
+    [Fact]
+    public async Task Tokenize_TokensWithMeaning_CapitalMarksStandForNothingAndLettersForThemselves()
+    {
+        const string Text = "Evlerden \n İstanbul'a 😀k";
+        var (_, pieces) = await Place("tokens-with-meaning", "turkish-a", Text);
+        Assert.Equal("", pieces[0]);
+        Assert.Equal(Text.Replace("\n", "", StringComparison.Ordinal), string.Concat(pieces));
+        Assert.Equal(2, pieces.Count(piece => piece.Length == 0));
+    }
+
+    [Fact]
+    public async Task Tokenize_Myte_BytesOfACodeStandForAllOfIt()
+    {
+        const string Text = "The others\u0130 日本";
+        var (tokens, pieces) = await Place("myte", "rewrite-a", Text);
+        Assert.Equal(0, tokens.Spans[0].Start);
+        Assert.Equal(Text.Length, tokens.Spans[^1].End);
+        Assert.All(tokens.Spans.Zip(tokens.Spans.Skip(1)), pair => Assert.True(pair.Second.Start >= pair.First.Start && pair.Second.Start <= pair.First.End));
+        Assert.DoesNotContain("", pieces);
+    }
+
+    [Fact]
+    public async Task Tokenize_Flota_EntriesStandWhereTheyWereFound()
+    {
+        const string Text = "undesirable  properties";
+        var (tokens, pieces) = await Place("flota", "gpt2-a", Text);
+        await using var model = await Open("flota", "gpt2-a");
+        var words = (await model.Get<ITokenize>().DetokenizeAsync(tokens, new FlotaOptions())).Expect<Text>().Value;
+        Assert.Equal(words.Replace(" ", "", StringComparison.Ordinal), string.Concat(pieces));
+        Assert.All(tokens.Spans.Zip(tokens.Spans.Skip(1)), pair => Assert.True(pair.Second.Start >= pair.First.End));
+    }
+
+    [Fact]
+    public async Task Tokenize_PickyBpe_TokensCoverTheWordsAndUnknownOnesALetter()
+    {
+        const string Text = "the  low 日😀 er";
+        var (_, pieces) = await Place("picky-bpe", "train-a", Text);
+        Assert.Equal(Text.Replace(" ", "", StringComparison.Ordinal), string.Concat(pieces));
+        Assert.Contains("日", pieces);
+        Assert.Contains("😀", pieces);
+    }
+
+    [Fact]
+    public void Place_MultiWord_JoinedWordsStandForBothAndTheBlank()
+    {
+        var folder = Repository.Path("tests", "parity", "text-tokenizers", "mwt", "ngrams-fvt-a", "checkpoint");
+        var general = TokenizerJson.Load(Path.Combine(folder, "general", "tokenizer.json"));
+        var words = new MultiWord(TokenizerJson.Load(Path.Combine(folder, "tokenizer.json")), general, new Dictionary<string, int>()).With([("of\u2017the", 2)]);
+        const string Text = "so of the\n\tends";
+        string[] pieces = [.. words.Place(Text)!.Select(token => Text[token.Start..token.End].Trim())];
+        Assert.Contains("of the", pieces);
+        Assert.Equal("soof theends", string.Concat(pieces));
+    }
+
+    [Fact]
+    public async Task Tokenize_Tokompiler_NamesStandForWhatTheyReplace()
+    {
+        const string Text = "/* sum */\nint total(int n) { return n + 41; }";
+        var (_, pieces) = await Place("tokompiler", "c-a", Text.Trim());
+        Assert.Contains("total", pieces);
+        Assert.Contains("41", pieces);
+        Assert.Equal(2 * 2, pieces.Count(piece => piece == "n"));
+        Assert.Contains("return", pieces);
     }
 
     [Theory]
@@ -139,6 +215,35 @@ public sealed class PaperVerbsTests
         var made = (await Generate(omp, new(null, [tables]), new() { Arguments = """{"k": 2}""" })).Expect<NamedTensors>();
         Assert.Equal([2, 3], made.Values["base_rows"].Shape.ToArray());
         Assert.Contains("widths", (await Assert.ThrowsAsync<OptionsException>(() => Generate(omp, new(null, [tables]), new() { Arguments = """{"k": 2, "widths": 1}""" }))).Message, StringComparison.Ordinal);
+    }
+
+    // Where one token alone begins with white space, its chance is that of white space.
+    [Fact]
+    public async Task Alm_EndOfTextAsSpace_IsWhiteSpaceOfThatTokenAlone()
+    {
+        await using var model = await Open("alm", "losses-b");
+        var path = Path.Combine(Repository.Path("tests", "parity", "text-tokenizers", "alm", "losses-b"), "inputs.safetensors");
+        var tensors = TensorArchive.Read(File.ReadAllBytes(path), path);
+        async Task<double> Loss(IReadOnlyDictionary<string, Tensor> given, string mode)
+        {
+            var line = $$"""{"diff": "binary_ce", "temperature": 2, "mode": "{{mode}}", "teacher_eos_id": 2, "student_eos_id": 3}""";
+            return JsonElement.Parse((await Generate(model, new(line, [new NamedTensors(given)]), new() { Call = "loss" })).Expect<Text>().Value).GetProperty("loss").GetDouble();
+        }
+
+        Tensor Only(string name, int id)
+        {
+            var mask = Tensor.Zeros<float>(tensors[name].Length);
+            mask.Span[id] = 1;
+            return mask;
+        }
+
+        var masked = new Dictionary<string, Tensor>(tensors) { ["space_mask_teacher"] = Only("space_mask_teacher", 2), ["space_mask_student"] = Only("space_mask_student", 3) };
+        foreach (var mode in new[] { "append_space", "append_space+merge_by_space_prob" })
+        {
+            var loss = await Loss(tensors, mode + "+eos_as_space");
+            Assert.Equal(await Loss(masked, mode), loss, 9);
+            Assert.NotEqual(await Loss(tensors, mode), loss, 6);
+        }
     }
 
     [Fact]

@@ -49,7 +49,7 @@ public sealed class TokompilerTests
     {
         var program = Reader.Read(Sample);
 
-        var (code, names) = TokompilerTokenizer.Anonymize(program, null);
+        var (code, names, _) = TokompilerTokenizer.Anonymize(program, null);
 
         var anonymous = Reader.Read(code);
         var parts = new List<string>();
