@@ -1,6 +1,5 @@
 using System.Diagnostics;
 using System.Runtime.CompilerServices;
-using System.Runtime.InteropServices;
 using System.Runtime.Intrinsics;
 
 namespace ModelZoo.Benchmarks.Peers;
@@ -19,17 +18,6 @@ internal static unsafe class MachineLimits
         const long rounds = 20_000_000;
         var best = Best(threads, _ => MultiplyAdd(rounds));
         return 2.0 * Vector512<float>.Count * Chains * rounds * threads / best / 1e9;
-    }
-
-    /// <summary>Reading of memory that no cache holds, on that many threads, in GB/s: the best of several tries.</summary>
-    public static double ReadGigabytes(int threads)
-    {
-        const long bytes = 512L << 20;                                                            // a thread; caches are smaller by far
-        var blocks = Enumerable.Range(0, threads).Select(_ => (nint)NativeMemory.AlignedAlloc((nuint)bytes, 4096)).ToArray();
-        foreach (var block in blocks) new Span<byte>((void*)block, (int)bytes).Fill(1);
-        var best = Best(threads, thread => Sum((float*)blocks[thread], bytes / sizeof(float)));
-        foreach (var block in blocks) NativeMemory.AlignedFree((void*)block);
-        return bytes * threads / best / 1e9;
     }
 
     // Seconds of the fastest try, from the moment that all threads are there to the last one's end.
@@ -68,20 +56,5 @@ internal static unsafe class MachineLimits
         }
 
         return Vector512.Sum(a + b + c + d + e + f + g + h + i + j + k + l + m + n + o + p);
-    }
-
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static float Sum(float* data, long count)
-    {
-        Vector512<float> a = default, b = default, c = default, d = default, e = default, f = default, g = default, h = default;
-        var step = Vector512<float>.Count;
-        var end = data + count / (8 * step) * 8 * step;
-        for (var at = data; at < end; at += 8 * step)
-        {
-            a += Vector512.Load(at); b += Vector512.Load(at + step); c += Vector512.Load(at + 2 * step); d += Vector512.Load(at + 3 * step);
-            e += Vector512.Load(at + 4 * step); f += Vector512.Load(at + 5 * step); g += Vector512.Load(at + 6 * step); h += Vector512.Load(at + 7 * step);
-        }
-
-        return Vector512.Sum(a + b + c + d + e + f + g + h);
     }
 }

@@ -28,9 +28,12 @@ internal readonly struct ScatteredPanel : ITilePanel
     public static unsafe float* At(float* panel, nint* offsets, nint step) => panel + offsets[step];
 }
 
-/// <summary>Memory that is wanted soon: while a tile is computed it is brought into the second cache, <paramref name="Step"/> bytes a step of the depth. Weights then come from memory while the units are busy, not before.</summary>
+/// <summary>Memory that is wanted soon: while a tile is computed it is brought into the second cache, <paramref name="Step"/> bytes a step of the depth, two lines at most. Weights then come from memory while the units are busy, not before.</summary>
 internal readonly unsafe record struct Ahead(nint Address, nint Step)
 {
+    /// <summary>Bytes of a cache line.</summary>
+    public const int Line = 64;
+
     public byte* Start => (byte*)Address;
 }
 
@@ -106,6 +109,7 @@ internal static unsafe class Tile
             var at = TPanel.At(b, offsets, step);
             var (left, right) = (Vector512.Load(at), Vector512.Load(at + 16));
             Sse.Prefetch1(next);
+            if (ahead.Step > Ahead.Line) Sse.Prefetch1(next + Ahead.Line);
             next += ahead.Step;
             Add(a0[step], left, right, ref v00, ref v01);
             if (TRows.Count > 1) Add(a0[aStride + step], left, right, ref v10, ref v11);
