@@ -11,6 +11,9 @@ public sealed class VectorMathTests
     public void Exp_FloatsOfEverySize_AreRightToTwoUnits() => Check(VectorMath.Exp, Math.Exp);
 
     [Fact]
+    public void Exp2_FloatsOfEverySize_AreRightToTwoUnits() => Check(VectorMath.Exp2, x => Math.Pow(2, x));
+
+    [Fact]
     public void Tanh_FloatsOfEverySize_AreRightToTwoUnits() => Check(VectorMath.Tanh, Math.Tanh);
 
     [Fact]

@@ -15,6 +15,7 @@ internal static unsafe class AttentionPacking
     /// <param name="count">Number of keys.</param>
     /// <param name="width">Width of a key.</param>
     /// <param name="target">The panels.</param>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void Keys(float* keys, nint stride, int count, int width, float* target)
     {
         var rows = stackalloc float*[Lanes];
@@ -29,6 +30,7 @@ internal static unsafe class AttentionPacking
     }
 
     /// <summary>Values in panels of 32 columns, in each the keys one after another; columns that are missing in the last panel are 0.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void Values(float* values, nint stride, int count, int width, float* target)
     {
         for (var column = 0; column < width; column += Tile.Columns)
@@ -52,6 +54,7 @@ internal static unsafe class AttentionPacking
     }
 
     // 16 rows become 16 columns of a panel, four steps at a time: a vector holds these steps of rows j, j + 4, j + 8 and j + 12, and four such vectors change places within their quarters.
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void Turn(float** rows, int width, float* target)
     {
         nint step = 0;

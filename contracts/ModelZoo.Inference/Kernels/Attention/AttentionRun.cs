@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
 
 namespace ModelZoo.Inference.Kernels;
@@ -51,6 +52,7 @@ internal sealed unsafe class AttentionRun(AttentionSizes sizes, float* q, float*
         }
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private void Part(int batch, int head, int first, Scratch scratch)
     {
         var (width, keys, blockKeys) = (sizes.Width, sizes.Keys, sizes.BlockKeys);

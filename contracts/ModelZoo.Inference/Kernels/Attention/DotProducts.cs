@@ -19,6 +19,7 @@ internal static unsafe class DotProducts
     /// <param name="width">Of all rows; 16 divides it.</param>
     /// <param name="c">The products, in memory up to the next multiple of 16 in each row.</param>
     /// <param name="cStride">Elements from a row of products to the next.</param>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void Compute(float* a, int rows, nint aStride, float* b, nint bStride, int count, int width, float* c, nint cStride)
     {
         for (nint j = 0; j < count; j += Lanes)

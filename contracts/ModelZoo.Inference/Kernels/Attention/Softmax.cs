@@ -4,7 +4,7 @@ using System.Runtime.Intrinsics.X86;
 
 namespace ModelZoo.Inference.Kernels;
 
-/// <summary>What a row of scores is known by so far: the largest, the sum of e^(score - largest), and the factor on what was summed before the last block came.</summary>
+/// <summary>What a row of scores is known by so far: the largest before it is scaled in the second step, the sum of e^(score - largest), and the factor on what was summed before the last block came.</summary>
 internal struct SoftmaxState
 {
     public const int Numbers = 3;
@@ -21,10 +21,11 @@ internal readonly unsafe struct Softmax(float scale, bool biased)
 {
     private const int Lanes = 16;
 
-    private static readonly Vector512<int> Order = Vector512.CreateSequence(0, 1);
+    private const float Log2 = 0.69314718f;
 
-    // Scores that the first step only looked at are scaled in the second.
+    // Scores that the first step only looks at are scaled in the second. They are powers of two there, which are less work.
     private readonly bool _early = biased || scale < 0;
+    private readonly float _factor = (biased || scale < 0 ? 1 : scale) / Log2;
 
     /// <summary>Takes the largest score of a block into a row's state.</summary>
     /// <param name="scores">The block's scores, in memory up to the next multiple of 16.</param>
@@ -32,6 +33,7 @@ internal readonly unsafe struct Softmax(float scale, bool biased)
     /// <param name="bias">Added to the scores, or null.</param>
     /// <param name="first">Whether this is the row's first block.</param>
     /// <param name="state">What is known of the row.</param>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public void FindLargest(float* scores, int count, float* bias, bool first, SoftmaxState* state)
     {
         var whole = count / Lanes * Lanes;
@@ -41,13 +43,12 @@ internal readonly unsafe struct Softmax(float scale, bool biased)
             var factor = Vector512.Create(scale);
             for (var i = 0; i < whole; i += Lanes)
             {
-                var s = Vector512.Load(scores + i) * factor;
-                if (bias is not null) s += Vector512.Load(bias + i);
+                var s = bias is null ? Vector512.Load(scores + i) * factor : Vector512.FusedMultiplyAdd(Vector512.Load(scores + i), factor, Vector512.Load(bias + i));
                 s.Store(scores + i);
                 top = Avx512F.Max(top, s);
             }
 
-            for (var i = whole; i < count; i++) scores[i] = scores[i] * scale + (bias is null ? 0 : bias[i]);
+            for (var i = whole; i < count; i++) scores[i] = bias is null ? scores[i] * scale : MathF.FusedMultiplyAdd(scores[i], scale, bias[i]);
         }
         else
         {
@@ -69,21 +70,22 @@ internal readonly unsafe struct Softmax(float scale, bool biased)
             top = Avx512F.Max(top, s);
         }
 
-        var largest = Largest(Avx512F.Max(top, other)) * (_early ? 1 : scale);
+        var largest = Largest(Avx512F.Max(top, other));
         if (!first && !(largest > state->Largest)) largest = state->Largest;
-        state->Factor = first || state->Largest == largest ? 1 : MathF.Exp(state->Largest - largest);
+        state->Factor = first || state->Largest == largest ? 1 : float.Exp2((state->Largest - largest) * _factor);
         state->Sum = first ? 0 : state->Sum * state->Factor;
         state->Largest = largest;
     }
 
     /// <summary>Scores s become e^(s scale + bias - largest), and the row's sum takes them in; from <paramref name="count"/> on they become 0, up to <paramref name="depth"/>.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public void Exponentials(float* scores, int count, int depth, SoftmaxState* state)
     {
-        var (factor, shift, sum) = (Vector512.Create(_early ? 1 : scale), Vector512.Create(-state->Largest), Vector512<float>.Zero);
+        var (factor, largest, sum) = (Vector512.Create(_factor), Vector512.Create(state->Largest), Vector512<float>.Zero);
         var i = 0;
         for (; i < count; i += Lanes)
         {
-            var e = VectorMath.Exp(Vector512.FusedMultiplyAdd(Vector512.Load(scores + i), factor, shift));
+            var e = VectorMath.Exp2((Vector512.Load(scores + i) - largest) * factor);
             e.Store(scores + i);
             sum += e;
         }
@@ -93,12 +95,14 @@ internal readonly unsafe struct Softmax(float scale, bool biased)
     }
 
     /// <summary>x = x factor, for <paramref name="count"/> numbers that 16 divides.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void Multiply(float* x, int count, float factor)
     {
         for (var i = 0; i < count; i += Lanes) (Vector512.Load(x + i) * factor).Store(x + i);
     }
 
     /// <summary>y = x / sum.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void Finish(float* x, int count, float sum, float* y)
     {
         var (factor, i) = (1 / sum, 0);
@@ -106,7 +110,7 @@ internal readonly unsafe struct Softmax(float scale, bool biased)
         for (; i < count; i++) y[i] = x[i] * factor;
     }
 
-    private static Vector512<float> Inside(int count) => Vector512.LessThan(Order, Vector512.Create(count)).AsSingle();
+    private static Vector512<float> Inside(int count) => Vector512.LessThan(Vector512.CreateSequence(0, 1), Vector512.Create(count)).AsSingle();
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static float Largest(Vector512<float> x)

@@ -26,6 +26,17 @@ internal static class VectorMath
         return Avx512F.Scale(Vector512.FusedMultiplyAdd(p, square, r) + Vector512<float>.One, n);
     }
 
+    /// <summary>2^x.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector512<float> Exp2(Vector512<float> x)
+    {
+        x = Avx512F.Min(Vector512.Create(200f), Avx512F.Max(Vector512.Create(-200f), x));
+        var n = Avx512F.RoundScale(x, 0);
+        var r = x - n;
+        var p = Vector512.FusedMultiplyAdd(Polynomial(r, 0.00015353362f, 0.0013398875f, 0.009618437f, 0.055503324f, 0.24022648f), r, Vector512.Create(0.6931472f));
+        return Avx512F.Scale(Vector512.FusedMultiplyAdd(p, r, Vector512<float>.One), n);
+    }
+
     /// <summary>tanh x.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector512<float> Tanh(Vector512<float> x)
