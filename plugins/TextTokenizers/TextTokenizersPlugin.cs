@@ -19,7 +19,7 @@ public sealed class TextTokenizersPlugin : IModelPlugin
     ];
 
     /// <inheritdoc/>
-    public IReadOnlyList<IMetric> Metrics => IntrinsicMetrics.All;
+    public IReadOnlyList<IMetric> Metrics { get; } = [.. IntrinsicMetrics.All, ExactByteVerbs.BitsPerByte, .. CadVerbs.Metrics];
 
     /// <inheritdoc/>
     public IReadOnlyList<IDatasetReader> DatasetReaders { get; } = [new LinesOfText()];

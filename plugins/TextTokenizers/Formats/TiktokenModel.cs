@@ -3,6 +3,7 @@ using System.Text.Json;
 using System.Text.Json.Nodes;
 using ModelZoo.Contracts;
 using ModelZoo.Plugins.TextTokenizers.Hosting;
+using ModelZoo.Plugins.TextTokenizers.Papers;
 
 namespace ModelZoo.Plugins.TextTokenizers.Formats;
 
@@ -45,10 +46,10 @@ internal static class TiktokenModel
     }
 
     private static LineCalls Calls(TiktokenEncoding encoding) => new LineCalls()
-        .Add("encode_ordinary", line => DescribeOrdinary(encoding, encoding.EncodeOrdinary(line.GetProperty("text").GetString())))
+        .Add("encode_ordinary", line => DescribeOrdinary(encoding, encoding.EncodeOrdinary(line.Member("text").AsText())))
         .Add("encode", line =>
         {
-            var ids = encoding.Encode(line.GetProperty("text").GetString(), Names(line, "allowed_special", []), Names(line, "disallowed_special", null));
+            var ids = encoding.Encode(line.Member("text").AsText(), Names(line, "allowed_special", []), Names(line, "disallowed_special", null));
             return new()
             {
                 ["ids"] = LineCalls.ToArray(ids),
@@ -56,12 +57,12 @@ internal static class TiktokenModel
                 ["is_special"] = new JsonArray([.. ids.Select(id => (JsonNode)encoding.IsSpecial(id))]),
             };
         })
-        .Add("decode", line => DescribeDecoded(encoding, [.. line.GetProperty("ids").EnumerateArray().Select(id => id.GetInt32())]))
-        .Add("encode_single_token", line => encoding.EncodeSingleToken(line.GetProperty("bytes").GetBytesFromBase64()) is { } id ? new() { ["id"] = id } : new() { ["error"] = "not one token" })
-        .Add("encode_bytes", line => new() { ["ids"] = LineCalls.ToArray(encoding.EncodeBytes(line.GetProperty("bytes").GetBytesFromBase64())) })
+        .Add("decode", line => DescribeDecoded(encoding, [.. line.Member("ids").AsList().Select(id => id.AsInt())]))
+        .Add("encode_single_token", line => encoding.EncodeSingleToken(line.Member("bytes").AsBytes()) is { } id ? new() { ["id"] = id } : new() { ["error"] = "not one token" })
+        .Add("encode_bytes", line => new() { ["ids"] = LineCalls.ToArray(encoding.EncodeBytes(line.Member("bytes").AsBytes())) })
         .Add("encode_with_unstable", line =>
         {
-            var (stable, completions) = encoding.EncodeWithUnstable(line.GetProperty("text").GetString(), Names(line, "allowed_special", []), Names(line, "disallowed_special", null));
+            var (stable, completions) = encoding.EncodeWithUnstable(line.Member("text").AsText(), Names(line, "allowed_special", []), Names(line, "disallowed_special", null));
             return new() { ["stable"] = LineCalls.ToArray(stable), ["completions"] = new JsonArray([.. completions.Select(LineCalls.ToArray)]) };
         })
         .Add("facts", _ => new()
@@ -106,7 +107,7 @@ internal static class TiktokenModel
     // "all" is null, and so is what is not said where that means all.
     private static HashSet<string>? Names(JsonElement line, string name, HashSet<string>? otherwise)
     {
-        if (!line.TryGetProperty("options", out var options) || !options.TryGetProperty(name, out var value)) return otherwise;
-        return value.ValueKind == JsonValueKind.String ? null : [.. value.EnumerateArray().Select(item => item.GetString()!)];
+        if (line.Option(name) is not { } value) return otherwise;
+        return value.ValueKind == JsonValueKind.String ? null : [.. value.AsList().Select(item => item.AsText())];
     }
 }

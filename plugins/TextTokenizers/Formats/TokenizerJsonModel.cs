@@ -2,6 +2,7 @@ using System.Text.Json;
 using System.Text.Json.Nodes;
 using ModelZoo.Contracts;
 using ModelZoo.Plugins.TextTokenizers.Hosting;
+using ModelZoo.Plugins.TextTokenizers.Papers;
 using ModelZoo.Plugins.TextTokenizers.Pipeline;
 
 namespace ModelZoo.Plugins.TextTokenizers.Formats;
@@ -47,7 +48,7 @@ internal static class TokenizerJsonModel
         };
         if (line.TryGetProperty("batch", out var batch))
         {
-            var inputs = batch.EnumerateArray().Select(member => (Input(member.GetProperty("text")), Pair(member))).ToArray();
+            var inputs = batch.AsList().Select(member => (Input(member.Member("text")), Pair(member))).ToArray();
             var encodings = tokenizer.EncodeBatch(inputs, encode);
             return new()
             {
@@ -56,9 +57,9 @@ internal static class TokenizerJsonModel
             };
         }
 
-        var text = line.GetProperty("text");
+        var text = line.Member("text");
         var result = Describe(tokenizer, tokenizer.Encode(Input(text), Pair(line), encode));
-        if (text.ValueKind == JsonValueKind.String) AddStages(tokenizer, text.GetString()!, result);
+        if (text.ValueKind == JsonValueKind.String) AddStages(tokenizer, text.AsText(), result);
         return result;
     }
 
@@ -98,7 +99,7 @@ internal static class TokenizerJsonModel
         var chunks = new JsonArray();
         try
         {
-            foreach (var id in Ids(line.GetProperty("ids"))) chunks.Add(stream.Step(id));
+            foreach (var id in Ids(line.Member("ids"))) chunks.Add(stream.Step(id));
         }
         catch (MediaException error)
         {
@@ -109,13 +110,13 @@ internal static class TokenizerJsonModel
         return new() { ["chunks"] = chunks };
     }
 
-    private static int[] Ids(JsonElement ids) => [.. ids.EnumerateArray().Select(id => id.GetInt32())];
+    private static int[] Ids(JsonElement ids) => [.. ids.AsList().Select(id => id.AsInt())];
 
     private static EncodeInput Input(JsonElement text) =>
-        text.ValueKind == JsonValueKind.Array ? EncodeInput.Words([.. text.EnumerateArray().Select(word => word.GetString()!)]) : EncodeInput.Text(text.GetString()!);
+        text.ValueKind == JsonValueKind.Array ? EncodeInput.Words([.. text.AsList().Select(word => word.AsText())]) : EncodeInput.Text(text.AsText());
 
     private static EncodeInput? Pair(JsonElement line) => line.TryGetProperty("pair", out var pair) && pair.ValueKind != JsonValueKind.Null ? Input(pair) : null;
 
     private static bool Flag(JsonElement options, string name, bool otherwise) =>
-        options.ValueKind == JsonValueKind.Object && options.TryGetProperty(name, out var value) ? value.GetBoolean() : otherwise;
+        options.ValueKind == JsonValueKind.Object && options.TryGetProperty(name, out var value) ? value.AsFlag() : otherwise;
 }

@@ -1,6 +1,7 @@
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using ModelZoo.Contracts;
+using ModelZoo.Plugins.TextTokenizers.Pipeline;
 
 namespace ModelZoo.Plugins.TextTokenizers.Hosting;
 
@@ -50,7 +51,7 @@ public sealed class LineCalls : IReferenceCalls
         {
             return answer(line);
         }
-        catch (Exception error) when (error is ArgumentException or MediaException or CheckpointException)
+        catch (Exception error) when (error is TruncationException or ModelZooException)
         {
             return new() { ["error"] = error.Message };
         }

@@ -71,15 +71,15 @@ internal sealed record AlmSettings(string Difference, double Temperature, string
     {
         var mode = line.Text("mode");
         var ends = mode.Contains("eos_as_space", StringComparison.Ordinal);
-        return new(line.Text("diff"), line.Member("temperature").GetDouble(), mode)
+        return new(line.Text("diff"), line.Member("temperature").AsDouble(), mode)
         {
-            TeacherEnd = ends ? line.Member("teacher_eos_id").GetInt32() : null,
-            StudentEnd = ends ? line.Member("student_eos_id").GetInt32() : null,
-            RenyiAlpha = line.Find("renyi_alpha")?.GetDouble(),
-            MergeThreshold = line.Find("tokenizer_pair_bias_threshold")?.GetDouble() ?? 0.1,
+            TeacherEnd = ends ? line.Member("teacher_eos_id").AsInt() : null,
+            StudentEnd = ends ? line.Member("student_eos_id").AsInt() : null,
+            RenyiAlpha = line.Find("renyi_alpha")?.AsDouble(),
+            MergeThreshold = line.Find("tokenizer_pair_bias_threshold")?.AsDouble() ?? 0.1,
             ChunkSizes = line.Find("distill_chunk_sizes") is null ? [1] : line.Ints("distill_chunk_sizes"),
-            Numerator = line.Find("distill_main_path_numerator")?.GetString() ?? "chunk_count",
-            Denominator = line.Find("distill_main_path_denominator")?.GetString() ?? "chunk_count",
+            Numerator = line.Find("distill_main_path_numerator")?.AsText() ?? "chunk_count",
+            Denominator = line.Find("distill_main_path_denominator")?.AsText() ?? "chunk_count",
         };
     }
 }

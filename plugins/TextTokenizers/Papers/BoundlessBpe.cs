@@ -52,7 +52,7 @@ internal sealed class BoundlessBpe : ITextCodec
         try
         {
             if (lines[0] != "word v1") throw new CheckpointException(ErrorCodes.CheckpointMalformed, "The model is of another version.") { Expected = "word v1", Found = lines[0] };
-            _pattern = new(JsonElement.Parse(lines[1]).GetString()!, RegexFlavor.Rust);
+            _pattern = new(JsonElement.Parse(lines[1]).AsText(), RegexFlavor.Rust);
             var at = 2;
             var tables = new List<(int Index, string[] Tokens)>[Tables];
             for (var table = 0; table < Tables; table++)

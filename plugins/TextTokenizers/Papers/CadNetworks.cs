@@ -14,7 +14,7 @@ internal sealed record CadConfig(
     public static CadConfig Read(ModelSource source)
     {
         var vq = source.Json("config.json").Member("vq");
-        int Vq(string key) => vq.Member(key).GetInt32();
+        int Vq(string key) => vq.Member(key).AsInt();
         return new(
             Vq("vocab_size"), Vq("width"), Vq("heads"), Vq("depth"), Vq("code_dim"), Vq("codes"), Vq("codes_per_primitive"), Vq("max_length"), Vq("max_primitives"), PublishedConfig.Read<LlamaConfig>(source.PathOf("config.json"), "llm").Value);
     }

@@ -21,13 +21,33 @@ internal sealed class CadTokenizer(CadConfig config, Network encoder, Network de
             var context = NetworkContext.Of(source, checkpoint);
             Network[] networks = [Network.Build(context, "encoder", root => CadNetworks.Encoder(root, config)), Network.Build(context, "decoder", root => CadNetworks.Decoder(root, config)), Network.Build(context, "language", root => CadNetworks.Language(root, config))];
             var cad = new CadTokenizer(config, networks[0], networks[1], networks[2], (Tensor<float>)WeightConversion.ToTensor(WeightConversion.ToFloat32(checkpoint.Get("vq.codebook"))), WeightConversion.ToInt64(checkpoint.Get("code_kind")).Span<long>().ToArray());
-            return new PaperModel(source).Owns([.. networks, checkpoint])
+            var digest = Published.Digest([Convert.ToHexStringLower(cad.Codebook.Bytes), string.Join(' ', cad.Kinds)]);
+            return new PaperModel(source).Owns([.. networks, checkpoint]).With(new CadVerbs(source.Id.ToString(), cad, config, digest))
                 .On("encode", (arguments, cancel) => cad.Encode(arguments.Tensor<long>("ids"), arguments.Tensor<long>("span"), cancel))
                 .On("forward", (arguments, cancel) => cad.Forward(arguments.Tensor<long>("codes"), arguments.Tensor<long>("ids"), cancel))
                 .On("decode", (arguments, cancel) => new CallResults().Add("sequence", cad.Decode(arguments.Tensor<long>("codes"), Greedy(arguments), cancel)))
                 .On("llm_forward", (arguments, cancel) => cad.Read(cad.Prompt(arguments), cancel))
                 .On("generate", (arguments, cancel) => cad.Generate(cad.Prompt(arguments), arguments.Literal("max_codes", 64), Greedy(arguments), cancel));
         });
+
+    /// <summary>The codes' vectors (K, D).</summary>
+    public Tensor<float> Codebook => codebook;
+
+    /// <summary>Kind of each code.</summary>
+    public IReadOnlyList<long> Kinds => kinds;
+
+    /// <summary>True when codes are whole primitives, each of one kind, that make sketches and extrusions to their end.</summary>
+    public bool Accepts(ReadOnlySpan<int> codes)
+    {
+        var grammar = new CadGrammar(kinds, config.CodesPerPrimitive);
+        foreach (var code in codes)
+        {
+            if (!grammar.Allows(code, int.MaxValue)) return false;
+            grammar.Take(code);
+        }
+
+        return grammar.MayEnd;
+    }
 
     /// <summary>Tokens (B, n), with the primitive that each belongs to, into codes (B, k, q).</summary>
     public CallResults Encode(Tensor<long> ids, Tensor<long> span, CancellationToken cancel)

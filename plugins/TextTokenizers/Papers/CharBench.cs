@@ -12,7 +12,7 @@ internal static class CharBench
         Paper.Analysis("charbench", "CharBench: Evaluating the Role of Tokenization in Character-Level Tasks", "2508.02591", ["Omri Uzan", "Yuval Pinter"], "omriuz/CharBench", "MIT"),
         source => new PaperModel(source).OnLines("item", line =>
         {
-            var (question, answer) = Item(line.Text("task"), line.Text("word"), line.Find("character")?.GetString() ?? "");
+            var (question, answer) = Item(line.Text("task"), line.Text("word"), line.Find("character")?.AsText() ?? "");
             return Line.Of(("question", question), ("answer", answer));
         }));
 

@@ -19,7 +19,7 @@ internal static class CodeBpe
             return new PaperModel(source).On("train", (arguments, cancel) =>
             {
                 var vocabulary = Train(
-                    arguments.Lines("lines").Select(line => line.Text("text")), config.Text("regex"), config.Member("max_token_length").GetInt32(), config.Member("vocab_size").GetInt32(), cancel);
+                    arguments.Lines("lines").Select(line => line.Text("text")), config.Text("regex"), config.Member("max_token_length").AsInt(), config.Member("vocab_size").AsInt(), cancel);
                 return new CallResults().Add("vocabulary", [.. vocabulary.Select((bytes, id) => Line.Of(("id", id), ("bytes", Convert.ToBase64String(bytes))))]);
             });
         });

@@ -2,6 +2,7 @@
 // Published layout: merges.json, the merge list; word counts of each category come with the call. Deviations: the program is solved by our simplex in place of Gurobi.
 using System.Text.Json;
 using ModelZoo.Contracts;
+using ModelZoo.Networks.Strings;
 
 namespace ModelZoo.Plugins.TextTokenizers.Papers;
 
@@ -17,18 +18,18 @@ internal static class DataMixture
             ["Jonathan Hayase", "Alisa Liu", "Yejin Choi", "Sewoong Oh", "Noah A. Smith"], "alisawuffles/tokenizer-attack", "none stated") with { Layouts = ["merges.json"], Deviations = "Solved by our simplex in place of Gurobi." },
         source =>
         {
-            (string Left, string Right)[] merges = [.. source.Json("merges.json").EnumerateArray().Select(Merge)];
+            (string Left, string Right)[] merges = [.. source.Json("merges.json").AsList().Select(Merge)];
             var samples = new Dictionary<string, Sample>();
             return new PaperModel(source)
                 .OnLines("words", line =>
                 {
-                    var sample = new Sample(line.Member("words").EnumerateObject().Select(word => (word.Name, word.Value.GetInt64())), merges);
+                    var sample = new Sample(line.Find("text") is { } text ? Count(text.AsText()) : line.Member("words").AsMembers().Select(word => (word.Name, word.Value.AsLong())), merges);
                     samples[line.Text("category")] = sample;
                     return sample.Describe(line);
                 })
                 .On("solve", (arguments, cancel) => new CallResults().Add("lines", [.. arguments.Lines("lines").Select(line =>
                 {
-                    var (weights, objective) = Solve([.. line.Texts("categories").Select(category => samples.TryGetValue(category, out var sample) ? sample : throw new ModelZooException(ErrorCodes.VerbUnsupported, "No words of this category were given.") { Where = "categories", Expected = samples.Count == 0 ? "the call 'words' before" : string.Join(", ", samples.Keys), Found = category })], merges.Length, cancel);
+                    var (weights, objective) = Solve([.. line.Some("categories").Select(item => item.AsText()).Select(category => samples.TryGetValue(category, out var sample) ? sample : throw new ModelZooException(ErrorCodes.VerbUnsupported, "No words of this category were given.") { Where = "categories", Expected = samples.Count == 0 ? "the call 'words' before" : string.Join(", ", samples.Keys), Found = category })], merges.Length, cancel);
                     return Line.Of(("weights", weights), ("objective", objective));
                 })]));
         });
@@ -62,11 +63,14 @@ internal static class DataMixture
         }
     }
 
+    // Words between white space, for merge lists without marks of words.
+    private static IEnumerable<(string, long)> Count(string text) => PythonText.Words(text).CountBy(word => word).Select(word => (word.Key, (long)word.Value));
+
     private static double Mix(IReadOnlyList<Sample> samples, double[] weights, int step, (string, string) pair) => Enumerable.Range(0, samples.Count).Sum(i => weights[i] * samples[i].Share(step, pair));
 
     private static (string, string) Merge(JsonElement merge) => merge.ValueKind == JsonValueKind.Array
-        ? (merge[0].GetString()!, merge[1].GetString()!)
-        : merge.GetString()!.Split(' ', 2) is [var left, var right] ? (left, right) : throw new CheckpointException(ErrorCodes.CheckpointMalformed, "A merge is not a pair.");
+        ? (merge[0].AsText(), merge[1].AsText())
+        : merge.AsText().Split(' ', 2) is [var left, var right] ? (left, right) : throw new CheckpointException(ErrorCodes.CheckpointMalformed, "A merge is not a pair.");
 
     /// <summary>A category's words, and its pair counts before each merge.</summary>
     internal sealed class Sample

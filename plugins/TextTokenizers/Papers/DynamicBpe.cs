@@ -22,7 +22,7 @@ internal sealed class DynamicBpe(PipelineTokenizer tokenizer)
             var tokenizer = new TokenizerSet(source)["tokenizer.json"];
             var dynamic = new DynamicBpe(tokenizer);
             return new PaperModel(source).OnLines("tokenize_batch", line =>
-                Line.Of(("tokens", dynamic.Tokenize(line.Texts("batch"), line.Option("max_merges", 1000), line.Option("boundary")?.GetString() ?? "pretokens"))))
+                Line.Of(("tokens", dynamic.Tokenize(line.Texts("batch"), line.Option("max_merges", 1000), line.Option("boundary")?.AsText() ?? "pretokens"))))
                 .With(new DynamicVerbs(source.Id.ToString(), dynamic, tokenizer));
         });
 

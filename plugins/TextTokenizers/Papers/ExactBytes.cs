@@ -1,6 +1,7 @@
 // Exact Byte-Level Probabilities from Tokenized Language Models for FIM-Tasks and Model Ensembles. Phan, Amos, Gat, Havasi, Muckley, Ullrich. arXiv:2410.09303. github.com/facebookresearch/Exact-Byte-Level-Probabilities-from-Tokenized-LMs
 // Published layout: transformers' Llama (config.json + model.safetensors) with its SentencePiece tokenizer.model. Deviations: each text is read anew; the authors also carry covers from byte to byte.
 using System.Text;
+using System.Text.Json;
 using ModelZoo.Contracts;
 using ModelZoo.Plugins.TextTokenizers.Formats.SentencePiece;
 
@@ -33,12 +34,8 @@ internal sealed class ExactBytes
         {
             var model = new LlamaNextToken(source);
             var exact = new ExactBytes(new(SentencePieceFile.Load(source.PathOf("tokenizer.model"))), model);
-            return new PaperModel(source).Owns(model).On("next_byte", (arguments, cancel) => new CallResults().Add("lines", [.. arguments.Lines("lines").Select(line =>
-            {
-                var (next, covers, prefix) = exact.NextByte(line.Text("text"), cancel);
-                return Line.Of(("next_byte", next), ("prefix_ids", prefix),
-                    ("covers", covers.Select(cover => Line.Of(("ids", cover.Ids), ("bytes", Convert.ToHexStringLower(cover.Bytes)), ("logprob", cover.LogProbability)))));
-            })]));
+            return new PaperModel(source).Owns(model).With(new ExactByteVerbs(exact))
+                .On("next_byte", (arguments, cancel) => new CallResults().Add("lines", [.. arguments.Lines("lines").Select(line => exact.Describe(line.Text("text"), cancel))]));
         });
 
     private readonly SentencePieceTokenizer _tokenizer;
@@ -86,6 +83,14 @@ internal sealed class ExactBytes
 
         var sum = next.Sum();
         return ([.. next.Select(chance => chance / sum)], covers, prefix);
+    }
+
+    /// <summary>The same as a line of JSON.</summary>
+    public JsonElement Describe(string text, CancellationToken cancel)
+    {
+        var (next, covers, prefix) = NextByte(text, cancel);
+        return Line.Of(("next_byte", next), ("prefix_ids", prefix),
+            ("covers", covers.Select(cover => Line.Of(("ids", cover.Ids), ("bytes", Convert.ToHexStringLower(cover.Bytes)), ("logprob", cover.LogProbability)))));
     }
 
     // A cover is the encoding of the text up to some place, and one token that spells all the rest and perhaps more.

@@ -106,8 +106,8 @@ internal sealed class Flota(IReadOnlySet<string> vocabulary, string special, boo
     private static PaperModel Open(ModelSource source)
     {
         var config = source.Json("config.json");
-        string[] entries = [.. source.Json("vocab.json").EnumerateArray().Select(entry => entry.GetString()!)];
-        var flota = new Flota(entries.ToHashSet(), config.Text("special"), config.Text("model").StartsWith("bert", StringComparison.Ordinal), config.Member("max_len").GetInt32());
+        string[] entries = [.. source.Json("vocab.json").AsList().Select(entry => entry.AsText())];
+        var flota = new Flota(entries.ToHashSet(), config.Text("special"), config.Text("model").StartsWith("bert", StringComparison.Ordinal), config.Member("max_len").AsInt());
         return new PaperModel(source)
             .OnLines("encode", line => Line.Of(("tokens", flota.Tokenize(line.Text("word"), line.Option("k", 3), line.Option("strict", false)))))
             .Tokenizes<FlotaOptions>(options => new Codec(flota, entries, options));

@@ -1,5 +1,5 @@
 // A Partition Cover Approach to Tokenization. Lim, Tan, Choo, Lauw. arXiv:2501.06246. github.com/PreferredAI/pcatt
-// Published layout: config.json (steps, max_token_length, min_word_count). Deviations: none.
+// Published layout: added_tokens.txt, the tokens in the order in which they were picked, in hexadecimal; config.json (steps, max_token_length, min_word_count) to pick them. Deviations: none.
 using System.Text;
 using ModelZoo.Contracts;
 using ModelZoo.Plugins.TextTokenizers.Papers.Gnu;
@@ -11,7 +11,7 @@ internal sealed class GreedTok
 {
     public static ModelArchitecture Architecture { get; } = Paper.Row(
         Paper.Tokenizer("greedtok", "A Partition Cover Approach to Tokenization", "2501.06246", ["Jia Peng Lim", "Shawn Tan", "Davin Choo", "Hady W. Lauw"], "PreferredAI/pcatt", "MIT")
-            with { Layouts = ["config.json"] },
+            with { Layouts = ["added_tokens.txt", "config.json"] },
         Open);
 
     private const int Shortlist = 100;   // tokens that the authors' code looks at again at once
@@ -111,12 +111,17 @@ internal sealed class GreedTok
 
     private static PaperModel Open(ModelSource source)
     {
+        // Without a folder it picks tokens from files of text.
+        var model = new PaperModel(source).With(new GreedTokTraining());
+        if (source.Folder is not { } folder) return model;
+        if (File.Exists(Path.Combine(folder, GreedTokTraining.FileName))) model.Tokenizes(new GreedTokCodec(source.HexVocabulary(GreedTokTraining.FileName)));
+        if (!File.Exists(Path.Combine(folder, "config.json"))) return model;
         var config = source.Json("config.json");
-        return new PaperModel(source).On("select", (arguments, cancel) =>
+        return model.On("select", (arguments, cancel) =>
         {
-            var words = arguments.Lines("lines").Select(line => (Encoding.UTF8.GetBytes(line.Text("word")), line.Member("count").GetInt64()));
-            var greedy = new GreedTok(words, config.Member("max_token_length").GetInt32(), config.Member("min_word_count").GetInt64());
-            return new CallResults().Add("ranks", [.. greedy.Select(config.Member("steps").GetInt32(), cancel).Select(pick => Line.Of(("token", pick.Token), ("gain", pick.Gain)))]);
+            var words = arguments.Lines("lines").Select(line => (Encoding.UTF8.GetBytes(line.Text("word")), line.Member("count").AsLong()));
+            var greedy = new GreedTok(words, config.Member("max_token_length").AsInt(), config.Member("min_word_count").AsLong());
+            return new CallResults().Add("ranks", [.. greedy.Select(config.Member("steps").AsInt(), cancel).Select(pick => Line.Of(("token", pick.Token), ("gain", pick.Gain)))]);
         });
     }
 

@@ -28,8 +28,8 @@ internal static class InferenceBenchmark
 
     private static IModel OpenMethods(ModelSource source)
     {
-        var vocabulary = source.Json("vocab.json").EnumerateObject().Select(token => KeyValuePair.Create(token.Name, token.Value.GetDouble())).ToList();
-        string[][] merges = File.Exists(Path.Combine(source.RequireFolder(), "merges.json")) ? [.. source.Json("merges.json").EnumerateArray().Select(Texts)] : [];
+        var vocabulary = source.Json("vocab.json").AsMembers().Select(token => KeyValuePair.Create(token.Name, token.Value.AsDouble())).ToList();
+        string[][] merges = File.Exists(Path.Combine(source.RequireFolder(), "merges.json")) ? [.. source.Json("merges.json").AsList().Select(Texts)] : [];
         var methods = new SegmentationMethods(new Dictionary<string, double>(vocabulary), [.. merges.Select(pair => (pair[0], pair[1]))]);
         string[] pieces = [.. vocabulary.Select(token => token.Key)];
         return new PaperModel(source)
@@ -54,7 +54,7 @@ internal static class InferenceBenchmark
         return new PaperModel(source)
             .OnLines("segmentation_f1", line =>
             {
-                var (f1, tokens) = SegmentationF1(tokenizer, line.Texts("words"), [.. line.Member("gold").EnumerateArray().Select(Texts)], continuing: line.Option("special")?.GetString() == "##");
+                var (f1, tokens) = SegmentationF1(tokenizer, line.Texts("words"), [.. line.Member("gold").AsList().Select(Texts)], continuing: line.Option("special")?.AsText() == "##");
                 return Line.Of(("f1", f1), ("tokens", tokens));
             })
             .OnLines("fertility", line => Line.Of(("fertility", Fertility(tokenizer, line.Texts("texts")))))
@@ -72,6 +72,8 @@ internal static class InferenceBenchmark
     /// </summary>
     public static (double F1, IReadOnlyList<string[]> Tokens) SegmentationF1(Tokenizer tokenizer, IReadOnlyList<string> words, IReadOnlyList<string[]> gold, bool continuing)
     {
+        if (gold.Count != words.Count || gold.Any(morphemes => morphemes.Length == 0))
+            throw new MediaException(ErrorCodes.MediaMalformed, "Each word needs its morphemes.") { Where = "gold", Expected = $"{words.Count} lists with a morpheme or more", Found = $"{gold.Count} lists" };
         var (found, wrong, missed) = (0, 0, 0);
         var all = new List<string[]>();
         for (var i = 0; i < words.Count; i++)
@@ -116,5 +118,5 @@ internal static class InferenceBenchmark
 
     private static JsonArray? ToArray(IReadOnlyList<string>? tokens) => tokens is null ? null : LineCalls.ToArray(tokens);
 
-    private static string[] Texts(JsonElement array) => [.. array.EnumerateArray().Select(item => item.GetString()!)];
+    private static string[] Texts(JsonElement array) => [.. array.AsList().Select(item => item.AsText())];
 }

@@ -24,11 +24,11 @@ internal static class InformationTheory
                     return Measure([.. documents.Select(document => tokenizer.EncodePlain(document).Ids.ToArray())], tokenizer.Ids.Count(), documents.Sum(Encoding.UTF8.GetByteCount));
                 })
                 .OnLines("entropy", line => Measure(
-                    [.. line.Member("documents").EnumerateArray().Select(document => document.EnumerateArray().Select(id => id.GetInt32()).ToArray())], line.Member("vocabulary").GetInt32(), null))
+                    [.. line.Member("documents").AsList().Select(document => document.AsList().Select(id => id.AsInt()).ToArray())], line.Member("vocabulary").AsInt(), null))
                 .OnLines("train", line =>
                 {
                     var trainer = new CompressionBpe(line.Texts("text"));
-                    var merges = trainer.Train(line.Member("merges").GetInt32(), line.Member("lambda").GetDouble());
+                    var merges = trainer.Train(line.Member("merges").AsInt(), line.Member("lambda").AsDouble());
                     return Line.Of(("merges", merges.Select(merge => (merge.Left, merge.Right))), ("scores", merges.Select(merge => merge.Score)), ("size", trainer.Size));
                 });
         });

@@ -11,7 +11,7 @@ internal sealed class LibTokenizer
     public static ModelArchitecture Architecture { get; } = Paper.Row(
         Paper.Tokenizer("lib-tokenizer", "Rethinking Tokenization: Crafting Better Tokenizers for Large Language Models", "2403.00417", ["Jinbiao Yang"], "ray306/LiB", "MIT")
             with { Layouts = ["lexicon.json"] },
-        source => Open(source, [.. source.Json("lexicon.json").EnumerateArray().Select(unit => unit.GetString()!)]));
+        source => Open(source, [.. source.Json("lexicon.json").AsList().Select(unit => unit.AsText())]));
 
     private readonly string[] _lexicon;
     private readonly Dictionary<string, int> _priority;

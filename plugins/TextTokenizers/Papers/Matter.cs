@@ -55,7 +55,7 @@ internal static class Matter
     {
         var materials = rows.Where(row => row.Text("list") != "o").GroupBy(row => PythonText.Lower(row.Text("word"))).Where(group => !ReadAsMissing.Contains(group.Key)).Select(group =>
         {
-            var p = Math.Round(group.Average(row => row.Member("probability").GetDouble()), 2, MidpointRounding.ToEven);
+            var p = Math.Round(group.Average(row => row.Member("probability").AsDouble()), 2, MidpointRounding.ToEven);
             p = p >= 1 ? 0.99 : p <= 0 ? 0.01 : p;
             return new Word(group.Key, "material term", group.Count(), group.Count() + lambda * p / (1 - p));
         });

@@ -21,7 +21,7 @@ internal sealed class MultiWord(PipelineTokenizer tokenizer, PipelineTokenizer g
             var tokenizers = new TokenizerSet(source);
             var published = tokenizers["tokenizer.json"];
             var ngrams = File.Exists(Path.Combine(tokenizers.Folder, Vocabulary))
-                ? source.Json(Vocabulary).EnumerateObject().ToDictionary(ngram => ngram.Name, ngram => ngram.Value.GetInt32())
+                ? source.Json(Vocabulary).AsMembers().ToDictionary(ngram => ngram.Name, ngram => ngram.Value.AsInt())
                 : published.AddedTokenList.Where(token => token.Content.Contains(Joint)).ToDictionary(token => token.Content, token => token.Content.Split(Joint).Length);
             var words = new MultiWord(published, tokenizers["general/tokenizer.json"], ngrams);
             return new PaperModel(source)

@@ -89,14 +89,14 @@ internal sealed class Myte(Myte.Rewriter decompose, Myte.Rewriter merge) : IText
         /// <summary>Reads rules such as <c>{"41": "c2 61"}</c>: bytes in hexadecimal with blanks between.</summary>
         public Rewriter(JsonElement rules)
         {
-            foreach (var rule in rules.EnumerateObject())
+            foreach (var rule in rules.AsMembers())
             {
                 _from.Add(Bytes(rule.Name));
-                _to.Add(Bytes(rule.Value.GetString()!));
+                _to.Add(Bytes(rule.Value.AsText()));
             }
 
             (_forward, _backward) = (new(_from), new(_to));
-            Digest = Published.Digest(rules.EnumerateObject().Select(rule => $"{rule.Name}>{rule.Value}"));
+            Digest = Published.Digest(rules.AsMembers().Select(rule => $"{rule.Name}>{rule.Value}"));
         }
 
         /// <summary>SHA-256 of the rules.</summary>

@@ -32,7 +32,7 @@ internal static class RichMorphology
 
     private static JsonElement Align(PipelineTokenizer tokenizer, JsonElement line)
     {
-        var words = line.Member("words").EnumerateArray().Select(item =>
+        var words = line.Some("words").Select(item =>
         {
             var word = item.Text("word");
             var length = Scalars.Count(word);
@@ -56,6 +56,6 @@ internal static class RichMorphology
     }
 
     private static IEnumerable<string> Morphemes(string word, JsonElement gold) => gold.Find(word) is { } pieces
-        ? pieces.EnumerateArray().Select((piece, i) => i == 0 ? piece.GetString()! : "@@" + piece.GetString())
+        ? pieces.AsList().Select((piece, i) => i == 0 ? piece.AsText() : "@@" + piece.AsText())
         : [word];
 }

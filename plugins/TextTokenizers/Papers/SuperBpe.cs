@@ -49,7 +49,7 @@ public static class SuperBpe
             var tokenizer = TokenizerJson.Load(Path.Combine(folder, "tokenizer.json"));
             var calls = TokenizerJsonModel.Calls(tokenizer).AddWhole("train", (arguments, cancel) =>
             {
-                var lines = arguments.Lines("lines").Select(line => line.GetProperty("text").GetString()!).ToArray();
+                var lines = arguments.Lines("lines").Select(line => line.Text("text")).ToArray();
                 var trained = Train(lines, ReadOptions(Path.Combine(folder, "config.json")), cancel: cancel);
                 return new CallResults().Add("merges", [.. trained.Merges.Select(merge => LineCalls.ToElement(LineCalls.ToArray((string?[])[merge.Left, merge.Right])))]);
             });

@@ -56,6 +56,11 @@ internal sealed class TFree(TFreeConfig config)
         return rows;
     }
 
+    /// <summary>The rows of a word: those of its trigrams, rising, or those of the whole.</summary>
+    public int[] RowsOf(string word) => IsWhole(word) ? WholeWord(word) : [.. new SortedSet<int>(Trigrams(word).SelectMany(Rows))];
+
+    private bool IsWhole(string word) => config.EntireWords || word.Contains("<|", StringComparison.Ordinal);
+
     /// <summary>The rows of a word that is hashed whole, in order of the hashes, repeats kept.</summary>
     public int[] WholeWord(string word)
     {
@@ -88,16 +93,16 @@ internal sealed class TFree(TFreeConfig config)
     {
         var file = source.Json("config.json");
         var config = new TFreeConfig(
-            file.Member("vocab_size").GetInt32(), file.Member("vocab_population").GetInt32(), file.Find("vocab_population_partial_lowercase")?.GetInt32() ?? 0,
-            file.Find("lowercase")?.GetBoolean() ?? false, file.Find("entire_words")?.GetBoolean() ?? false);
+            file.Member("vocab_size").AsInt(), file.Member("vocab_population").AsInt(), file.Find("vocab_population_partial_lowercase")?.AsInt() ?? 0,
+            file.Find("lowercase")?.AsFlag() ?? false, file.Find("entire_words")?.AsFlag() ?? false);
         if (config.VocabPopulation > config.VocabSize)
             throw new CheckpointException(ErrorCodes.ConfigInvalid, "A trigram cannot activate more rows than there are.") { Where = "vocab_population", Found = $"{config.VocabPopulation} of {config.VocabSize}" };
         if (config.LowercasePopulation < 0 || config.LowercasePopulation > config.VocabPopulation)
             throw new CheckpointException(ErrorCodes.ConfigInvalid, "The rows of the lower-case trigram are some of all.") { Where = "vocab_population_partial_lowercase", Expected = $"0..{config.VocabPopulation}", Found = $"{config.LowercasePopulation}" };
-        if (file.Find("do_classic_tokenization")?.GetBoolean() == true) throw new CheckpointException(ErrorCodes.ConfigInvalid, "The classic tokenizer is a tokenizer.json.") { Where = "do_classic_tokenization", Expected = "false", Remedy = "Open it as text-tokenizers/tokenizer-json." };
-        if (file.Find("initialize")?.GetString() is { } table and not "hash") throw new CheckpointException(ErrorCodes.ConfigInvalid, "Only the table of hashes is made.") { Where = "initialize", Expected = "hash", Found = table };
+        if (file.Find("do_classic_tokenization")?.AsFlag() == true) throw new CheckpointException(ErrorCodes.ConfigInvalid, "The classic tokenizer is a tokenizer.json.") { Where = "do_classic_tokenization", Expected = "false", Remedy = "Open it as text-tokenizers/tokenizer-json." };
+        if (file.Find("initialize")?.AsText() is { } table and not "hash") throw new CheckpointException(ErrorCodes.ConfigInvalid, "Only the table of hashes is made.") { Where = "initialize", Expected = "hash", Found = table };
         var hashing = new TFree(config);
-        return new PaperModel(source).OnLines("encode", hashing.Encode);
+        return new PaperModel(source).OnLines("encode", hashing.Encode).With(new TFreeVerbs(source.Id.ToString(), hashing, config));
     }
 
     private JsonElement Encode(JsonElement line)
@@ -109,8 +114,7 @@ internal sealed class TFree(TFreeConfig config)
 
     private JsonElement Describe(string word, bool rows)
     {
-        if (config.EntireWords || word.Contains("<|", StringComparison.Ordinal)) return Line.Of(("hash", WholeWord(word)));
-        var trigrams = Trigrams(word);
-        return rows ? Line.Of(("trigrams", trigrams), ("active", new SortedSet<int>(trigrams.SelectMany(Rows)))) : Line.Of(("trigrams", trigrams));
+        if (IsWhole(word)) return Line.Of(("hash", WholeWord(word)));
+        return rows ? Line.Of(("trigrams", Trigrams(word)), ("active", RowsOf(word))) : Line.Of(("trigrams", Trigrams(word)));
     }
 }

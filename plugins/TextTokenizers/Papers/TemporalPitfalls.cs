@@ -10,6 +10,8 @@ namespace ModelZoo.Plugins.TextTokenizers.Papers;
 /// <summary>How consistently a tokenizer splits the numbers of a series.</summary>
 internal static class TemporalPitfalls
 {
+    private const int MostDecimals = 30;
+
     public static ModelArchitecture Architecture { get; } = Paper.Row(
         Paper.Analysis("temporal-tokenization-pitfalls", "The first step is the hardest: Pitfalls of Representing and Tokenizing Temporal Data for Large Language Models", "2309.06236",
             ["Dimitris Spathis", "Fahim Kawsar"], null) with { Layouts = ["tokenizer.json"], Deviations = "No public code; a case study without formulas." },
@@ -39,8 +41,9 @@ internal static class TemporalPitfalls
 
     private static JsonElement Report(PipelineTokenizer tokenizer, JsonElement line)
     {
-        var decimals = line.Member("decimals").GetInt32();
-        string[] written = [.. line.Doubles("values").Select(value => Write(value, decimals)).Select(value => line.Find("spacing")?.GetBoolean() == true ? string.Join(' ', value.AsEnumerable()) : value)];
+        var decimals = line.Member("decimals").AsInt();
+        if (decimals is < 0 or > MostDecimals) throw new MediaException(ErrorCodes.MediaMalformed, "Values are not written with so many decimals.") { Where = "decimals", Expected = $"0..{MostDecimals}", Found = $"{decimals}" };
+        string[] written = [.. line.Some("values").Select(item => item.AsDouble()).Select(value => Write(value, decimals)).Select(value => line.Find("spacing")?.AsFlag() == true ? string.Join(' ', value.AsEnumerable()) : value)];
         var separator = line.Text("separator");
         var text = string.Join(separator, written);
         var encoding = tokenizer.EncodePlain(text);

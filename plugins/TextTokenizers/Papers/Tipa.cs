@@ -17,7 +17,7 @@ internal static class Tipa
         {
             var tokenizer = new TokenizerSet(source)["tokenizer.json"];
             return new PaperModel(source)
-                .OnLines("records", line => Record(tokenizer, line.Member("id").GetInt32()))
+                .OnLines("records", line => Record(tokenizer, line.Member("id").AsInt()))
                 .On("vocabulary", _ => new CallResults().Add("lines", [.. tokenizer.Ids.Select(id => Record(tokenizer, id)).Where(record => record.Find("token") is not null)]))
                 .Tokenizes(tokenizer);
         });

@@ -13,9 +13,12 @@ internal static class TokenizationScorer
             ["Vilém Zouhar", "Clara Meister", "Juan Luis Gastaldi", "Li Du", "Mrinmaya Sachan", "Ryan Cotterell"], "zouharvi/tokenization-scorer", "MIT") with { Layouts = ["token-sets.json, segmented lines, for the calls", "tokenizer.json files, for evaluate"] },
         source =>
         {
-            var sets = new Lazy<string[][][]>(() => [.. source.Json("token-sets.json").EnumerateArray().Select(Lines)]);
-            return new PaperModel(source).Compares(new(source), "renyi-efficiency", "shannon-efficiency", "percentile-frequency").OnLines("evaluate", line => Line.Of(("value", Score(sets.Value[line.Member("set").GetInt32()], line.Text("metric"), line))));
+            var sets = new Lazy<string[][][]>(() => [.. source.Json("token-sets.json").AsList().Select(Lines)]);
+            return new PaperModel(source).Compares(new(source), "renyi-efficiency", "shannon-efficiency", "percentile-frequency").OnLines("evaluate", line => Line.Of(("value", Score(Set(sets.Value, line.Member("set").AsInt()), line.Text("metric"), line))));
         });
+
+    private static string[][] Set(string[][][] sets, int number) => (uint)number < (uint)sets.Length ? sets[number]
+        : throw new MediaException(ErrorCodes.MediaMalformed, "There is no such set.") { Where = "set", Expected = $"0..{sets.Length - 1}", Found = $"{number}" };
 
     /// <summary>Renyi entropy of order <paramref name="power"/> in bits; order 1 is Shannon's.</summary>
     public static double RenyiEntropy(IReadOnlyList<double> probabilities, double power) => power == 1
@@ -43,7 +46,7 @@ internal static class TokenizationScorer
         double[] counts = [.. lines.SelectMany(tokens => tokens).CountBy(token => token).Select(pair => (double)pair.Value).OrderDescending()];
         var total = counts.Sum();
         double[] probabilities = [.. counts.Select(count => count / total)];
-        var power = line.Option("power")?.GetDouble() ?? 3;
+        var power = line.Option("power")?.AsDouble() ?? 3;
         var vocabulary = line.Option("vocab", counts.Length);
         return metric switch
         {
@@ -53,11 +56,11 @@ internal static class TokenizationScorer
             "entropy" or "shannon_entropy" => RenyiEntropy(probabilities, 1),
             "sequence_length" or "sequence_len" or "seq_len" or "document_length" or "doc_len" => -total,
             "gowda" or "percentile_freq" or "perc_freq" =>
-                PercentileFrequency(probabilities, line.Option("perc_start")?.GetDouble() ?? 0.03, line.Option("perc_end")?.GetDouble() ?? 0.83),
+                PercentileFrequency(probabilities, line.Option("perc_start")?.AsDouble() ?? 0.03, line.Option("perc_end")?.AsDouble() ?? 0.83),
             "bits" => -total * Math.Log2(counts.Length),
             _ => throw new ModelZooException(ErrorCodes.MetricUnknown, $"There is no metric '{metric}'."),
         };
     }
 
-    private static string[][] Lines(JsonElement set) => [.. set.EnumerateArray().Select(line => line.EnumerateArray().Select(token => token.GetString()!).ToArray())];
+    private static string[][] Lines(JsonElement set) => [.. set.AsList().Select(line => line.AsList().Select(token => token.AsText()).ToArray())];
 }

@@ -116,7 +116,7 @@ internal sealed class TokensWithMeaning : ITextCodec
 
     private static (string, Dictionary<string, int>, int) Table(string kind, JsonElement entries)
     {
-        var ids = entries.EnumerateObject().ToDictionary(entry => entry.Name, entry => entry.Value.GetInt32());
+        var ids = entries.AsMembers().ToDictionary(entry => entry.Name, entry => entry.Value.AsInt());
         return (kind, ids, ids.Count == 0 ? 0 : ids.Keys.Max(text => Scalars.Count(text)));
     }
 

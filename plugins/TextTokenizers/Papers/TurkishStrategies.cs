@@ -18,8 +18,8 @@ internal static class TurkishStrategies
             var tokenizers = new TokenizerSet(source);
             return new PaperModel(source).Compares(tokenizers, "boundary-f1", "fertility", "continued-words", "vocabulary-used")
                 .OnLines("diagnose", line => Diagnose(Tokenizer(source, tokenizers, line.Text("tokenizer")), line))
-                .OnLines("table", line => Line.Of(("best", line.Member("cells").EnumerateArray()
-                    .OrderByDescending(cell => cell.Member("f1").GetDouble()).ThenBy(cell => cell.Member("vocabulary").GetDouble()).ThenBy(cell => cell.Member("corpus").GetDouble()).First())));
+                .OnLines("table", line => Line.Of(("best", line.Some("cells")
+                    .OrderByDescending(cell => cell.Member("f1").AsDouble()).ThenBy(cell => cell.Member("vocabulary").AsDouble()).ThenBy(cell => cell.Member("corpus").AsDouble()).First())));
         });
 
     /// <summary>Smallest number of insertions, deletions and exchanges of characters.</summary>
@@ -60,7 +60,7 @@ internal static class TurkishStrategies
 
     private static JsonElement Diagnose(Func<string, string[]> tokenize, JsonElement line)
     {
-        var words = line.Member("words").EnumerateArray().Select(item => Examine(item.Text("word"), item.Texts("gold"), tokenize(item.Text("word")))).ToList();
+        var words = line.Some("words").Select(item => Examine(item.Text("word"), item.Texts("gold"), tokenize(item.Text("word")))).ToList();
         var (precision, recall) = Boundaries.Micro([.. words.Select(word => (word.Predicted, word.Gold))]);
         var tokens = words.Sum(word => word.Tokens.Length);
         return Line.Of(

@@ -14,20 +14,20 @@ internal sealed record ZettConfig(
     public static ZettConfig Read(JsonElement json)
     {
         var roberta = json.Find("roberta");
-        int Int(string key, int otherwise) => json.Find(key)?.GetInt32() ?? otherwise;
-        bool Flag(string key) => json.Find(key)?.GetBoolean() ?? false;
+        int Int(string key, int otherwise) => json.Find(key)?.AsInt() ?? otherwise;
+        bool Flag(string key) => json.Find(key)?.AsFlag() ?? false;
         foreach (var key in (ReadOnlySpan<string>)["hn_add_inter_token_attention", "hn_embed_target_priors"])
         {
             if (Flag(key)) throw new CheckpointException(ErrorCodes.ConfigInvalid, "The authors' network refuses this setting, too.") { Where = key, Expected = "false" };
         }
 
-        if (json.Find("hn_embed_using_source_embeddings")?.GetBoolean() == false) throw new CheckpointException(ErrorCodes.ConfigInvalid, "New tokens are embedded from the source's embeddings.") { Where = "hn_embed_using_source_embeddings", Expected = "true" };
-        if (json.Find("hn_model_type")?.GetString() is { } kind and not "roberta") throw new CheckpointException(ErrorCodes.ConfigInvalid, "The hypernetwork is a RoBERTa.") { Where = "hn_model_type", Expected = "roberta", Found = kind };
+        if (json.Find("hn_embed_using_source_embeddings")?.AsFlag() == false) throw new CheckpointException(ErrorCodes.ConfigInvalid, "New tokens are embedded from the source's embeddings.") { Where = "hn_embed_using_source_embeddings", Expected = "true" };
+        if (json.Find("hn_model_type")?.AsText() is { } kind and not "roberta") throw new CheckpointException(ErrorCodes.ConfigInvalid, "The hypernetwork is a RoBERTa.") { Where = "hn_model_type", Expected = "roberta", Found = kind };
         var hidden = Int("hn_hidden_size", 768);
         return new(
             Int("n_embd", 768), hidden, Int("hn_intermediate_size", 2 * hidden), Int("hn_n_layers", 3), Int("hn_num_attention_heads", hidden / 64), Int("original_vocab_size", 0),
-            Math.Max(1, Int("hn_n_extra_tokens", 1)), Int("n_langs", 1), Int("pad_token_id", 1), roberta?.Find("max_position_embeddings")?.GetInt32() ?? 514,
-            roberta?.Find("layer_norm_eps")?.GetDouble() ?? 1e-5, Flag("separate_out_embeddings"), Flag("hn_single_head"), Flag("hn_rescale_embeddings"), json.Find("hn_predict_bias")?.GetBoolean() ?? true, Flag("hn_embed_lang_id"), Flag("hn_concat_last_hidden_state"));
+            Math.Max(1, Int("hn_n_extra_tokens", 1)), Int("n_langs", 1), Int("pad_token_id", 1), roberta?.Find("max_position_embeddings")?.AsInt() ?? 514,
+            roberta?.Find("layer_norm_eps")?.AsDouble() ?? 1e-5, Flag("separate_out_embeddings"), Flag("hn_single_head"), Flag("hn_rescale_embeddings"), json.Find("hn_predict_bias")?.AsFlag() ?? true, Flag("hn_embed_lang_id"), Flag("hn_concat_last_hidden_state"));
     }
 
     /// <summary>Width of the source table: input rows, with output rows beside them when they are separate.</summary>
@@ -47,7 +47,7 @@ internal static class Zett
             var checkpoint = source.OpenCheckpoint();
             // A network for each length of surface forms; that of the configuration is built now, so that a checkpoint that does not fit is refused when it is opened.
             var networks = new NetworkCache<int>(length => Network.Build(NetworkContext.Of(source, checkpoint), "zett", scope => Build(scope, config, length)));
-            _ = networks[source.Json("config.json").Find("hn_surface_maxlen")?.GetInt32() ?? DefaultLength];
+            _ = networks[source.Json("config.json").Find("hn_surface_maxlen")?.AsInt() ?? DefaultLength];
             return new PaperModel(source).Owns(networks, checkpoint).On("predict", (arguments, cancel) =>
             {
                 var forms = arguments.Tensor<long>("target_surface_forms");

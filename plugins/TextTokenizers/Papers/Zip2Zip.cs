@@ -74,9 +74,9 @@ internal sealed class Zip2Zip(Zip2ZipConfig config)
     private static PaperModel Open(ModelSource source)
     {
         var file = source.Json("config.json");
-        var pad = file.Member("pad_token_id").GetInt32();
+        var pad = file.Member("pad_token_id").AsInt();
         var config = new Zip2ZipConfig(
-            file.Member("initial_vocab_size").GetInt32(), file.Member("max_codebook_size").GetInt32(), file.Member("max_subtokens").GetInt32(),
+            file.Member("initial_vocab_size").AsInt(), file.Member("max_codebook_size").AsInt(), file.Member("max_subtokens").AsInt(),
             pad, [.. file.Find("disabled_ids") is null ? [] : file.Ints("disabled_ids"), pad]);
         var coder = new Zip2Zip(config);
         return new PaperModel(source)
@@ -86,7 +86,7 @@ internal sealed class Zip2Zip(Zip2ZipConfig config)
                 if (line.Option("padding")?.ToString() == "max_length") compressed = coder.Pad(compressed, Length());
                 return Line.Of(("compressed", compressed), ("attention_mask", coder.Mask(compressed)), ("codebook", codebook.Entries()), ("decoded", coder.Decode(compressed)));
 
-                int Length() => line.Member("options").Member("max_length").GetInt32();
+                int Length() => line.Member("options").Member("max_length").AsInt();
             })
             .OnLines("update_codebooks", line => coder.Follow(line.Ints("compressed")))
             .With(new Zip2ZipVerbs(source.Id.ToString(), config, coder));

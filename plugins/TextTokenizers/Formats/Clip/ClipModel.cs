@@ -1,5 +1,6 @@
 using ModelZoo.Contracts;
 using ModelZoo.Plugins.TextTokenizers.Hosting;
+using ModelZoo.Plugins.TextTokenizers.Papers;
 
 namespace ModelZoo.Plugins.TextTokenizers.Formats.Clip;
 
@@ -29,7 +30,7 @@ internal static class ClipModel
 
     private static LineCalls Calls(ClipTokenizer tokenizer) => new LineCalls().Add("encode", line =>
     {
-        var text = line.GetProperty("text").GetString()!;
+        var text = line.Member("text").AsText();
         var ids = tokenizer.EncodeToIds(text);
         return new() { ["ids"] = LineCalls.ToArray(ids), ["decoded"] = tokenizer.Decode(ids), ["cleaned"] = ClipTokenizer.Clean(text) };
     });

@@ -3,6 +3,7 @@ using System.Text.Json;
 using System.Text.Json.Nodes;
 using ModelZoo.Contracts;
 using ModelZoo.Plugins.TextTokenizers.Hosting;
+using ModelZoo.Plugins.TextTokenizers.Papers;
 using ModelZoo.Plugins.TextTokenizers.Pipeline;
 
 namespace ModelZoo.Plugins.TextTokenizers.Formats.SentencePiece;
@@ -35,20 +36,20 @@ internal static class SentencePieceModel
 
     internal static LineCalls Calls(SentencePieceTokenizer tokenizer) => new LineCalls()
         .Add("encode", line => Answer(tokenizer, line))
-        .Add("pieces", line => Describe(tokenizer, line.GetProperty("id").GetInt32()))
+        .Add("pieces", line => Describe(tokenizer, line.Member("id").AsInt()))
         .Add("decode", line => Decode(tokenizer, line))
-        .Add("normalize", line => new() { ["normalized"] = tokenizer.Normalize(line.GetProperty("text").GetString()!) })
-        .Add("calculate_entropy", line => new() { ["entropy"] = tokenizer.CalculateEntropy(line.GetProperty("text").GetString()!, line.GetProperty("alpha").GetSingle()) })
+        .Add("normalize", line => new() { ["normalized"] = tokenizer.Normalize(line.Member("text").AsText()) })
+        .Add("calculate_entropy", line => new() { ["entropy"] = tokenizer.CalculateEntropy(line.Member("text").AsText(), (float)line.Member("alpha").AsDouble()) })
         .Add("nbest_encode", line => new()
         {
-            ["nbests"] = new JsonArray([.. tokenizer.EncodeNBest(line.GetProperty("text").GetString()!, line.GetProperty("nbest").GetInt32())
+            ["nbests"] = new JsonArray([.. tokenizer.EncodeNBest(line.Member("text").AsText(), line.Member("nbest").AsInt())
                 .Select(best => new JsonObject { ["ids"] = LineCalls.ToArray(best.Pieces.Select(piece => piece.Id)), ["score"] = best.Score })]),
         });
 
     private static JsonObject Answer(SentencePieceTokenizer tokenizer, JsonElement line)
     {
         if (!line.TryGetProperty("text", out _)) return Decode(tokenizer, line);
-        var text = line.GetProperty("text").GetString()!;
+        var text = line.Member("text").AsText();
         var utf8 = Encoding.UTF8.GetBytes(text);
         var pieces = tokenizer.Encode(utf8);
         var options = line.TryGetProperty("options", out var value) ? value : default;
@@ -69,14 +70,14 @@ internal static class SentencePieceModel
             ["decoded_from_pieces"] = tokenizer.DecodePieces([.. pieces.Select(piece => piece.Text)]),
         };
 
-        bool Flag(string name) => options.ValueKind == JsonValueKind.Object && options.TryGetProperty(name, out var flag) && flag.GetBoolean();
+        bool Flag(string name) => options.ValueKind == JsonValueKind.Object && options.TryGetProperty(name, out var flag) && flag.AsFlag();
     }
 
     private static JsonObject Decode(SentencePieceTokenizer tokenizer, JsonElement line) => new()
     {
         ["decoded"] = line.TryGetProperty("ids", out var ids)
-            ? tokenizer.Decode([.. ids.EnumerateArray().Select(id => id.GetInt32())])
-            : tokenizer.DecodePieces([.. line.GetProperty("pieces").EnumerateArray().Select(piece => piece.GetString()!)]),
+            ? tokenizer.Decode([.. ids.AsList().Select(id => id.AsInt())])
+            : tokenizer.DecodePieces([.. line.Member("pieces").AsList().Select(piece => piece.AsText())]),
     };
 
     private static JsonObject Describe(SentencePieceTokenizer tokenizer, int id)

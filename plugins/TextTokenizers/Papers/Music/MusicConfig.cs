@@ -33,13 +33,13 @@ internal sealed class MusicConfig
         UsesVelocities = config.Find("use_velocities") is not { ValueKind: JsonValueKind.False };
         PitchRange = Range("pitch_range", 21, 109);
         DrumRange = Range("drums_pitch_range", 27, 88);
-        DefaultDuration = config.Find("default_note_duration")?.GetDouble() ?? 0.5;
-        ProgramsWithDuration = config.Find("use_note_duration_programs")?.EnumerateArray().Select(program => program.GetInt32()).ToHashSet() ?? [.. Enumerable.Range(-1, 129)];
-        Velocities = [.. Enumerable.Range(1, config.Member("num_velocities").GetInt32()).Select(i => 127 * i / config.Member("num_velocities").GetInt32())];
-        foreach (var range in config.Member("beat_res").EnumerateObject())
+        DefaultDuration = config.Find("default_note_duration")?.AsDouble() ?? 0.5;
+        ProgramsWithDuration = config.Find("use_note_duration_programs")?.AsList().Select(program => program.AsInt()).ToHashSet() ?? [.. Enumerable.Range(-1, 129)];
+        Velocities = [.. Enumerable.Range(1, config.Member("num_velocities").AsInt()).Select(i => 127 * i / config.Member("num_velocities").AsInt())];
+        foreach (var range in config.Member("beat_res").AsMembers())
         {
             var ends = range.Name.Split('_').Select(end => int.Parse(end, CultureInfo.InvariantCulture)).ToArray();
-            var resolution = range.Value.GetInt32();
+            var resolution = range.Value.AsInt();
             PositionsPerBeat = Math.Max(PositionsPerBeat, resolution);
             for (var beat = ends[0]; beat < ends[1]; beat++)
             {
@@ -53,9 +53,9 @@ internal sealed class MusicConfig
         _durations.RemoveAt(0);
         if (UsesTimeSignatures)
         {
-            foreach (var denominator in config.Member("time_signature_range").EnumerateObject())
+            foreach (var denominator in config.Member("time_signature_range").AsMembers())
             {
-                foreach (var beats in denominator.Value.EnumerateArray()) Meters.Add((beats.GetInt32(), int.Parse(denominator.Name, CultureInfo.InvariantCulture)));
+                foreach (var beats in denominator.Value.AsList()) Meters.Add((beats.AsInt(), int.Parse(denominator.Name, CultureInfo.InvariantCulture)));
             }
         }
         else
@@ -67,7 +67,7 @@ internal sealed class MusicConfig
         foreach (var (_, denominator) in Meters) _ticksPerBeat[denominator] = PositionsPerBeat * (finest / denominator);
 
         bool Flag(string key) => config.Find(key) is { ValueKind: JsonValueKind.True };
-        (int, int) Range(string key, int low, int high) => config.Find(key) is { } range ? (range[0].GetInt32(), range[1].GetInt32()) : (low, high);
+        (int, int) Range(string key, int low, int high) => config.Find(key) is { } range ? (range[0].AsInt(), range[1].AsInt()) : (low, high);
     }
 
     /// <summary>Bars and positions; otherwise shifts of time.</summary>

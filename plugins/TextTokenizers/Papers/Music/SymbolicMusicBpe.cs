@@ -18,7 +18,7 @@ internal sealed class SymbolicMusicBpe
             var music = new SymbolicMusicBpe(source);
             return new PaperModel(source).OnLines("encode", line =>
             {
-                var tracks = music._events.Tokenize(MidiFile.Read(line.Member("midi").GetBytesFromBase64()));
+                var tracks = music._events.Tokenize(MidiFile.Read(line.Member("midi").AsBytes()));
                 var baseIds = tracks.Select(track => track.Select(music.IdOf).ToArray()).ToList();
                 var ids = baseIds.Select(music.Merge).ToList();
                 var decoded = music._events.Detokenize([.. ids.Select(music.Events)]);
@@ -37,18 +37,18 @@ internal sealed class SymbolicMusicBpe
     private SymbolicMusicBpe(ModelSource source)
     {
         var file = source.Json("tokenizer.json");
-        foreach (var token in file.Member("_vocab_base").EnumerateObject()) _ids.Add(token.Name, token.Value.GetInt32());
+        foreach (var token in file.Member("_vocab_base").AsMembers()) _ids.Add(token.Name, token.Value.AsInt());
         var tempos = _ids.Keys.Where(token => token.StartsWith("Tempo_", StringComparison.Ordinal)).Select(token => (Beats: double.Parse(token.AsSpan(6), CultureInfo.InvariantCulture), token)).OrderBy(tempo => tempo.Beats);
         _events = new(new(file), [.. tempos]);
         _letters = new string[_ids.Count == 0 ? 0 : _ids.Values.Max() + 1];
         if (file.Find("_model") is not { } model) return;
-        foreach (var letter in file.Member("_vocab_base_byte_to_token").EnumerateObject())
+        foreach (var letter in file.Member("_vocab_base_byte_to_token").AsMembers())
         {
-            _eventOf.Add(letter.Name, letter.Value.GetString()!);
-            _letters[IdOf(letter.Value.GetString()!)] = letter.Name;
+            _eventOf.Add(letter.Name, letter.Value.AsText());
+            _letters[IdOf(letter.Value.AsText())] = letter.Name;
         }
 
-        _merges = TokenizerJson.Parse(Encoding.UTF8.GetBytes(model.GetString()!));
+        _merges = TokenizerJson.Parse(Encoding.UTF8.GetBytes(model.AsText()));
     }
 
     /// <summary>Number of ids.</summary>

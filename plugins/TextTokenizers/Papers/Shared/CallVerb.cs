@@ -50,7 +50,7 @@ internal sealed class CallVerb(IReferenceCalls model, IReadOnlyList<string> call
             : Generation<Text>.Final(new(Write(results)), 1);
     }
 
-    // What a person writes may be of any shape; the calls expect what the reference gives them.
+    // What is found wrong on one of many threads is said as it would be on one.
     private async ValueTask<CallResults> CallAsync(string call, CallArguments arguments, CancellationToken cancel)
     {
         try
@@ -59,11 +59,7 @@ internal sealed class CallVerb(IReferenceCalls model, IReadOnlyList<string> call
         }
         catch (AggregateException several) when (several.InnerExceptions[0] is ModelZooException error)
         {
-            throw new MediaException(error.Code, error.What, error) { Where = error.Where, Expected = error.Expected, Found = error.Found };
-        }
-        catch (Exception error) when (error is InvalidOperationException or FormatException or KeyNotFoundException or ArgumentException or IndexOutOfRangeException or OverflowException or AggregateException)
-        {
-            throw new MediaException(ErrorCodes.MediaMalformed, $"The call '{call}' cannot take this: {error.Message}", error) { Found = string.Join(", ", arguments.Names) };
+            throw new ModelZooException(error.Code, error.What, error) { Where = error.Where, Expected = error.Expected, Found = error.Found, Remedy = error.Remedy };
         }
     }
 
@@ -80,7 +76,7 @@ internal sealed class CallVerb(IReferenceCalls model, IReadOnlyList<string> call
         if (json is null) return arguments;
         var further = Parse(json, "arguments");
         if (further.ValueKind != JsonValueKind.Object) throw new OptionsException(ErrorCodes.OptionType, "The arguments are no JSON object.") { Where = "arguments", Expected = "{\"name\": value}", Found = json };
-        foreach (var member in further.EnumerateObject())
+        foreach (var member in further.AsMembers())
         {
             arguments.With(member.Name, member.Value);
             given.Add(member.Name);

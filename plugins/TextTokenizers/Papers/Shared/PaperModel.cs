@@ -87,9 +87,10 @@ internal sealed class PaperModel(ModelSource source) : IModel, IReferenceCalls
             {
                 answers.Add(answer(line));
             }
-            catch (Exception error) when (error is InvalidOperationException or FormatException or KeyNotFoundException or ArgumentException or IndexOutOfRangeException or OverflowException)
+            catch (ModelZooException error)
             {
-                throw new MediaException(ErrorCodes.MediaMalformed, $"The call cannot take this line: {error.Message}", error) { Where = $"line {answers.Count + 1}", Found = Line.Short(line) };
+                var place = $"line {answers.Count + 1}";
+                throw new ModelZooException(error.Code, error.What, error) { Where = error.Where is null ? place : $"{place}: {error.Where}", Expected = error.Expected, Found = error.Found ?? Line.Short(line), Remedy = error.Remedy };
             }
         }
 

@@ -135,11 +135,11 @@ internal sealed class TokompilerTokenizer : ITextCodec
 
     private JsonElement Describe(JsonElement line)
     {
-        if (line.Find("lang")?.GetString() is { } language and not "c")
+        if (line.Find("lang")?.AsText() is { } language and not "c")
             throw new ModelZooException(ErrorCodes.VerbUnsupported, "Only programs in C are read.") { Where = "lang", Expected = "c", Found = language };
         var program = _lexicalizer.Read(line.Text("text"));
         var numbers = line.Find("numbers");
-        var (code, names, _) = Anonymize(program, numbers is { } given ? name => given.Member(name).GetInt32() : null);
+        var (code, names, _) = Anonymize(program, numbers is { } given ? name => given.Member(name).AsInt() : null);
         var found = program.Names().ToLookup(name => Name(name.Kind), name => name.Name);
         var identifiers = Enum.GetValues<NameKind>().Select(Name).Select(kind => new KeyValuePair<string, object?>(kind, found[kind].Distinct().Order(Scalars.ByCodePoint)));
         var lexicalized = Lexicalize(_lexicalizer.Read(code));
@@ -155,7 +155,7 @@ internal sealed class TokompilerTokenizer : ITextCodec
     {
         var ignoreCase = line.Option("ignore_case", false);
         List<int> ids = [.. PythonText.Words(line.Text("text")).Select(word => Id(ignoreCase && !SpecialTokens.Contains(word) ? PythonText.Lower(word) : word))];
-        switch (line.Option("post_processor")?.GetString())
+        switch (line.Option("post_processor")?.AsText())
         {
             case "sos": ids.Insert(0, Padding + 1); break;
             case "eos": ids.Add(EndOfSequence); break;
