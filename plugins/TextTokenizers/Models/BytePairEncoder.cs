@@ -47,7 +47,9 @@ internal sealed class BytePairEncoder
 
         _junctions = new(vocabulary);
         _index = TokenIndex.Create(vocabulary);
-        if (merges is null && IsComplete && _index is not null) _merger = new(vocabulary, _index, _byteIds, _bytePairs.Select(pair => pair.Id));
+        if (_index is null || !IsComplete) return;
+        var splits = merges is null ? null : ListedSplits.TryFind(vocabulary, merges);
+        if (merges is null || splits is not null) _merger = new(vocabulary, _index, _byteIds, _bytePairs.Select(pair => pair.Id), splits);
     }
 
     /// <summary>Bytes of each token.</summary>

@@ -8,7 +8,7 @@ using System.Runtime.Intrinsics.X86;
 namespace ModelZoo.Plugins.TextTokenizers.Models;
 
 /// <summary>
-/// Merges pieces of up to <see cref="MaxLength"/> bytes by rank, where any two neighbours merge that spell a token together. For each symbol its merge with the next is in a lane of a register, by the place of the symbol's first byte:
+/// Merges pieces of up to <see cref="MaxLength"/> bytes by rank, where any two neighbours merge that spell a token together, or those of a list of merges that comes to the same. For each symbol its merge with the next is in a lane of a register, by the place of the symbol's first byte:
 /// the rank, which is the id, and below it the place. So the lowest lane tells all about the merge that comes next.
 /// </summary>
 internal sealed class RegisterMerger
@@ -23,15 +23,17 @@ internal sealed class RegisterMerger
     private readonly int _noMerge;
     private readonly int[] _byteIds;
     private readonly int[] _bytePairs = new int[0x10000];   // merges, by two bytes as they stand in memory
+    private readonly ulong[]? _splits;
 
     /// <summary>A merger.</summary>
     /// <param name="vocabulary">The vocabulary, whose ids are the ranks.</param>
     /// <param name="tokens">Its index.</param>
     /// <param name="byteIds">The ids of all bytes.</param>
-    /// <param name="bytePairs">The ids of two bytes, the first of which is the high one; where they are no token, negative.</param>
-    public RegisterMerger(TokenTable vocabulary, TokenIndex tokens, int[] byteIds, IEnumerable<int> bytePairs)
+    /// <param name="bytePairs">The ids of two bytes, the first of which is the high one; where they do not merge, negative.</param>
+    /// <param name="splits">The <see cref="ListedSplits"/> of a list of merges; null where all merge that spell a token.</param>
+    public RegisterMerger(TokenTable vocabulary, TokenIndex tokens, int[] byteIds, IEnumerable<int> bytePairs, ulong[]? splits)
     {
-        (_vocabulary, _tokens, _byteIds, _noMerge) = (vocabulary, tokens, byteIds, tokens.None << PlaceBits);
+        (_vocabulary, _tokens, _byteIds, _splits, _noMerge) = (vocabulary, tokens, byteIds, splits, tokens.None << PlaceBits);
         var pair = 0;
         foreach (var id in bytePairs)
         {
@@ -45,16 +47,18 @@ internal sealed class RegisterMerger
     /// <param name="first">Its first byte; 16 bytes behind the piece must be readable.</param>
     /// <param name="length">Its length.</param>
     /// <param name="output">Room for as many ids as there are bytes.</param>
-    /// <returns>How many ids there are; -1, which is rare, when the index cannot tell.</returns>
-    public int Merge(ref byte first, int length, ref int output) => length switch
+    /// <returns>How many ids there are; -1, which is rare, when the index cannot tell, or the list has not two neighbours that spell a token.</returns>
+    public int Merge(ref byte first, int length, ref int output) => _splits is null ? Merge<AnySplit>(ref first, length, ref output) : Merge<ListedSplit>(ref first, length, ref output);
+
+    private int Merge<TSplit>(ref byte first, int length, ref int output) where TSplit : struct, ISplit => length switch
     {
-        <= PieceKey.MaxLength => Merge<OneRegister>(ref first, length, ref output),
-        < 2 * OneRegister.Count => Merge<TwoRegisters>(ref first, length, ref output),
-        _ => Merge<FourRegisters>(ref first, length, ref output),
+        <= PieceKey.MaxLength => Merge<OneRegister, TSplit>(ref first, length, ref output),
+        < 2 * OneRegister.Count => Merge<TwoRegisters, TSplit>(ref first, length, ref output),
+        _ => Merge<FourRegisters, TSplit>(ref first, length, ref output),
     };
 
     [SkipLocalsInit]
-    private int Merge<TLanes>(ref byte first, int length, ref int output) where TLanes : struct, ILanes<TLanes>
+    private int Merge<TLanes, TSplit>(ref byte first, int length, ref int output) where TLanes : struct, ILanes<TLanes> where TSplit : struct, ISplit
     {
         var tokens = _tokens.Open();
         var noMerge = _noMerge;
@@ -81,6 +85,7 @@ internal sealed class RegisterMerger
             Unsafe.Add(ref symbol, left) = lowest >> PlaceBits;
             var behind = starts & (ulong)(-2L << left);
             var right = BitOperations.TrailingZeroCount(behind);
+            if (!TSplit.Holds(_splits, lowest >> PlaceBits, right - left)) return -1;
             starts ^= 1UL << right;
             behind &= behind - 1;
             var end = BitOperations.TrailingZeroCount(behind);
@@ -119,6 +124,24 @@ internal sealed class RegisterMerger
 
     private Vector128<uint> FindLong(ref byte first, int length) =>
         Vector128.CreateScalarUnsafe((uint)(_vocabulary.TryGetRare(in first, length, out var id) ? id : _tokens.None));
+
+    private interface ISplit
+    {
+        /// <summary>Whether a token is made of a left one of that length and a right one.</summary>
+        static abstract bool Holds(ulong[]? splits, int id, int leftLength);
+    }
+
+    private readonly struct AnySplit : ISplit
+    {
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        public static bool Holds(ulong[]? splits, int id, int leftLength) => true;
+    }
+
+    private readonly struct ListedSplit : ISplit
+    {
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        public static bool Holds(ulong[]? splits, int id, int leftLength) => (splits![id] >> leftLength & 1) != 0;
+    }
 
     private interface ILanes<TSelf>
     {

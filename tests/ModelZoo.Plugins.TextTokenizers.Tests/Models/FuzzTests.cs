@@ -34,6 +34,40 @@ public class FuzzTests
         }
     }
 
+    /// <summary>Lists of merges: as they were learned; with every way to split a token, as some files are written; with a third missing; with tokens split in another way; in another order.</summary>
+    [Theory]
+    [InlineData("learned")]
+    [InlineData("all splits")]
+    [InlineData("some missing")]
+    [InlineData("other splits")]
+    [InlineData("other order")]
+    public void MergeList_RandomPieces_EqualsTheDefinition(string kind)
+    {
+        var ranks = new NaiveRanks(7, 1200);
+        var table = ranks.Table();
+        var random = new Random(8);
+        List<(int Left, int Right, int NewId)> merges = kind switch
+        {
+            "learned" => ranks.Merges,
+            "all splits" => [.. ranks.Merges.SelectMany(merge => Splits(table, merge.NewId))],
+            "some missing" => [.. ranks.Merges.Where(_ => random.Next(3) > 0)],
+            "other splits" => [.. ranks.Merges.Select(merge => random.Next(4) > 0 ? merge : Splits(table, merge.NewId)[^1])],
+            _ => [.. ranks.Merges.OrderBy(merge => merge.NewId ^ 3)],
+        };
+        Assert.Equal(kind != "other order", ListedSplits.TryFind(table, new(merges)) is not null);
+        var encoder = new BytePairEncoder(table, new(merges), takesWholePieces: false);
+        var byPair = merges.Select((merge, rank) => (merge, rank)).ToDictionary(item => (item.merge.Left, item.merge.Right), item => (item.rank, item.merge.NewId));
+        var texts = new RandomText(24);
+        var output = new IdBuffer();
+        for (var i = 0; i < Strings; i++)
+        {
+            var piece = Encoding.UTF8.GetBytes(texts.Next(i % 50 == 0 ? 120 : 12));
+            output.Clear();
+            encoder.Encode(piece, output);
+            Assert.Equal(NaiveMerges(piece, byPair), output.ToArray());
+        }
+    }
+
     [Fact]
     public void Unigram_RandomTexts_EqualsTheDefinition()
     {
@@ -68,6 +102,36 @@ public class FuzzTests
             var output = new List<PieceToken>();
             model.Tokenize(Encoding.UTF8.GetBytes(word), output);
             Assert.Equal(NaiveWordPiece(word, ids), output.Select(token => token.Id));
+        }
+    }
+
+    private static List<(int Left, int Right, int NewId)> Splits(TokenTable table, int id)
+    {
+        var token = table.BytesOf(id).ToArray();
+        var splits = new List<(int, int, int)>();
+        for (var at = 1; at < token.Length; at++)
+        {
+            if (table.TryGet(token.AsSpan(0, at), out var left) && table.TryGet(token.AsSpan(at), out var right)) splits.Add((left, right, id));
+        }
+
+        return splits;
+    }
+
+    // Of all neighbours in the list those of lowest rank merge, the leftmost first. The ids of the bytes are the bytes.
+    private static List<int> NaiveMerges(byte[] piece, Dictionary<(int Left, int Right), (int Rank, int NewId)> merges)
+    {
+        var ids = piece.Select(b => (int)b).ToList();
+        while (true)
+        {
+            var (best, rank, merged) = (-1, int.MaxValue, -1);
+            for (var i = 0; i + 1 < ids.Count; i++)
+            {
+                if (merges.TryGetValue((ids[i], ids[i + 1]), out var found) && found.Rank < rank) (best, rank, merged) = (i, found.Rank, found.NewId);
+            }
+
+            if (best < 0) return ids;
+            ids[best] = merged;
+            ids.RemoveAt(best + 1);
         }
     }
 

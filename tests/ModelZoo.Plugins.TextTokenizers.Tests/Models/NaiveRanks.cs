@@ -27,11 +27,15 @@ internal sealed class NaiveRanks
 
             var id = _ranks.Count;
             var (left, right) = (ids[at], ids[at + 1]);
+            Merges.Add((left, right, id));
             _ranks[token] = id;
             bytes[id] = token;
             for (var i = 0; i < corpus.Count; i++) corpus[i] = Join(corpus[i], left, right, id);
         }
     }
+
+    /// <summary>The joined tokens and what came of them, in order.</summary>
+    public List<(int Left, int Right, int NewId)> Merges { get; } = [];
 
     /// <summary>The ranks as a vocabulary, whose ids begin somewhere.</summary>
     public TokenTable Table(int firstId = 0)
