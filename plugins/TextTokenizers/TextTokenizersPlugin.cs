@@ -22,5 +22,5 @@ public sealed class TextTokenizersPlugin : IModelPlugin
     public IReadOnlyList<IMetric> Metrics { get; } = [.. IntrinsicMetrics.All, ExactByteVerbs.BitsPerByte, .. CadVerbs.Metrics];
 
     /// <inheritdoc/>
-    public IReadOnlyList<IDatasetReader> DatasetReaders { get; } = [new LinesOfText()];
+    public IReadOnlyList<IDatasetReader> DatasetReaders { get; } = [new LinesOfText(), new CadPrograms()];
 }

@@ -7,7 +7,10 @@ namespace ModelZoo.Plugins.TextTokenizers.Papers;
 /// <summary>The verbs tokenize and evaluate. A program is its tokens <c>ids</c> (n) with <c>span</c> (n), the primitive that each belongs to; its tokens are the codes (k q) of its primitives.</summary>
 internal sealed class CadVerbs(string model, CadTokenizer cad, CadConfig config, string digest) : ITokenize<NamedTensors, NoOptions>, IEvaluate
 {
-    private const string Ids = "ids", Span = "span", Grammatical = "grammatical", Restored = "restored";
+    /// <summary>Names of a program's tensors.</summary>
+    public const string Ids = "ids", Span = "span";
+
+    private const string Grammatical = "grammatical", Restored = "restored";
 
     private readonly TokenSpace _space = new(model, TokenLayout.Flat, [config.Codes], digest);
 

@@ -27,7 +27,8 @@ public sealed record ExactByteOptions : ModelOptions
 /// <summary>Bytes drawn one after the other from a model of tokens, and bits that a text takes under it. Prompts may end within a token.</summary>
 internal sealed class ExactByteVerbs(ExactBytes exact) : IGenerate<Text, ExactByteOptions>, IEvaluate
 {
-    private const int Ascii = 128;
+    // Models write a blank as the mark U+2581. Its first byte stands for a blank; other letters that begin with it count as one.
+    private const int Ascii = 128, BlankMark = 0xE2;
 
     /// <summary>What <see cref="ObserveAsync"/> gives of a text: the bits of each of its bytes behind its first word.</summary>
     public const string Bits = "bits";
@@ -41,7 +42,7 @@ internal sealed class ExactByteVerbs(ExactBytes exact) : IGenerate<Text, ExactBy
 
     public OptionsSchema EvaluateOptions { get; } = OptionsSchema.Of<NoOptions>();
 
-    /// <summary>The text ends where its end, or a letter outside ASCII, is drawn: chances are known at the ends of letters alone.</summary>
+    /// <summary>The text ends where its end, or the first byte of a letter outside ASCII, is drawn: chances are known at the ends of letters alone.</summary>
     public async IAsyncEnumerable<Generation<Text>> GenerateAsync(Prompt prompt, ExactByteOptions options, ulong seed, [EnumeratorCancellation] CancellationToken cancel = default)
     {
         var given = prompt.Text ?? prompt.Media.OfType<Text>().FirstOrDefault()?.Value ?? throw new MediaException(ErrorCodes.MediaUnsupported, "There is nothing to go on from.") { Expected = "--prompt with two words or more" };
@@ -59,6 +60,7 @@ internal sealed class ExactByteVerbs(ExactBytes exact) : IGenerate<Text, ExactBy
             var (sofar, uniform) = (text, draws.Uniform((ulong)step));
             var chances = await Task.Run(() => exact.NextByte(sofar, cancel).Next, cancel).ConfigureAwait(false);
             var drawn = options.Greedy ? Array.IndexOf(chances, chances.Max()) : Categorical.Draw(chances, uniform);
+            if (drawn == BlankMark) drawn = ' ';
             if (drawn >= Ascii) break;
             text += (char)drawn;
             yield return Generation<Text>.Progress(step, options.MaxBytes);
@@ -82,6 +84,6 @@ internal sealed class ExactByteVerbs(ExactBytes exact) : IGenerate<Text, ExactBy
         var first = text.AsSpan().TrimStart().IndexOf(' ');
         if (first < 0 || !System.Text.Ascii.IsValid(text)) return null;
         first += text.Length - text.AsSpan().TrimStart().Length + 1;
-        return [.. Enumerable.Range(first, text.Length - first).Select(i => -Math.Log2(exact.NextByte(text[..i], cancel).Next[text[i]]))];
+        return [.. Enumerable.Range(first, text.Length - first).Select(i => -Math.Log2(exact.NextByte(text[..i], cancel).Next[text[i] == ' ' ? BlankMark : text[i]]))];
     }
 }

@@ -29,7 +29,7 @@ internal sealed class ExactBytes
     public static ModelArchitecture Architecture { get; } = Paper.Row(
         Paper.Analysis("exact-byte-probabilities", "Exact Byte-Level Probabilities from Tokenized Language Models for FIM-Tasks and Model Ensembles", "2410.09303",
             ["Buu Phan", "Brandon Amos", "Itai Gat", "Marton Havasi", "Matthew Muckley", "Karen Ullrich"], "facebookresearch/Exact-Byte-Level-Probabilities-from-Tokenized-LMs", "CC-BY-NC-4.0")
-            with { Layouts = ["transformers Llama: config.json + model.safetensors + tokenizer.model"], Deviations = "Each text is read anew; the authors also carry covers from byte to byte." },
+            with { Layouts = ["transformers Llama: config.json + model.safetensors + tokenizer.model"], Deviations = "Each text is read anew; the authors also carry covers from byte to byte. Texts are drawn and measured in ASCII alone." },
         source =>
         {
             var model = new LlamaNextToken(source);

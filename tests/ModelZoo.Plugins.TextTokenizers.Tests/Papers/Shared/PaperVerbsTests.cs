@@ -204,6 +204,18 @@ public sealed class PaperVerbsTests
     }
 
     [Fact]
+    public async Task DataMixture_TextsOfCategories_CountAsTheirWordsDo()
+    {
+        await using var model = await Open("data-mixture-inference", "lp-a");
+        const string Counted = """{"category": "a", "words": {"le": 2, "ton": 1}}""", Text = """{"category": "a", "text": "le ton\nle"}""";
+        var options = new CallOptions { Call = "words" };
+        Assert.Equal((await Generate(model, new(Counted), options)).Expect<Text>().Value, (await Generate(model, new(Text), options)).Expect<Text>().Value);
+        var wrong = await Assert.ThrowsAsync<ModelZooException>(() => Generate(model, new("""{"category": "a", "words": {"le": "two"}}"""), options));
+        Assert.Equal("line 1", wrong.Where);
+        Assert.Equal("a whole number", wrong.Expected);
+    }
+
+    [Fact]
     public async Task Generate_Tensors_GiveTensorsAndRefuseForeignArguments()
     {
         await using var model = await Open("zip2zip", "lzw-a");
