@@ -32,28 +32,28 @@ internal sealed class PickyBpe : ITextCodec
     {
         var strings = new Dictionary<int, string>();
         var numbers = model.Member("id2int");
-        foreach (var token in model.Member("tokens").EnumerateArray())
+        foreach (var token in model.Member("tokens").AsList())
         {
-            var (id, text) = (token.Member("id").GetInt32(), token.Text("str"));
+            var (id, text) = (token.Member("id").AsInt(), token.Text("str"));
             strings.Add(id, text);
-            if (!token.Member("present").GetBoolean()) continue;
+            if (!token.Member("present").AsFlag()) continue;
             _present.Add(text);
-            _ids[text] = numbers.Member($"{id}").GetInt32();
+            _ids[text] = numbers.Member($"{id}").AsInt();
         }
 
         _tokens = [.. _ids.OrderBy(pair => pair.Value).Select(pair => pair.Key)];
         _unknown = strings.Values.FirstOrDefault(text => text == Unknown) ?? throw new CheckpointException(ErrorCodes.CheckpointMalformed, "The model has no token <UNK>.");
-        foreach (var merge in model.Member("merges").EnumerateArray())
+        foreach (var merge in model.Member("merges").AsList())
         {
-            string[] pair = [.. merge.Member("pair").EnumerateArray().Select(token => token.Text("str"))];
-            Entry(_merges, (pair[0], pair[1])).Add(merge.Member("id").GetInt32());
+            string[] pair = [.. merge.Member("pair").AsList().Select(token => token.Text("str"))];
+            Entry(_merges, (pair[0], pair[1])).Add(merge.Member("id").AsInt());
         }
 
-        foreach (var split in model.Member("splits").EnumerateArray())
+        foreach (var split in model.Member("splits").AsList())
         {
-            var id = split.Member("id").GetInt32();
+            var id = split.Member("id").AsInt();
             Entry(_splits, split.Member("token").Text("str")).Add(id);
-            _parts.Add(id, [.. split.Member("split").EnumerateArray().Select(token => token.Text("str"))]);
+            _parts.Add(id, [.. split.Member("split").AsList().Select(token => token.Text("str"))]);
         }
     }
 

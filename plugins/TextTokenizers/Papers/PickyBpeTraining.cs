@@ -46,13 +46,13 @@ public sealed record PickyBpeTrainingOptions : ModelOptions
         var usual = new PickyBpeTrainingOptions();
         return new()
         {
-            VocabSize = config.Member("vocab_size").GetInt32(),
-            Threshold = config.Find("threshold")?.GetDouble() ?? usual.Threshold,
-            Coverage = config.Find("coverage")?.GetDouble() ?? usual.Coverage,
-            PadId = config.Find("pad_id")?.GetInt32() ?? usual.PadId,
-            UnkId = config.Find("unk_id")?.GetInt32() ?? usual.UnkId,
-            BosId = config.Find("bos_id")?.GetInt32() ?? usual.BosId,
-            EosId = config.Find("eos_id")?.GetInt32() ?? usual.EosId,
+            VocabSize = config.Member("vocab_size").AsInt(),
+            Threshold = config.Find("threshold")?.AsDouble() ?? usual.Threshold,
+            Coverage = config.Find("coverage")?.AsDouble() ?? usual.Coverage,
+            PadId = config.Find("pad_id")?.AsInt() ?? usual.PadId,
+            UnkId = config.Find("unk_id")?.AsInt() ?? usual.UnkId,
+            BosId = config.Find("bos_id")?.AsInt() ?? usual.BosId,
+            EosId = config.Find("eos_id")?.AsInt() ?? usual.EosId,
         };
     }
 }

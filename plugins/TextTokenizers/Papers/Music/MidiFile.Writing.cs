@@ -36,6 +36,13 @@ internal static partial class MidiFile
                 events.Add(new(note.Start + note.Duration, 1, [(byte)(0x80 | own), (byte)note.Pitch, 0]));
             }
 
+            foreach (var pedal in track.Pedals)
+            {
+                events.Add(new(pedal.Start, 2, [(byte)(0xB0 | own), SustainPedal, 127]));
+                events.Add(new(pedal.Start + pedal.Duration, 1, [(byte)(0xB0 | own), SustainPedal, 0]));
+            }
+
+            foreach (var bend in track.PitchBends) events.Add(new(bend.Time, 1, [(byte)(0xE0 | own), (byte)(bend.Value + BendCentre & 0x7F), (byte)(bend.Value + BendCentre >> 7)]));
             Track(file, events);
         }
 

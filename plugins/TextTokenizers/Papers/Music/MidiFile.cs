@@ -6,17 +6,42 @@ namespace ModelZoo.Plugins.TextTokenizers.Papers.Music;
 /// <summary>A note: onset and duration in ticks, pitch and velocity 0 to 127.</summary>
 internal readonly record struct Note(int Start, int Duration, int Pitch, int Velocity);
 
+/// <summary>The sustain pedal held.</summary>
+internal readonly record struct Pedal(int Start, int Duration);
+
+/// <summary>A pitch bend, from -8192 to 8191.</summary>
+internal readonly record struct PitchBend(int Time, int Value);
+
 /// <summary>The notes of one instrument, in the order in which they were struck.</summary>
 /// <param name="Program">General MIDI program.</param>
 /// <param name="IsDrum">True for channel 10.</param>
 /// <param name="Notes">The notes.</param>
-internal sealed record MusicTrack(int Program, bool IsDrum, List<Note> Notes);
+internal sealed record MusicTrack(int Program, bool IsDrum, List<Note> Notes)
+{
+    /// <summary>Number of the program among the tokens: -1 for drums.</summary>
+    public int Number => IsDrum ? -1 : Program;
+
+    /// <summary>When the pedal is down.</summary>
+    public List<Pedal> Pedals { get; init; } = [];
+
+    /// <summary>Bends, in order of time.</summary>
+    public List<PitchBend> PitchBends { get; init; } = [];
+
+    /// <summary>When the last control changes, whatever it is; 0 where none does.</summary>
+    public int LastControl { get; set; }
+
+    /// <summary>When the last note, bend or control begins.</summary>
+    public int LastBeginning => Math.Max(LastControl, Math.Max(Notes.Count > 0 ? Notes[^1].Start : 0, PitchBends.Count > 0 ? PitchBends[^1].Time : 0));
+}
 
 /// <summary>A change of meter.</summary>
 internal readonly record struct TimeSignature(int Time, int Numerator, int Denominator)
 {
     /// <summary>What holds where nothing is said.</summary>
     public static TimeSignature Common { get; } = new(0, 4, 4);
+
+    /// <summary>True when both count alike.</summary>
+    public bool IsSame(TimeSignature other) => (Numerator, Denominator) == (other.Numerator, other.Denominator);
 
     /// <summary>Ticks of a beat, a beat being one of the denominator.</summary>
     public int TicksPerBeat(int ticksPerQuarter) => ticksPerQuarter * 4 / Denominator;
@@ -32,6 +57,8 @@ internal sealed record Score(int TicksPerQuarter, List<MusicTrack> Tracks, List<
 internal static partial class MidiFile
 {
     private const int DrumChannel = 9;
+    private const int SustainPedal = 64;
+    private const int BendCentre = 8192;
 
     /// <summary>The music of a file.</summary>
     /// <exception cref="MediaException">It is no MIDI file, or it is cut short.</exception>
@@ -51,16 +78,17 @@ internal static partial class MidiFile
             if (kind.SequenceEqual("MTrk"u8)) ReadTrack(chunk, score);
         }
 
-        score.Tempos.Sort(static (a, b) => a.Time.CompareTo(b.Time));
-        score.TimeSignatures.Sort(static (a, b) => a.Time.CompareTo(b.Time));
-        return score;
+        return score with { Tempos = [.. score.Tempos.OrderBy(tempo => tempo.Time)], TimeSignatures = [.. score.TimeSignatures.OrderBy(meter => meter.Time)] };
     }
 
     private static void ReadTrack(ReadOnlySpan<byte> chunk, Score score)
     {
         var reader = new Reader(chunk);
         var programs = new int[16];
-        var instruments = new OrderedDictionary<(int Channel, int Program), MusicTrack>();
+        var instruments = new SortedDictionary<(int Channel, int Program), MusicTrack>();
+        var early = new MusicTrack?[16];        // what a channel does before its first note
+        var pedalDown = new int[16];            // as in symusic, whose pedals are down from the beginning in all channels but the first
+        pedalDown[0] = -1;
         var sounding = new Dictionary<(int Channel, int Pitch), Queue<(MusicTrack Track, int Index)>>();
         var (time, status) = (0, 0);
         while (!reader.AtEnd)
@@ -81,7 +109,9 @@ internal static partial class MidiFile
                     break;
                 case 0xC: programs[channel] = reader.Byte(); break;
                 case 0xD: reader.Byte(); break;
-                case 0xA or 0xB or 0xE: reader.Take(2); break;
+                case 0xB: Control(channel, reader.Byte(), reader.Byte()); break;
+                case 0xE: Effects(channel).PitchBends.Add(new(time, (reader.Byte() | reader.Byte() << 7) - BendCentre)); break;
+                case 0xA: reader.Take(2); break;
                 case 0xF: Meta(ref reader); break;
                 default: throw Bad("Data where a status byte should be.");
             }
@@ -90,13 +120,35 @@ internal static partial class MidiFile
         foreach (var track in instruments.Values)
         {
             track.Notes.RemoveAll(static note => note.Duration < 0);    // never released
-            if (track.Notes.Count > 0) score.Tracks.Add(track);
+            if (track.Notes.Count + track.Pedals.Count + track.PitchBends.Count > 0) score.Tracks.Add(track);
+        }
+
+        MusicTrack Effects(int channel) => instruments.TryGetValue((channel, programs[channel]), out var track) ? track : early[channel] ??= new(0, false, []);
+
+        void Control(int channel, int number, int value)
+        {
+            Effects(channel).LastControl = time;
+            if (number != SustainPedal) return;
+            if (value >= 64)
+            {
+                if (pedalDown[channel] < 0) pedalDown[channel] = time;
+            }
+            else if (pedalDown[channel] >= 0)
+            {
+                Effects(channel).Pedals.Add(new(pedalDown[channel], time - pedalDown[channel]));
+                pedalDown[channel] = -1;
+            }
         }
 
         void Strike(int channel, int pitch, int velocity)
         {
             var key = (channel, programs[channel]);
-            if (!instruments.TryGetValue(key, out var track)) instruments.Add(key, track = new(programs[channel], channel == DrumChannel, []));
+            if (!instruments.TryGetValue(key, out var track))
+            {
+                instruments.Add(key, track = (early[channel] ?? new(0, false, [])) with { Program = programs[channel], IsDrum = channel == DrumChannel });
+                early[channel] = null;
+            }
+
             if (!sounding.TryGetValue((channel, pitch), out var queue)) sounding.Add((channel, pitch), queue = []);
             queue.Enqueue((track, track.Notes.Count));
             track.Notes.Add(new(time, -1, pitch, velocity));

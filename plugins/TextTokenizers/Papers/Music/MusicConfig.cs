@@ -4,56 +4,37 @@ using ModelZoo.Contracts;
 
 namespace ModelZoo.Plugins.TextTokenizers.Papers.Music;
 
-/// <summary>What MidiTok's tokenizer.json says about the events, and the times that its durations stand for.</summary>
+/// <summary>What MidiTok's tokenizer.json says about the events, and the times that its durations and rests stand for. An absent key means what MidiTok means by it.</summary>
 internal sealed class MusicConfig
 {
-    private static readonly string[] NotHere =
-    [
-        "use_chords", "use_rests", "use_key_signatures", "use_sustain_pedals", "use_pitch_bends", "use_control_changes", "use_programs", "use_pitch_intervals",
-        "one_token_stream_for_programs", "program_changes", "remove_duplicated_notes", "delete_equal_successive_tempo_changes", "delete_equal_successive_time_sig_changes",
-    ];
-
-    private readonly List<(int Beat, int Position, int Resolution)> _durations = [];
+    private const int AllPrograms = 129;    // -1 stands for drums
+    private readonly JsonElement _config;
+    private readonly JsonElement? _more;
     private readonly Dictionary<int, int> _ticksPerBeat = [];
 
     public MusicConfig(JsonElement file)
     {
-        var config = file.Member("config");
-        foreach (var option in NotHere.Where(option => config.Find(option) is { ValueKind: JsonValueKind.True }))
-            throw new CheckpointException(ErrorCodes.ConfigInvalid, "This option of MidiTok is not built.") { Where = $"config.{option}", Expected = "false", Found = "true" };
+        _config = file.Member("config");
+        _more = _config.Find("additional_params");
+        foreach (var option in _config.AsMembers().Where(option => option.Value.ValueKind == JsonValueKind.True && (option.Name.StartsWith("ac_", StringComparison.Ordinal) || option.Name is "use_key_signatures" or "use_control_changes")))
+            throw new CheckpointException(ErrorCodes.ConfigInvalid, "This option of MidiTok is not built.") { Where = $"config.{option.Name}", Expected = "false", Found = "true" };
         IsRemi = file.Text("tokenization") switch
         {
             "REMI" => true,
             "TSD" => false,
             var other => throw new CheckpointException(ErrorCodes.ConfigInvalid, "This tokenization is not built.") { Where = "tokenization", Expected = "REMI or TSD", Found = other },
         };
-        UsesTempos = Flag("use_tempos");
-        UsesTimeSignatures = Flag("use_time_signatures");
-        UsesDrumPitches = Flag("use_pitchdrum_tokens");
-        UsesVelocities = config.Find("use_velocities") is not { ValueKind: JsonValueKind.False };
-        PitchRange = Range("pitch_range", 21, 109);
-        DrumRange = Range("drums_pitch_range", 27, 88);
-        DefaultDuration = config.Find("default_note_duration")?.AsDouble() ?? 0.5;
-        ProgramsWithDuration = config.Find("use_note_duration_programs")?.AsList().Select(program => program.AsInt()).ToHashSet() ?? [.. Enumerable.Range(-1, 129)];
-        Velocities = [.. Enumerable.Range(1, config.Member("num_velocities").AsInt()).Select(i => 127 * i / config.Member("num_velocities").AsInt())];
-        foreach (var range in config.Member("beat_res").AsMembers())
-        {
-            var ends = range.Name.Split('_').Select(end => int.Parse(end, CultureInfo.InvariantCulture)).ToArray();
-            var resolution = range.Value.AsInt();
-            PositionsPerBeat = Math.Max(PositionsPerBeat, resolution);
-            for (var beat = ends[0]; beat < ends[1]; beat++)
-            {
-                for (var position = 0; position < resolution; position++) _durations.Add((beat, position, resolution));
-            }
-
-            if (ends[1] >= LongestBeats) (LongestBeats, LastResolution) = (ends[1], resolution);
-        }
-
-        _durations.Add((LongestBeats, 0, LastResolution));
-        _durations.RemoveAt(0);
+        var programs = Enumerable.Range(-1, AllPrograms).ToHashSet();
+        Programs = _config.Find("programs") is null ? programs : [.. _config.Ints("programs")];
+        ProgramsWithDuration = _config.Find("use_note_duration_programs") is null ? programs : [.. _config.Ints("use_note_duration_programs")];
+        var velocities = _config.Find("num_velocities")?.AsInt() ?? 32;
+        Velocities = [.. Enumerable.Range(1, velocities).Select(i => 127 * i / velocities)];
+        Durations = Times("beat_res");
+        Rests = UsesRests ? Times("beat_res_rest") : [];
+        PositionsPerBeat = _config.Member("beat_res").AsMembers().Max(range => range.Value.AsInt());
         if (UsesTimeSignatures)
         {
-            foreach (var denominator in config.Member("time_signature_range").AsMembers())
+            foreach (var denominator in _config.Member("time_signature_range").AsMembers())
             {
                 foreach (var beats in denominator.Value.AsList()) Meters.Add((beats.AsInt(), int.Parse(denominator.Name, CultureInfo.InvariantCulture)));
             }
@@ -65,34 +46,90 @@ internal sealed class MusicConfig
 
         var finest = Meters.Max(meter => meter.Denominator);
         foreach (var (_, denominator) in Meters) _ticksPerBeat[denominator] = PositionsPerBeat * (finest / denominator);
-
-        bool Flag(string key) => config.Find(key) is { ValueKind: JsonValueKind.True };
-        (int, int) Range(string key, int low, int high) => config.Find(key) is { } range ? (range[0].AsInt(), range[1].AsInt()) : (low, high);
+        if (UsesPitchBends)
+        {
+            var (low, high, count) = _config.Ints("pitch_bend_range") is [var a, var b, var c] ? (a, b, c) : (-8192, 8191, 32);
+            PitchBends = [.. Enumerable.Range(0, count).Select(i => Math.Floor(i == count - 1 ? high : low + i * ((double)(high - low) / (count - 1))))];
+        }
     }
 
     /// <summary>Bars and positions; otherwise shifts of time.</summary>
     public bool IsRemi { get; }
 
-    public bool UsesTempos { get; }
+    public bool UsesTempos => Flag("use_tempos");
 
-    public bool UsesTimeSignatures { get; }
+    public bool DropsEqualTempos => Flag("delete_equal_successive_tempo_changes");
 
-    public bool UsesDrumPitches { get; }
+    public bool UsesTimeSignatures => Flag("use_time_signatures");
 
-    public bool UsesVelocities { get; }
+    public bool UsesDrumPitches => Flag("use_pitchdrum_tokens");
 
-    public (int Low, int High) PitchRange { get; }
+    public bool UsesVelocities => _config.Find("use_velocities") is not { ValueKind: JsonValueKind.False };
 
-    public (int Low, int High) DrumRange { get; }
+    public bool UsesRests => Flag("use_rests");
+
+    public bool UsesPedals => Flag("use_sustain_pedals");
+
+    public bool PedalsHaveDurations => Flag("sustain_pedal_duration");
+
+    public bool UsesPitchBends => Flag("use_pitch_bends");
+
+    public bool DropsDuplicates => Flag("remove_duplicated_notes");
+
+    public bool UsesPrograms => Flag("use_programs");
+
+    /// <summary>All tracks in one sequence.</summary>
+    public bool IsOneStream => UsesPrograms && Flag("one_token_stream_for_programs");
+
+    /// <summary>A program is said where it changes, not before each note.</summary>
+    public bool SaysProgramChanges => UsesPrograms && Flag("program_changes");
+
+    public bool SaysEachProgram => UsesPrograms && !SaysProgramChanges;
+
+    public bool UsesChords => Flag("use_chords");
+
+    public bool ChordsHaveRoots => Flag("chord_tokens_with_root_note");
+
+    public bool KeepsUnknownChords => _config.Find("chord_unknown") is not null;
+
+    /// <summary>Qualities of chords and their intervals from the lowest note.</summary>
+    public IEnumerable<(string Quality, int[] Intervals)> Chords => _config.Member("chord_maps").AsMembers().Select(chord => (chord.Name, chord.Value.AsList().Select(step => step.AsInt()).ToArray()));
+
+    /// <summary>Positions a beat in the first beat.</summary>
+    public int FirstResolution => (_config.Member("beat_res").AsMembers().Where(range => range.Name.Split('_').Contains("0")).Select(range => (JsonElement?)range.Value).FirstOrDefault() ?? _config.Member("beat_res").AsMembers().First().Value).AsInt();
+
+    public bool UsesIntervals => Flag("use_pitch_intervals");
+
+    public int MaxInterval => _config.Find("max_pitch_interval")?.AsInt() ?? 16;
+
+    /// <summary>Beats after which a pitch is said anew.</summary>
+    public double IntervalBeats => _config.Find("pitch_intervals_max_time_dist")?.AsDouble() ?? 1;
+
+    public bool NumbersBars => _more?.Find("max_bar_embedding") is not null;
+
+    public bool SaysBarEnds => _more?.Find("use_bar_end_tokens") is { ValueKind: JsonValueKind.True };
+
+    public bool KeepsTrailingBars => _more?.Find("add_trailing_bars") is { ValueKind: JsonValueKind.True };
+
+    /// <summary>What merges of tokens never cross: <c>bar</c>, <c>beat</c> or <c>no</c>.</summary>
+    public string MergesWithin => _config.Find("encode_ids_split")?.AsText() ?? "bar";
+
+    public (int Low, int High) PitchRange => Range("pitch_range", 21, 109);
+
+    public (int Low, int High) DrumRange => Range("drums_pitch_range", 27, 88);
 
     /// <summary>In beats, for programs without duration tokens.</summary>
-    public double DefaultDuration { get; }
+    public double DefaultDuration => _config.Find("default_note_duration")?.AsDouble() ?? 0.5;
 
-    public IReadOnlySet<int> ProgramsWithDuration { get; }
+    public HashSet<int> Programs { get; }
 
-    public IReadOnlyList<int> Velocities { get; }
+    public HashSet<int> ProgramsWithDuration { get; }
 
-    public int PositionsPerBeat { get; private set; }
+    public IReadOnlyList<double> Velocities { get; }
+
+    public IReadOnlyList<double> PitchBends { get; } = [];
+
+    public int PositionsPerBeat { get; }
 
     /// <summary>Meters of the vocabulary.</summary>
     public HashSet<(int Numerator, int Denominator)> Meters { get; } = [];
@@ -100,22 +137,63 @@ internal sealed class MusicConfig
     /// <summary>Ticks a quarter of decoded music.</summary>
     public int TicksPerQuarter => _ticksPerBeat[4];
 
-    private int LongestBeats { get; }
+    /// <summary>The durations of the vocabulary, shortest first.</summary>
+    public IReadOnlyList<BeatTime> Durations { get; }
 
-    private int LastResolution { get; }
+    /// <summary>The rests of the vocabulary, shortest first.</summary>
+    public IReadOnlyList<BeatTime> Rests { get; }
 
     /// <summary>Ticks of a beat of that denominator in decoded music.</summary>
     public int TicksPerBeat(int denominator) => _ticksPerBeat[denominator];
 
-    /// <summary>The durations of the vocabulary in ticks, with their tokens' values, shortest first.</summary>
-    public IReadOnlyList<(int Ticks, string Value)> Durations(int ticksPerBeat) =>
-        [.. _durations.Select(item => ((item.Beat * item.Resolution + item.Position) * ticksPerBeat / item.Resolution, FormattableString.Invariant($"{item.Beat}.{item.Position}.{item.Resolution}")))];
-
-    /// <summary>The place of the value that is nearest; of two that are as near, the larger.</summary>
+    /// <summary>The value that is nearest; of two that are as near, the larger.</summary>
     public static int Nearest(IReadOnlyList<double> rising, double value)
     {
         var place = 0;
         while (place < rising.Count && rising[place] < value) place++;
         return place == rising.Count || (place > 0 && value - rising[place - 1] < rising[place] - value) ? place - 1 : place;
+    }
+
+    private bool Flag(string key) => _config.Find(key) is { ValueKind: JsonValueKind.True };
+
+    private (int, int) Range(string key, int low, int high) => _config.Find(key) is { } range ? (range[0].AsInt(), range[1].AsInt()) : (low, high);
+
+    // "0_4": 8 is eight times a beat from the beginning to the fourth beat.
+    private List<BeatTime> Times(string key)
+    {
+        var times = new List<BeatTime>();
+        var (longest, last) = (0, 0);
+        foreach (var range in _config.Member(key).AsMembers())
+        {
+            var ends = range.Name.Split('_').Select(end => int.Parse(end, CultureInfo.InvariantCulture)).ToArray();
+            var resolution = range.Value.AsInt();
+            for (var beat = ends[0]; beat < ends[1]; beat++)
+            {
+                for (var position = 0; position < resolution; position++) times.Add(new(beat, position, resolution));
+            }
+
+            if (ends[1] >= longest) (longest, last) = (ends[1], resolution);
+        }
+
+        times.Add(new(longest, 0, last));
+        times.RemoveAt(0);
+        return times;
+    }
+}
+
+/// <summary>A time in beats: whole ones, and a part of one.</summary>
+internal readonly record struct BeatTime(int Beats, int Position, int Resolution)
+{
+    /// <summary>The time in ticks.</summary>
+    public int Ticks(int ticksPerBeat) => (Beats * Resolution + Position) * ticksPerBeat / Resolution;
+
+    /// <summary>As tokens write it.</summary>
+    public override string ToString() => FormattableString.Invariant($"{Beats}.{Position}.{Resolution}");
+
+    /// <summary>Reads what a token writes.</summary>
+    public static BeatTime Parse(string value)
+    {
+        int[] parts = [.. value.Split('.').Select(part => int.Parse(part, CultureInfo.InvariantCulture))];
+        return new(parts[0], parts[1], parts[2]);
     }
 }
