@@ -10,6 +10,7 @@ namespace ModelZoo.Plugins.TextTokenizers.Papers;
 internal static class DataMixture
 {
     private const int Shown = 12;       // pairs listed at a step
+    private const int Competitors = 3;  // constraints that a step adds at a time
     private const double Tolerance = 1e-9;
     private static readonly int[] ShownSteps = [0, 1, 5];
 
@@ -37,7 +38,7 @@ internal static class DataMixture
     /// <summary>Weights of the samples, at least 0 and summing to 1, with the least sum of slacks v_step + v_pair that make each merge the most frequent pair.</summary>
     public static (double[] Weights, double Objective) Solve(IReadOnlyList<Sample> samples, int steps, CancellationToken cancel)
     {
-        // Constraints are many and few bind: they are added as they are broken, as in the paper.
+        // Constraints are many and few bind: they are added as they are broken, the worst of each step first, as in the paper.
         var program = new MixtureProgram(samples.Count);
         var weights = Enumerable.Repeat(1.0 / samples.Count, samples.Count).ToArray();
         var objective = 0.0;
@@ -51,11 +52,11 @@ internal static class DataMixture
             {
                 var merge = samples[0].MergeAt(step);
                 var own = Mix(samples, weights, step, merge);
-                foreach (var pair in samples.SelectMany(sample => sample.Pairs(step)).Distinct())
-                {
-                    if (pair == merge || Mix(samples, weights, step, pair) <= own + stepSlack.GetValueOrDefault(step) + pairSlack.GetValueOrDefault(pair) + Tolerance) continue;
-                    if (program.Add(step, pair, [.. samples.Select(sample => sample.Share(step, merge) - sample.Share(step, pair))])) added++;
-                }
+                var allowed = own + stepSlack.GetValueOrDefault(step) + Tolerance;
+                var broken = samples.SelectMany(sample => sample.Pairs(step)).Distinct().Where(pair => pair != merge)
+                    .Select(pair => (Pair: pair, Excess: Mix(samples, weights, step, pair) - pairSlack.GetValueOrDefault(pair) - allowed)).Where(found => found.Excess > 0)
+                    .OrderByDescending(found => found.Excess);
+                added += broken.Where(found => program.Add(step, found.Pair, [.. samples.Select(sample => sample.Share(step, merge) - sample.Share(step, found.Pair))])).Take(Competitors).Count();
             }
 
             if (added == 0) return (weights, objective);
