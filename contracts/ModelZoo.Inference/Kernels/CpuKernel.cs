@@ -10,7 +10,10 @@ internal abstract class CpuKernel : IDisposable
     /// <summary>Name of the operator, as profiles show it; one of <see cref="KernelOperators.Names"/>.</summary>
     public abstract string Operator { get; }
 
-    /// <summary>Computes the output of a node from its inputs.</summary>
+    /// <summary>Number of outputs.</summary>
+    public virtual int OutputCount => 1;
+
+    /// <summary>Computes the outputs of a node from its inputs.</summary>
     public abstract void Compute(KernelContext context);
 
     /// <summary>Lets go of packed weights.</summary>
@@ -29,7 +32,7 @@ internal readonly unsafe struct KernelTensor(float* data, long[] shape)
     public long Count => Tensor.Count(shape);
 }
 
-/// <summary>What a kernel is called with: its inputs, its output, and the engine's threads.</summary>
+/// <summary>What a kernel is called with: its inputs, its outputs, and the engine's threads.</summary>
 internal readonly unsafe struct KernelContext(OrtApi api, OrtKernelContext* context)
 {
     /// <summary>Number of inputs.</summary>
@@ -79,11 +82,14 @@ internal readonly unsafe struct KernelContext(OrtApi api, OrtKernelContext* cont
         return Tensor.Count(shape) == rows * columns ? shape : throw new ArgumentException($"[{rows}, {columns}] cannot take the shape [{string.Join(", ", shape)}]");
     }
 
-    /// <summary>The output, whose elements the kernel sets.</summary>
-    public KernelTensor Output(params long[] shape)
+    /// <summary>The first output, whose elements the kernel sets.</summary>
+    public KernelTensor Output(params long[] shape) => OutputAt(0, shape);
+
+    /// <summary>An output.</summary>
+    public KernelTensor OutputAt(int index, long[] shape)
     {
         OrtValue* value;
-        fixed (long* sizes = shape) api.Check(api.KernelOutput(context, 0, sizes, (nuint)shape.Length, &value));
+        fixed (long* sizes = shape) api.Check(api.KernelOutput(context, (nuint)index, sizes, (nuint)shape.Length, &value));
         void* data;
         api.Check(api.GetTensorMutableData(value, &data));
         return new((float*)data, shape);

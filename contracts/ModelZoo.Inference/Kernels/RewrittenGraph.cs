@@ -105,14 +105,14 @@ internal sealed class RewrittenGraph
         return matrix;
     }
 
-    /// <summary>Puts a kernel in the place of nodes; the first output of the last of them is the kernel's.</summary>
+    /// <summary>Puts a kernel in the place of nodes; the first outputs of the last of them are the kernel's.</summary>
     /// <param name="kernel">What computes it.</param>
     /// <param name="inputs">What it is given.</param>
-    /// <param name="nodes">What it replaces, in the graph's order. Only that output is read from elsewhere.</param>
+    /// <param name="nodes">What it replaces, in the graph's order. Only those outputs are read from elsewhere.</param>
     public void Replace(CpuKernel kernel, IReadOnlyList<string> inputs, params ReadOnlySpan<GraphNode> nodes)
     {
         foreach (var node in nodes) _replaced[node] = null;
-        _replaced[nodes[^1]] = new(kernel.Operator, CustomOperators.Domain, nodes[0].Name, inputs, [nodes[^1].Outputs[0]], new Dictionary<string, object> { [CustomOperators.KernelAttribute] = kernel });
+        _replaced[nodes[^1]] = new(kernel.Operator, CustomOperators.Domain, nodes[0].Name, inputs, [.. nodes[^1].Outputs.Take(kernel.OutputCount)], new Dictionary<string, object> { [CustomOperators.KernelAttribute] = kernel });
     }
 
     /// <summary>The graph as it is now, without what nobody reads any more.</summary>
@@ -128,6 +128,7 @@ internal sealed class RewrittenGraph
         }
 
         nodes.Reverse();
+        LinearGroups.Merge(nodes, _weights.ContainsKey);
         var finished = new GraphDefinition { Name = _graph.Name };
         finished.Inputs.AddRange(_graph.Inputs);
         finished.Outputs.AddRange(_graph.Outputs);

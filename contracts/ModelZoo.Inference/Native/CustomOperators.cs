@@ -34,7 +34,7 @@ internal unsafe struct CustomOperator
 }
 
 /// <summary>
-/// The domain of our own operators, <see cref="Domain"/>: any number of inputs of any types, one output of 32-bit floats. What a node computes is an object, a <see cref="CpuKernel"/>, whose handle is an attribute of the node.
+/// The domain of our own operators, <see cref="Domain"/>: any number of inputs of any types, any number of outputs of 32-bit floats. What a node computes is an object, a <see cref="CpuKernel"/>, whose handle is an attribute of the node.
 /// </summary>
 internal sealed unsafe class CustomOperators : IDisposable
 {
@@ -65,7 +65,7 @@ internal sealed unsafe class CustomOperators : IDisposable
             {
                 Version = OrtApi.Version, GetName = &Name, GetProvider = &Provider,
                 GetInputType = &InputType, GetInputCount = &One, GetOutputType = &OutputType, GetOutputCount = &One,
-                GetInputCharacteristic = &InputCharacteristic, GetOutputCharacteristic = &Zero, GetInputMemoryType = &Zero,
+                GetInputCharacteristic = &Characteristic, GetOutputCharacteristic = &Characteristic, GetInputMemoryType = &Zero,
                 GetVariadicInputMinArity = &MinArity, GetVariadicInputHomogeneity = &Homogeneity, GetVariadicOutputMinArity = &MinArity, GetVariadicOutputHomogeneity = &Homogeneity,
                 CreateKernelOrFail = &CreateKernel, ComputeOrFail = &Compute, DestroyKernel = &DestroyKernel, Name = _arena.String(name), Api = api.Table,
             };
@@ -99,7 +99,7 @@ internal sealed unsafe class CustomOperators : IDisposable
     private static nuint One(CustomOperator* custom) => 1;
 
     [UnmanagedCallersOnly]
-    private static int InputCharacteristic(CustomOperator* custom, nuint index) => Variadic;
+    private static int Characteristic(CustomOperator* custom, nuint index) => Variadic;
 
     [UnmanagedCallersOnly]
     private static int Zero(CustomOperator* custom, nuint index) => 0;

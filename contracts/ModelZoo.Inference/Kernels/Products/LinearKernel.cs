@@ -16,12 +16,28 @@ internal readonly record struct LinearForm
     public bool IsLiteral { get; init; }
 }
 
+/// <summary>Columns of a matrix that begin with a panel of it.</summary>
+internal readonly unsafe record struct MatrixColumns(PackedMatrix Matrix, int First, int Columns)
+{
+    /// <summary>All of a matrix.</summary>
+    public MatrixColumns(PackedMatrix matrix)
+        : this(matrix, 0, matrix.Columns)
+    {
+    }
+
+    public int Depth => Matrix.Depth;
+
+    public int Panels => (Columns + Tile.Columns - 1) / Tile.Columns;
+
+    public float* Panel(int index) => Matrix.Panel(First / Tile.Columns + index);
+}
+
 /// <summary>y = f(x W^T + b) over the last dimension, or r + g f(x W^T + b): x (.., K) -> (.., N).</summary>
 /// <param name="weight">W.</param>
-/// <param name="bias">b (N), or none.</param>
+/// <param name="bias">b, of all columns of the matrix, or none.</param>
 /// <param name="activation">f.</param>
 /// <param name="form">Which inputs follow x.</param>
-internal sealed unsafe class LinearKernel(PackedMatrix weight, WeightData? bias, Activation activation, LinearForm form) : CpuKernel
+internal sealed unsafe class LinearKernel(MatrixColumns weight, WeightData? bias, Activation activation, LinearForm form) : CpuKernel
 {
     // Rows of x that stay in a core's second cache while panels of the weight go by.
     private const int RowsAtOnce = 20 * Tile.Rows;
@@ -34,31 +50,49 @@ internal sealed unsafe class LinearKernel(PackedMatrix weight, WeightData? bias,
 
     public override string Operator => KernelOperators.Linear;
 
+    /// <summary>Which inputs follow x.</summary>
+    public LinearForm Form => form;
+
     public override void Compute(KernelContext context)
     {
-        var x = context.Input(0);
+        var work = Begin(context, context.Input(0), shapeInput: 1, output: 0);
+        if (work.Tasks > 0) context.For(work.Tasks, task => Run(work, task));
+    }
+
+    /// <summary>Makes the output and says what there is to do for it.</summary>
+    public LinearWork Begin(KernelContext context, KernelTensor x, int shapeInput, int output)
+    {
         var rows = checked((int)(x.Count / weight.Depth));
         if (x.Count % weight.Depth != 0) throw new ArgumentException($"rows of {weight.Depth} are expected, in [{string.Join(", ", x.Shape)}]");
         var values = form.HasResidual ? context.Input(1) : default;
-        var y = context.Output(form.HasResidual ? values.Shape : form.IsShaped ? context.TargetShape(1, rows, weight.Columns, form.IsLiteral) : [rows, weight.Columns]);
-        if (y.Count != (long)rows * weight.Columns) throw new ArgumentException($"[{rows}, {weight.Columns}] cannot be added to [{string.Join(", ", y.Shape)}]");
-        if (y.Count == 0) return;
+        var y = context.OutputAt(output, form.HasResidual ? values.Shape : form.IsShaped ? Target(context, shapeInput, rows) : [rows, weight.Columns]);
+        if (y.Count != (long)rows * weight.Columns) throw new ArgumentException($"[{rows}, {weight.Columns}] cannot take the shape [{string.Join(", ", y.Shape)}]");
+        if (y.Count == 0) return default;
         var residual = form.HasResidual ? Added(context, values, rows) : default;
-        weight.Ready(context);
-
-        var blocks = (rows + RowsAtOnce - 1) / RowsAtOnce;
-        var runs = (weight.Panels + PanelsAtOnce - 1) / PanelsAtOnce;
-        var (from, to) = ((nint)x.Data, (nint)y.Data);
-        context.For(blocks * runs, task =>
-        {
-            var first = task % blocks * RowsAtOnce;
-            var end = Math.Min((task / blocks + 1) * PanelsAtOnce, weight.Panels);
-            for (var panel = task / blocks * PanelsAtOnce; panel < end; panel++)
-                Multiply((float*)from + (nint)first * weight.Depth, first, Math.Min(RowsAtOnce, rows - first), panel, (float*)to + (nint)first * weight.Columns, residual);
-        });
+        weight.Matrix.Ready(context);
+        var (blocks, runs) = ((rows + RowsAtOnce - 1) / RowsAtOnce, (weight.Panels + PanelsAtOnce - 1) / PanelsAtOnce);
+        return new((nint)x.Data, (nint)y.Data, rows, blocks, blocks * runs, residual);
     }
 
-    public override void Dispose() => weight.Dispose();
+    /// <summary>Does a task of it.</summary>
+    public void Run(LinearWork work, int task)
+    {
+        var (run, block) = Math.DivRem(task, work.Blocks);
+        var first = block * RowsAtOnce;
+        var end = Math.Min((run + 1) * PanelsAtOnce, weight.Panels);
+        for (var panel = run * PanelsAtOnce; panel < end; panel++)
+            Multiply((float*)work.X + (nint)first * weight.Depth, first, Math.Min(RowsAtOnce, work.Rows - first), panel, (float*)work.Y + (nint)first * weight.Columns, work.Residual);
+    }
+
+    public override void Dispose() => weight.Matrix.Dispose();
+
+    // The shape is that of all columns of the matrix.
+    private long[] Target(KernelContext context, int shapeInput, int rows)
+    {
+        var shape = context.TargetShape(shapeInput, rows, weight.Matrix.Columns, form.IsLiteral);
+        if (weight.Columns != weight.Matrix.Columns) shape[^1] = weight.Columns;
+        return shape;
+    }
 
     private Residual Added(KernelContext context, KernelTensor values, int rows)
     {
@@ -74,7 +108,7 @@ internal sealed unsafe class LinearKernel(PackedMatrix weight, WeightData? bias,
     {
         var first = panel * Tile.Columns;
         var columns = Math.Min(Tile.Columns, weight.Columns - first);
-        var offsets = bias is null ? null : (float*)bias.Address + first;
+        var offsets = bias is null ? null : (float*)bias.Address + weight.First + first;
         var edge = columns < Tile.Columns;
         var padded = stackalloc float[(Tile.Rows + 1) * Tile.Columns];                               // at the right edge: a tile, and its biases
         if (edge && offsets is not null)
@@ -101,3 +135,6 @@ internal sealed unsafe class LinearKernel(PackedMatrix weight, WeightData? bias,
         }
     }
 }
+
+/// <summary>A call of a <see cref="LinearKernel"/>: where rows are and go, and in how many pieces.</summary>
+internal readonly record struct LinearWork(nint X, nint Y, int Rows, int Blocks, int Tasks, Residual Residual);

@@ -1,3 +1,5 @@
+using ModelZoo.Contracts;
+
 namespace ModelZoo.Inference.Kernels;
 
 /// <summary>
@@ -35,7 +37,17 @@ internal static class LinearRule
         }
 
         if (form.IsShaped) inputs.Add(shape!);
-        graph.Replace(new LinearKernel(graph.Packed(node.Inputs[1], weight, transposed), bias, activation, form), inputs, [.. nodes]);
+        var matrix = graph.Packed(node.Inputs[1], weight, transposed);
+        CpuKernel kernel = new LinearKernel(new(matrix), bias, activation, form);
+        if (!form.HasResidual && Split(graph, nodes[^1].Outputs[0]) is var (split, sizes))
+        {
+            nodes.Add(split);
+            var starts = sizes.Select((_, part) => sizes.Take(part).Sum()).ToArray();
+            kernel = new LinearGroupKernel([.. sizes.Select((size, part) => new LinearKernel(new(matrix, starts[part], size), bias, activation, form))]);
+            if (form.IsShaped) inputs.AddRange(Enumerable.Repeat(shape!, sizes.Length - 1));
+        }
+
+        graph.Replace(kernel, inputs, [.. nodes]);
     }
 
     // A sum with values of the same shape, perhaps after a product with factors that whole rows share.
@@ -49,5 +61,13 @@ internal static class LinearRule
         }
 
         return graph.Reader(addend) is { Operator: "Add", Domain: "" } sum && RewrittenGraph.Other(sum, addend) is { } values && graph.HaveOneShape(addend, values) ? (gate, sum, values, factors) : null;
+    }
+    // Whole panels of the last dimension, cut apart.
+    private static (GraphNode Split, int[] Sizes)? Split(RewrittenGraph graph, string y)
+    {
+        if (graph.Reader(y) is not { Operator: "Split", Domain: "", Inputs: [_, var given] } split || graph.FloatShape(y) is not { } shape) return null;
+        if (split.Attributes.GetValueOrDefault("axis") is not long axis || (axis < 0 ? axis + shape.Count : axis) != shape.Count - 1) return null;
+        if (graph.Constant(given) is not { Type: ElementType.Int64 } constant || constant.Count != split.Outputs.Count || constant.Span<long>().ToArray() is not { } sizes || sizes.Sum() != shape[^1].Size) return null;
+        return sizes.SkipLast(1).All(size => size % Tile.Columns == 0) && sizes.All(size => size > 0) && split.Outputs.All(output => output != "") ? (split, Array.ConvertAll(sizes, size => (int)size)) : null;
     }
 }
