@@ -39,22 +39,26 @@ internal sealed unsafe partial class MemoryReader : IDisposable
     /// <summary>The sum of what was read so far. Who does not want it does not read: the compiler leaves the loads out, when it has seen the loop often enough.</summary>
     public double Total { get; private set; }
 
-    /// <summary>Reads all of it once: seconds from the moment that all threads are there to the last one's end.</summary>
-    public double Seconds()
+    /// <summary>Reads all of it that many times: seconds of each, from the moment that all threads are there to the last one's end.</summary>
+    public double[] Seconds(int times)
     {
         using var start = new Barrier(_threads);
-        var (begun, ended, sums) = (new long[_threads], new long[_threads], new double[_threads]);
+        var (begun, ended, sums) = (new long[times, _threads], new long[times, _threads], new double[_threads]);
         var threads = Enumerable.Range(0, _threads).Select(thread => new Thread(() =>
         {
-            start.SignalAndWait();
-            begun[thread] = Stopwatch.GetTimestamp();
-            for (var turn = thread; turn < _turns; turn += _threads) sums[thread] += Sum((float*)(_block + (nint)turn * Turn), Turn / sizeof(float));
-            ended[thread] = Stopwatch.GetTimestamp();
+            for (var time = 0; time < times; time++)
+            {
+                start.SignalAndWait();
+                begun[time, thread] = Stopwatch.GetTimestamp();
+                for (var turn = thread; turn < _turns; turn += _threads) sums[thread] += Sum((float*)(_block + (nint)turn * Turn), Turn / sizeof(float));
+                ended[time, thread] = Stopwatch.GetTimestamp();
+            }
         })).ToArray();
         foreach (var thread in threads) thread.Start();
         foreach (var thread in threads) thread.Join();
         Total += sums.Sum();
-        return Stopwatch.GetElapsedTime(begun.Min(), ended.Max()).TotalSeconds;
+        var each = Enumerable.Range(0, _threads);
+        return [.. Enumerable.Range(0, times).Select(time => Stopwatch.GetElapsedTime(each.Min(thread => begun[time, thread]), each.Max(thread => ended[time, thread])).TotalSeconds)];
     }
 
     /// <inheritdoc/>
