@@ -7,6 +7,9 @@ namespace ModelZoo.Benchmarks.Peers;
 /// <summary>Times both by turns in one process, so that whatever else the machine does falls on both alike.</summary>
 internal static class Comparison
 {
+    // The engine's threads look for work some time after a run, and would be in the other's way.
+    private static readonly TimeSpan Rest = TimeSpan.FromMilliseconds(20);
+
     public static void Run(IReadOnlyList<string> names, TextWriter output)
     {
         var threads = Environment.GetEnvironmentVariable("THREADS") is { } text ? int.Parse(text) : 0;
@@ -64,6 +67,7 @@ internal static class Comparison
 
     private static double Time(Action run)
     {
+        Thread.Sleep(Rest);
         var start = Stopwatch.GetTimestamp();
         run();
         return Stopwatch.GetElapsedTime(start).TotalMilliseconds;
