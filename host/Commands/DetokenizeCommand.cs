@@ -28,21 +28,21 @@ internal static class DetokenizeCommand
             var (path, target, bare) = (parsed.GetValue(input), parsed.GetValue(output), parsed.GetValue(ids));
             if ((path is null) == (bare is null)) throw new OptionsException(ErrorCodes.OptionType, "Give the tokens once.") { Expected = "--in TOKENS or --ids N,N" };
             var tokens = bare is not null ? BareIds.Parse(bare) : await services.GetRequiredService<MediaFiles>().ReadAsync(path!, cancel).ConfigureAwait(false);
-            var given = model.Given(parsed);
-            var result = await services.GetRequiredService<ModelVerbs>().DetokenizeAsync(model.Request(parsed), tokens, given, cancel).ConfigureAwait(false);
+            var (given, verbs) = (model.Given(parsed), services.GetRequiredService<ModelVerbs>());
+            await verbs.ExpectDetokenizedAsync(model.Request(parsed), target, cancel).ConfigureAwait(false);
+            var result = await verbs.DetokenizeAsync(model.Request(parsed), tokens, given, cancel).ConfigureAwait(false);
             if (target is not null) await OutputFile.WriteAsync(target, stream => MediaFiles.Write(stream, result.Value, target), cancel).ConfigureAwait(false);
-            else if (result.Value is not Contracts.Text) throw new OptionsException(ErrorCodes.OptionType, $"{result.Model} makes {MediaWords.Describe(result.Value)}, which goes into a file.") { Where = "--out", Expected = "--out FILE" };
             var record = Recording.Make("detokenize", model.Request(parsed), result, given, path is null ? [] : [path], target, 0, bare);
             if (target is not null) await OutputFile.WriteAsync(target + ".run.json", record.ToText(), cancel).ConfigureAwait(false);
             if (parsed.GetValue(model.Json))
             {
                 var json = new JsonObject { ["run"] = record.ToJson() };
-                if (target is null) json["text"] = ((Contracts.Text)result.Value).Value;
+                if (target is null) json["text"] = result.Value.Expect<Contracts.Text>().Value;
                 terminal.WriteJson(json);
             }
             else if (target is null)
             {
-                terminal.Writer.WriteLine(((Contracts.Text)result.Value).Value);
+                terminal.Writer.WriteLine(result.Value.Expect<Contracts.Text>().Value);
             }
             else
             {

@@ -20,11 +20,7 @@ internal static class TokensFile
     {
         json.WriteStartObject();
         WriteHead(json, tokens);
-        json.WriteStartArray("shape");
-        foreach (var extent in tokens.Ids.Shape) json.WriteNumberValue(extent);
-        json.WriteEndArray();
-        json.WritePropertyName("ids");
-        WriteNested(json, tokens.Ids.Span, tokens.Ids.Shape);
+        NestedNumbers.Write(json, "ids", tokens.Ids);
         if (tokens.Spans.Count > 0) WriteSpans(json, tokens.Spans);
         if (tokens.Extras.Count > 0)
         {
@@ -47,11 +43,7 @@ internal static class TokensFile
     {
         try
         {
-            var ids = new List<int>();
-            Collect(json.GetProperty("ids"), ids);
-            long[] shape = json.TryGetProperty("shape", out var given) ? [.. given.EnumerateArray().Select(extent => extent.GetInt64())] : [ids.Count];
-            if (ids.Count != Tensor.Count(shape)) throw new FormatException($"{ids.Count} ids do not fill a shape of {string.Join(" x ", shape)}.");
-            return Head(json, Tensor.Create(ids.ToArray(), shape)) with
+            return Head(json, NestedNumbers.Read(json, "ids")) with
             {
                 Spans = json.TryGetProperty("spans", out var spans) ? [.. spans.EnumerateArray().Select(span => new TokenSpan(span[0].GetDouble(), span[1].GetDouble()))] : [],
                 Extras = json.TryGetProperty("extras", out var extras) ? extras.EnumerateObject().ToDictionary(extra => extra.Name, extra => TensorJson.Read(extra.Value)) : new Dictionary<string, Tensor>(),
@@ -118,22 +110,6 @@ internal static class TokensFile
         };
     }
 
-    private static void WriteNested(Utf8JsonWriter json, ReadOnlySpan<int> ids, ReadOnlySpan<long> shape)
-    {
-        json.WriteStartArray();
-        if (shape.Length <= 1)
-        {
-            foreach (var id in ids) json.WriteNumberValue(id);
-        }
-        else
-        {
-            var size = shape[0] == 0 ? 0 : ids.Length / (int)shape[0];
-            for (var i = 0; i < shape[0]; i++) WriteNested(json, ids.Slice(i * size, size), shape[1..]);
-        }
-
-        json.WriteEndArray();
-    }
-
     private static double[] Positions(IReadOnlyList<TokenSpan> spans)
     {
         var positions = new double[2 * spans.Count];
@@ -160,11 +136,5 @@ internal static class TokensFile
     {
         if (value is >= 0 and < int.MaxValue && (int)value == value) json.WriteNumberValue((int)value);
         else json.WriteNumberValue(value);
-    }
-
-    private static void Collect(JsonElement value, List<int> ids)
-    {
-        if (value.ValueKind != JsonValueKind.Array) ids.Add(value.GetInt32());
-        else foreach (var item in value.EnumerateArray()) Collect(item, ids);
     }
 }

@@ -66,6 +66,17 @@ internal sealed class ModelVerbs(IModelRunner runner, ModelResolver resolver, Pr
         { Where = path, Expected = string.Join(" or ", MediaFiles.Extensions(generator.Makes)), Remedy = could ? lease.Model.Facts.Lacks : null };
     }, cancel);
 
+    /// <summary>Sees, before anything runs, that what a model's tokens become goes into a file of that name or, without one, is a text.</summary>
+    /// <exception cref="ModelZooException">It does not.</exception>
+    public Task ExpectDetokenizedAsync(ModelRequest model, string? path, CancellationToken cancel) => InspectAsync(model, (lease, _) =>
+    {
+        if (lease.Model.Find<ITokenize>() is not { Takes: var makes } || (path is null ? makes == Modality.Text : MediaFiles.Writes(makes, path))) return Task.FromResult(true);
+        var files = string.Join(" or ", MediaFiles.Extensions(makes));
+        throw path is null
+            ? new OptionsException(ErrorCodes.OptionType, $"The model makes {Name(makes)}, which goes into a file.") { Where = "--out", Expected = files }
+            : new MediaException(ErrorCodes.MediaUnsupported, $"The model makes {Name(makes)}, which a file of this kind does not hold.") { Where = path, Expected = files };
+    }, cancel);
+
     /// <summary>A data set to observations, batch by batch as <see cref="IEvaluate.BatchSize"/> says, each handed on as it comes.</summary>
     public Task<VerbResult<int>> ObserveAsync(ModelRequest model, IAsyncEnumerable<IReadOnlyList<Example>> batches, JsonObject options, ulong seed, Func<ObservedBatch, ValueTask> observe, CancellationToken cancel) =>
         RunAsync<IEvaluate, int>(model, "evaluate", options, evaluator => evaluator.EvaluateOptions, async (_, evaluator, bound, stop) =>

@@ -147,6 +147,10 @@ public sealed class CommandLineTests : IDisposable
         Assert.Equal(ExitCodes.Usage, code);
         Assert.Contains("'x'", error, StringComparison.Ordinal);
         Assert.Equal(ExitCodes.Usage, (await RunAsync("detokenize", "test/echo.x")).Code);
+        (code, _, error) = await RunAsync("detokenize", "test/echo.x", "--ids", "97", "--out", In("a.wav"));
+        Assert.Equal(ExitCodes.Failed, code);
+        Assert.Contains("text, which a file of this kind does not hold", error, StringComparison.Ordinal);
+        Assert.False(File.Exists(In("a.wav")));
     }
 
     [Fact]

@@ -1,3 +1,4 @@
+using System.Text.Json.Nodes;
 using ModelZoo.Contracts;
 
 namespace ModelZoo.Host.Media.Tests;
@@ -27,6 +28,24 @@ public sealed class MediaFilesTests : IDisposable
     {
         FrameRate = 75, SourceLength = 960, Spans = [new(0, 0.5), new(0.5, 1)], Extras = new Dictionary<string, Tensor> { ["scales"] = Tensor.Create([0.1f, 1e-30f], 2), ["offsets"] = Tensor.Create([0, 1, 1, -3], 2, 2) }, SpannedText = "clean\n",
     };
+
+    [Theory]
+    [InlineData("[-1, -2]", "[1, 2]")]
+    [InlineData("[9000000000, 9000000000]", "[1, 2]")]
+    [InlineData("[2]", "[1, 2, 3]")]
+    [InlineData("[2]", "[1, \"two\"]")]
+    [InlineData("[2]", "{}")]
+    [InlineData("2", "[1, 2]")]
+    public async Task Tokens_WithNumbersThatDoNotFillTheirShape_AreRefusedByFile(string shape, string values)
+    {
+        var json = JsonNode.Parse(TokensFile.ToJson(SomeTokens).ToJsonString())!;
+        json["extras"] = new JsonObject { ["offsets"] = new JsonObject { ["type"] = "Int32", ["shape"] = JsonNode.Parse(shape), ["values"] = JsonNode.Parse(values) } };
+
+        var error = await Assert.ThrowsAsync<MediaException>(async () => await _files.ReadAsync(File("bad.json", json.ToJsonString())));
+
+        Assert.Equal(ErrorCodes.MediaMalformed, error.Code);
+        Assert.Contains("bad.json", error.Where, StringComparison.Ordinal);
+    }
 
     [Theory]
     [InlineData("tokens.json")]

@@ -70,6 +70,41 @@ public sealed class NormKernelTests(RuntimeFixture fixture) : IClassFixture<Runt
         for (var row = 0; row < 5; row++) Assert.Equal(together[(row * 3700)..((row + 1) * 3700)], graph.Run(session, x[(row * 3700)..((row + 1) * 3700)], 1, 37, 100));
     }
 
+    // As models have it: the smallest epsilon, and rows far from zero, whose squares alone would lose the variance.
+    [Theory]
+    [InlineData("LayerNormalization", 1e-12f, 0f)]
+    [InlineData("LayerNormalization", 1e-5f, 0f)]
+    [InlineData("LayerNormalization", 1e-5f, 100f)]
+    [InlineData("RMSNormalization", 1e-6f, 0f)]
+    [InlineData("RMSNormalization", 1e-6f, 100f)]
+    public void Norm_SmallEpsilon_AsInDouble(string op, float epsilon, float offset)
+    {
+        foreach (var width in Widths.Where(width => width > 1))
+        {
+            var graph = new SampleGraph(width);
+            graph.Input("x", -1, 3, width);
+            Norm(graph, op, bias: op == "LayerNormalization", epsilon, "y");
+            using var session = fixture.Runtime.CreateSession(graph.Output("y").Definition);
+            var x = KernelGraphs.Random(new(9), 2 * 3 * width).Select(value => value + offset).ToArray();
+
+            var found = graph.Run(session, x, 2, 3, width);
+
+            var (weight, bias) = (Floats("w"), op == "LayerNormalization" ? Floats("b") : new float[width]);
+            for (var row = 0; row < 6; row++)
+            {
+                double[] values = [.. x.Skip(row * width).Take(width)];
+                var mean = op == "LayerNormalization" ? values.Average() : 0;
+                var deviation = Math.Sqrt(values.Average(value => (value - mean) * (value - mean)) + epsilon);
+                for (var i = 0; i < width; i++) Assert.Equal((values[i] - mean) / deviation * weight[i] + bias[i], found[row * width + i], Tolerance(offset, deviation));
+            }
+
+            float[] Floats(string name) => graph.Definition.Initializers.Single(initializer => initializer.Name == name).Data.Span<float>().ToArray();
+        }
+
+        // A number of 32 bits near the offset is known to half of its last place; the norm divides that by the deviation.
+        static double Tolerance(float offset, double deviation) => 4e-6 + 2 * (MathF.BitIncrement(offset) - offset) / deviation;
+    }
+
     [Fact]
     public void Norm_NoRows_GivesNone() => Modulated("LayerNormalization", turned: false, widened: true, [2, 0, 20], [2, 1, 20]).Output("y").Check(fixture.Runtime, "Norm");
 
