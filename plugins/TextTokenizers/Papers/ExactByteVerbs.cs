@@ -48,7 +48,7 @@ internal sealed class ExactByteVerbs(ExactBytes exact) : IGenerate<Text, ExactBy
         var given = prompt.Text ?? prompt.Media.OfType<Text>().FirstOrDefault()?.Value ?? throw new MediaException(ErrorCodes.MediaUnsupported, "There is nothing to go on from.") { Expected = "--prompt with two words or more" };
         if (options.Chances)
         {
-            var lines = given.Split('\n', StringSplitOptions.RemoveEmptyEntries).Select(line => exact.Describe(line.StartsWith('{') ? JsonElement.Parse(line).Text("text") : line, cancel).GetRawText() + "\n");
+            var lines = given.Split('\n', StringSplitOptions.RemoveEmptyEntries).Select(line => exact.Describe(TextOf(line), cancel).GetRawText() + "\n");
             yield return Generation<Text>.Final(new(string.Concat(lines)), 1);
             yield break;
         }
@@ -75,6 +75,19 @@ internal sealed class ExactByteVerbs(ExactBytes exact) : IGenerate<Text, ExactBy
         {
             var bits = Measure(example.Media.Expect<Text>().Value, cancel);
             yield return new(example.Id, example.Media, bits is null ? null : new NamedTensors(new Dictionary<string, Tensor> { [Bits] = Tensor.Create(bits, bits.Length) })) { Label = example.Label };
+        }
+    }
+
+    // A line of JSON with a text, or the text itself, which may begin with a brace.
+    private static string TextOf(string line)
+    {
+        try
+        {
+            return line.StartsWith('{') && JsonElement.Parse(line).Find("text") is { } text ? text.AsText() : line;
+        }
+        catch (JsonException)
+        {
+            return line;
         }
     }
 

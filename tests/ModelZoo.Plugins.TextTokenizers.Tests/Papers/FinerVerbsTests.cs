@@ -32,6 +32,8 @@ public sealed class FinerVerbsTests
         const string Prompt = "free softw";
         var chances = JsonElement.Parse(await Generate(model, Prompt, new() { Chances = true }, 0)).GetProperty("next_byte").EnumerateArray().Select(chance => chance.GetDouble()).ToArray();
         Assert.Equal(1, chances.Sum(), 9);
+        var braced = await Generate(model, "{free softw\n{\"text\": \"free softw\"}", new() { Chances = true }, 0);
+        Assert.Equal(2, braced.Count(letter => letter == '\n'));
         var greedy = await Generate(model, Prompt, new() { MaxBytes = 1, Greedy = true }, 0);
         var best = Array.IndexOf(chances, chances.Max());
         Assert.Equal(best == 0xE2 ? Prompt + " " : best < 128 ? Prompt + (char)best : Prompt, greedy);

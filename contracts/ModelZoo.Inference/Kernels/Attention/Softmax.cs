@@ -21,11 +21,11 @@ internal readonly unsafe struct Softmax(float scale, bool biased)
 {
     private const int Lanes = 16;
 
-    private const float Log2 = 0.69314718f;
+    private const float Ln2 = 0.69314718f;
 
     // Scores that the first step only looks at are scaled in the second. They are powers of two there, which are less work.
     private readonly bool _early = biased || scale < 0;
-    private readonly float _factor = (biased || scale < 0 ? 1 : scale) / Log2;
+    private readonly float _factor = (biased || scale < 0 ? 1 : scale) / Ln2;
 
     /// <summary>Takes the largest score of a block into a row's state.</summary>
     /// <param name="scores">The block's scores, in memory up to the next multiple of 16.</param>

@@ -8,6 +8,10 @@ namespace ModelZoo.Plugins.TextTokenizers.Papers.Music;
 internal sealed class MusicConfig
 {
     private const int AllPrograms = 129;    // -1 stands for drums
+
+    // More than music has, and few enough that a file which asks for them does no harm.
+    private const int MostBeats = 1024, MostPositions = 1024;
+
     private readonly JsonElement _config;
     private readonly JsonElement? _more;
     private readonly Dictionary<int, int> _ticksPerBeat = [];
@@ -27,7 +31,7 @@ internal sealed class MusicConfig
         var programs = Enumerable.Range(-1, AllPrograms).ToHashSet();
         Programs = _config.Find("programs") is null ? programs : [.. _config.Ints("programs")];
         ProgramsWithDuration = _config.Find("use_note_duration_programs") is null ? programs : [.. _config.Ints("use_note_duration_programs")];
-        var velocities = _config.Find("num_velocities")?.AsInt() ?? 32;
+        var velocities = Within(_config.Find("num_velocities")?.AsInt() ?? 32, 1, 127, "num_velocities");
         Velocities = [.. Enumerable.Range(1, velocities).Select(i => 127 * i / velocities)];
         Durations = Times("beat_res");
         Rests = UsesRests ? Times("beat_res_rest") : [];
@@ -36,8 +40,11 @@ internal sealed class MusicConfig
         {
             foreach (var denominator in _config.Member("time_signature_range").AsMembers())
             {
-                foreach (var beats in denominator.Value.AsList()) Meters.Add((beats.AsInt(), int.Parse(denominator.Name, CultureInfo.InvariantCulture)));
+                var unit = Within(Number(denominator.Name, "time_signature_range"), 1, MostBeats, "time_signature_range");
+                foreach (var beats in denominator.Value.AsList()) Meters.Add((Within(beats.AsInt(), 1, MostBeats, "time_signature_range"), unit));
             }
+
+            if (Meters.Count == 0) throw Odd("time_signature_range", "a meter or more", "none");
         }
         else
         {
@@ -48,7 +55,7 @@ internal sealed class MusicConfig
         foreach (var (_, denominator) in Meters) _ticksPerBeat[denominator] = PositionsPerBeat * (finest / denominator);
         if (UsesPitchBends)
         {
-            var (low, high, count) = _config.Ints("pitch_bend_range") is [var a, var b, var c] ? (a, b, c) : (-8192, 8191, 32);
+            var (low, high, count) = _config.Ints("pitch_bend_range") is [var a, var b, var c] ? (a, b, Within(c, 1, 1 << 14, "pitch_bend_range")) : (-8192, 8191, 32);
             PitchBends = [.. Enumerable.Range(0, count).Select(i => Math.Floor(i == count - 1 ? high : low + i * ((double)(high - low) / (count - 1))))];
         }
     }
@@ -165,8 +172,8 @@ internal sealed class MusicConfig
         var (longest, last) = (0, 0);
         foreach (var range in _config.Member(key).AsMembers())
         {
-            var ends = range.Name.Split('_').Select(end => int.Parse(end, CultureInfo.InvariantCulture)).ToArray();
-            var resolution = range.Value.AsInt();
+            if (range.Name.Split('_') is not [var first, var second] || (int[])[Number(first, key), Number(second, key)] is not [>= 0, <= MostBeats] ends || ends[0] >= ends[1]) throw Odd(key, "ranges of beats such as 0_4", range.Name);
+            var resolution = Within(range.Value.AsInt(), 1, MostPositions, key);
             for (var beat = ends[0]; beat < ends[1]; beat++)
             {
                 for (var position = 0; position < resolution; position++) times.Add(new(beat, position, resolution));
@@ -175,10 +182,17 @@ internal sealed class MusicConfig
             if (ends[1] >= longest) (longest, last) = (ends[1], resolution);
         }
 
+        if (times.Count == 0) throw Odd(key, "ranges of beats such as 0_4", "none");
         times.Add(new(longest, 0, last));
         times.RemoveAt(0);
         return times;
     }
+
+    private static int Number(string text, string key) => int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var number) ? number : throw Odd(key, "whole numbers", text);
+
+    private static int Within(int value, int least, int most, string key) => value >= least && value <= most ? value : throw Odd(key, $"{least}..{most}", $"{value}");
+
+    private static CheckpointException Odd(string key, string expected, string found) => new(ErrorCodes.ConfigInvalid, "The vocabulary cannot be of this kind.") { Where = $"config.{key}", Expected = expected, Found = found };
 }
 
 /// <summary>A time in beats: whole ones, and a part of one.</summary>
