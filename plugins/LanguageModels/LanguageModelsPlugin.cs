@@ -1,0 +1,16 @@
+using ModelZoo.Contracts;
+using ModelZoo.Plugins.LanguageModels;
+
+[assembly: ModelPlugin(typeof(LanguageModelsPlugin))]
+
+namespace ModelZoo.Plugins.LanguageModels;
+
+/// <summary>Language models over bytes and characters.</summary>
+public sealed class LanguageModelsPlugin : IModelPlugin
+{
+    /// <inheritdoc/>
+    public IReadOnlyList<ModelArchitecture> Architectures => [];
+
+    /// <inheritdoc/>
+    public IReadOnlyList<IMetric> Metrics => [ByteMetrics.BitsPerByte, ByteMetrics.BytesPerPiece];
+}

@@ -1,0 +1,47 @@
+using ModelZoo.Contracts;
+
+namespace ModelZoo.Plugins.LanguageModels;
+
+/// <summary>What is measured of a model of bytes, over all bytes of a corpus together.</summary>
+internal static class ByteMetrics
+{
+    /// <summary>Name of an observation's bits of each byte, float64.</summary>
+    public const string Bits = "bits";
+
+    /// <summary>Information of the corpus under the model over its bytes.</summary>
+    public static IMetric BitsPerByte { get; } = new Ratio("bits-per-byte", "bit", false, "Minus the binary logarithm of the probability of the corpus' raw UTF-8 under the model, over its bytes.",
+        static values => values.GetValueOrDefault(Bits) is Tensor<double> bits ? (bits.Span.ToArray().Sum(), bits.Length) : null);
+
+    /// <summary>Bytes of the pieces that the model makes.</summary>
+    public static IMetric BytesPerPiece { get; } = new Ratio("bytes-per-piece", "B", null, "Bytes of the corpus over the pieces (patches, chunks, words) that the model makes of them.",
+        static values => values.GetValueOrDefault(PieceTokens.Lengths) is Tensor<long> lengths ? (lengths.Span.ToArray().Sum(), lengths.Length) : null);
+
+    /// <summary>The names, for <see cref="IEvaluate.DefaultMetrics"/>.</summary>
+    public static IReadOnlyList<string> Names { get; } = [BitsPerByte.Name, BytesPerPiece.Name];
+
+    // A sum over a sum, of all observations together.
+    private sealed record Ratio(string Name, string Unit, bool? HigherIsBetter, string Description, Func<IReadOnlyDictionary<string, Tensor>, (double Amount, long Count)?> Measure) : IMetric
+    {
+        public IMetricAccumulator Start() => new Accumulator(Measure);
+
+        private sealed class Accumulator(Func<IReadOnlyDictionary<string, Tensor>, (double Amount, long Count)?> measure) : IMetricAccumulator
+        {
+            private double _amount;
+            private long _count;
+            private int _taken, _leftOut;
+
+            public void Add(Observation observation)
+            {
+                if (observation.Output is not NamedTensors output || measure(output.Values) is not { Count: > 0 } part)
+                {
+                    _leftOut++;
+                    return;
+                }
+
+                (_amount, _count, _taken) = (_amount + part.Amount, _count + part.Count, _taken + 1);
+            }
+
+            public MetricValue? Result() => _count == 0 ? null : new(_amount / _count, _taken, null) { LeftOut = _leftOut };
+        }
+    }
+}

@@ -1,0 +1,50 @@
+using ModelZoo.Contracts;
+
+namespace ModelZoo.Plugins.LanguageModels;
+
+/// <summary>Bytes of a text in the pieces (patches, chunks, words) that a model makes of them. Ids are those of the bytes, so that tokens alone give the text back.</summary>
+internal static class PieceTokens
+{
+    /// <summary>Name of the extra that says how many bytes each piece has, int64.</summary>
+    public const string Lengths = "piece_lengths";
+
+    /// <summary>Tokens of a text. The first byte of a piece has the place of all of it, the others a place of no width at its end: shown, a piece is one stretch.</summary>
+    /// <param name="space">What the ids mean.</param>
+    /// <param name="text">The text.</param>
+    /// <param name="ids">Ids of its bytes.</param>
+    /// <param name="lengths">Bytes of each piece; together all of them.</param>
+    /// <param name="extras">What else is told of the bytes or pieces.</param>
+    public static Tokens Of(TokenSpace space, string text, int[] ids, IReadOnlyList<int> lengths, params ReadOnlySpan<(string Name, Tensor Values)> extras)
+    {
+        var told = new Dictionary<string, Tensor> { [Lengths] = Tensor.Create([.. lengths.Select(length => (long)length)], lengths.Count) };
+        foreach (var (name, values) in extras) told[name] = values;
+        return new(space, Tensor.Create(ids, ids.Length)) { Spans = Spans(text, lengths), SourceLength = ids.Length, Extras = told };
+    }
+
+    private static TokenSpan[] Spans(string text, IReadOnlyList<int> lengths)
+    {
+        var places = Places(text);
+        var spans = new List<TokenSpan>(places.Count);
+        foreach (var length in lengths.Where(length => length > 0))
+        {
+            var (start, end) = (places[spans.Count].Start, places[spans.Count + length - 1].End);
+            spans.Add(new(start, end));
+            for (var i = 1; i < length; i++) spans.Add(new(end, end));
+        }
+
+        return [.. spans];
+    }
+
+    // Where the character of each byte stands, in UTF-16 units.
+    private static List<(int Start, int End)> Places(string text)
+    {
+        var (places, at) = (new List<(int, int)>(text.Length), 0);
+        foreach (var rune in text.EnumerateRunes())
+        {
+            for (var i = 0; i < rune.Utf8SequenceLength; i++) places.Add((at, at + rune.Utf16SequenceLength));
+            at += rune.Utf16SequenceLength;
+        }
+
+        return places;
+    }
+}

@@ -1,0 +1,9 @@
+using ModelZoo.Conformance;
+
+namespace ModelZoo.Plugins.LanguageModels.Tests;
+
+/// <summary>The laws of every plugin, on each architecture that has a parity case.</summary>
+public sealed class LanguageModelsPluginLaws : PluginLaws<LanguageModelsPlugin>
+{
+    protected override IEnumerable<LawSample> Samples => LawSample.OfCases("language-models");
+}
