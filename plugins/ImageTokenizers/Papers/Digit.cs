@@ -139,8 +139,7 @@ public static class DigitModel
             TrainingOnly = [@"^decoder\.version$", @"embed_positions\._float_tensor$", @"^pretrained_encoder\.(mask_token$|head\.)", $@"^pretrained_encoder\.blocks\.({string.Join('|', Enumerable.Range(vision.Depth - config.Model.PretrainedEncConfig.Layer + 1, config.Model.PretrainedEncConfig.Layer))})\."],
             Encode = async (networks, picture, _, cancel) =>
                 (await networks.RunAsync("prepare_semantic", cancel, ("imgs", picture)).ConfigureAwait(false)).Get<long>("codes").Reshape(1, vision.Grid, vision.Grid),
-            Decode = (_, _, _, _) => throw new ModelZooException(ErrorCodes.VerbUnsupported, "DiGIT's tokens are painted by a second model, which is not here.")
-            { Where = "image-tokenizers/digit", Remedy = "Give the tokens to a model that reads them." },
+            Unpainted = ("DiGIT's tokens are painted by a second model, which is not here.", "Give the tokens to a model that reads them."),
         };
     }
 

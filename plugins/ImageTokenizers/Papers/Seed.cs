@@ -102,8 +102,7 @@ public static class SeedModel
         TrainingOnly = [@"^pos_embed$", @"^blocks\.", @"embeddings\.position_ids$"],
         Encode = async (networks, picture, _, cancel) =>
             (await networks.RunAsync("get_codebook_indices", cancel, ("image", picture.Standardized(ChannelStatistics.Clip))).ConfigureAwait(false)).Get<long>("codes"),
-        Decode = (_, _, _, _) => throw new ModelZooException(ErrorCodes.VerbUnsupported, "SEED's tokens become an image embedding, which a separate unCLIP diffusion model paints; that model is not here.")
-        { Where = "image-tokenizers/seed", Remedy = "Give the tokens to a language model that reads them; the call get_codebook_entry gives the image embedding." },
+        Unpainted = ("SEED's tokens become an image embedding, which a separate unCLIP diffusion model paints; that model is not here.", "Give the tokens to a language model that reads them; the call get_codebook_entry gives the image embedding."),
     };
 
     private static ValueTask<IModel> OpenAsync(ModelSource source, CancellationToken cancel) => ValueTask.FromResult(ImageTokenizer.Open(source, _ => Plan(source.ReadConfig<SeedConfig>())));

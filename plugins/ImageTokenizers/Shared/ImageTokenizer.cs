@@ -44,7 +44,7 @@ public sealed class ImageTokenizer : IModel, ITokenize<Image, ImageTokenizerOpti
     public Modality Evaluates => Modality.Image;
 
     /// <inheritdoc/>
-    public IReadOnlyList<string> DefaultMetrics => ["psnr", "ssim", "pixel-fid@8", .. _plan.VocabularySizes.Count == 0 ? (string[])[] : ["codebook-usage", "codebook-perplexity"]];
+    public IReadOnlyList<string> DefaultMetrics => [.. _plan.Decode is null ? (string[])[] : ["psnr", "ssim", "pixel-fid@8"], .. _plan.VocabularySizes.Count == 0 ? (string[])[] : ["codebook-usage", "codebook-perplexity"]];
 
     /// <inheritdoc/>
     public OptionsSchema EvaluateOptions => OptionsSchema.Of<ImageTokenizerEvaluation>();
@@ -78,17 +78,18 @@ public sealed class ImageTokenizer : IModel, ITokenize<Image, ImageTokenizerOpti
     /// <inheritdoc/>
     public async ValueTask<Image> DetokenizeAsync(Tokens tokens, ImageTokenizerOptions options, CancellationToken cancel = default)
     {
+        var decode = _plan.Decode ?? throw Unpainted();
         ExpectCaption(options.Caption);
         tokens.Expect(_space.Value);
         var kept = Prefix(tokens, options.Tokens);
         Tensor codes = _plan.VocabularySizes.Count > 0
             ? Widen(kept.Ids)
             : kept.Extras.GetValueOrDefault(Latent) is { } latent ? latent.Reshape([1, .. latent.Shape]) : throw new MediaException(ErrorCodes.TokensInvalid, "The tokens lack their latent.") { Expected = "extras: latent" };
+        if (codes.Length == 0 && await MisfitAsync(codes, null, options.Caption, cancel).ConfigureAwait(false) is { } empty) throw empty;
         Tensor<float> output;
         try
         {
-            if (codes.Length == 0) throw new ArgumentException("There are no tokens.", nameof(tokens));
-            output = await _plan.Decode(_networks, codes, options, cancel).ConfigureAwait(false);
+            output = await decode(_networks, codes, options, cancel).ConfigureAwait(false);
         }
         catch (Exception error) when (error is ArgumentException or ModelZooException { Code: ErrorCodes.EngineFailed or ErrorCodes.TensorType })
         {
@@ -102,6 +103,7 @@ public sealed class ImageTokenizer : IModel, ITokenize<Image, ImageTokenizerOpti
     /// <inheritdoc/>
     public async IAsyncEnumerable<Generation<Image>> GenerateAsync(Prompt prompt, ReconstructionStrip options, ulong seed, [EnumeratorCancellation] CancellationToken cancel = default)
     {
+        if (_plan.Decode is null) throw Unpainted();
         var crop = _plan.Preparation.Crop(prompt.Require<Image>(), null);
         var caption = _plan.Captions is null ? null : prompt.Text;
         var tokens = await EncodeAsync(crop, new() { Caption = caption }, cancel).ConfigureAwait(false);
@@ -130,7 +132,7 @@ public sealed class ImageTokenizer : IModel, ITokenize<Image, ImageTokenizerOpti
             var tokens = await EncodeAsync(crop, new() { Size = asked.Size, Caption = caption }, cancel).ConfigureAwait(false);
             foreach (var count in counts)
             {
-                var decoded = await DetokenizeAsync(tokens, new() { Tokens = count, Seed = seed, Caption = caption }, cancel).ConfigureAwait(false);
+                var decoded = _plan.Decode is null ? null : await DetokenizeAsync(tokens, new() { Tokens = count, Seed = seed, Caption = caption }, cancel).ConfigureAwait(false);
                 yield return new(example.Id, crop, decoded) { Tokens = Prefix(tokens, count), Label = example.Label, Group = count is null ? "" : count == 1 ? "1 token" : $"{count} tokens" };
             }
         }
@@ -164,8 +166,8 @@ public sealed class ImageTokenizer : IModel, ITokenize<Image, ImageTokenizerOpti
         return Prefix(tokens with { SourceLength = (long)crop.Height * crop.Width }, options.Tokens);
     }
 
-    // When a decoder fails, what an encoder gives for a plain picture tells whether the arrangement of the tokens is the reason.
-    private async ValueTask<MediaException?> MisfitAsync(Tensor codes, Exception error, string? caption, CancellationToken cancel)
+    // Where a decoder fails or has nothing to take, what an encoder gives for a plain picture tells whether the arrangement of the tokens is the reason.
+    private async ValueTask<MediaException?> MisfitAsync(Tensor codes, Exception? error, string? caption, CancellationToken cancel)
     {
         var side = _plan.Preparation.Size > 0 ? _plan.Preparation.Size : 4 * _plan.Preparation.Multiple;
         var plain = new Image(Tensor.Zeros<float>(3, side, side));
@@ -174,6 +176,12 @@ public sealed class ImageTokenizer : IModel, ITokenize<Image, ImageTokenizerOpti
         var fits = _plan.Preparation.Fixed ? found.AsSpan().SequenceEqual(expected) : found.Length == expected.Length && !found.Contains(0);
         return fits ? null : new(ErrorCodes.TokensInvalid, "The decoder does not take tokens in this arrangement.", error)
         { Expected = $"{string.Join(" x ", expected)}, as a picture of {side} x {side} gives", Found = string.Join(" x ", found) };
+    }
+
+    private ModelZooException Unpainted()
+    {
+        var (why, remedy) = _plan.Unpainted!.Value;
+        return new(ErrorCodes.VerbUnsupported, why) { Where = _space.Value.Model, Remedy = remedy };
     }
 
     private void ExpectCaption(string? caption)

@@ -36,8 +36,11 @@ internal sealed record TokenizerPlan
     /// <summary>Picture to codes or latents.</summary>
     public required EncodePicture Encode { get; init; }
 
-    /// <summary>Codes or latents to picture.</summary>
-    public required DecodePicture Decode { get; init; }
+    /// <summary>Codes or latents to picture; null where the paper leaves that to a model that is not here, and <see cref="Unpainted"/> says to which.</summary>
+    public DecodePicture? Decode { get; init; }
+
+    /// <summary>What would paint the tokens, and what can be done with them, as a sentence each; null where <see cref="Decode"/> paints them.</summary>
+    public (string Why, string Remedy)? Unpainted { get; init; }
 
     /// <summary>How codes are arranged.</summary>
     public TokenLayout Layout { get; init; } = TokenLayout.Grid;
