@@ -13,8 +13,15 @@ public static class MelFilters
     public static double KaldiMel(double hertz) => 1127 * Math.Log(1 + hertz / 700);
 
     /// <summary>librosa's filters (mels, bins): Slaney's scale, each of unit area, or of unit height.</summary>
-    public static double[,] Slaney(int sampleRate, int fftSize, int mels, double low, double high, bool unitArea = true) =>
-        Hertz(sampleRate / 2.0, fftSize, mels, SlaneyMel, mel => mel < 15 ? mel * 200 / 3 : 1000 * Math.Exp((mel - 15) * Math.Log(6.4) / 27), low, high, unitArea);
+    /// <param name="sampleRate">Samples per second.</param>
+    /// <param name="fftSize">Points of a transform.</param>
+    /// <param name="mels">Number of filters.</param>
+    /// <param name="low">Lowest frequency.</param>
+    /// <param name="high">Highest frequency; filters beyond half the rate are zeros.</param>
+    /// <param name="unitArea">Filters of unit area.</param>
+    /// <param name="lastBin">Frequency of the last bin; null is where a transform has it.</param>
+    public static double[,] Slaney(int sampleRate, int fftSize, int mels, double low, double high, bool unitArea = true, double? lastBin = null) =>
+        Hertz(lastBin ?? LastBin(sampleRate, fftSize), fftSize, mels, SlaneyMel, mel => mel < 15 ? mel * 200 / 3 : 1000 * Math.Exp((mel - 15) * Math.Log(6.4) / 27), low, high, unitArea);
 
     /// <summary>torchaudio's filters (mels, bins): HTK scale, of unit height.</summary>
     /// <param name="sampleRate">Samples per second.</param>
@@ -23,9 +30,9 @@ public static class MelFilters
     /// <param name="low">Lowest frequency.</param>
     /// <param name="high">Highest frequency.</param>
     /// <param name="unitArea">Filters of unit area.</param>
-    /// <param name="nyquist">Frequency of the last bin; null is half the rate in whole numbers, as torchaudio has it.</param>
-    public static double[,] Htk(int sampleRate, int fftSize, int mels, double low, double high, bool unitArea = false, double? nyquist = null) =>
-        Hertz(nyquist ?? sampleRate / 2, fftSize, mels, HtkMel, mel => 700 * (Math.Pow(10, mel / 2595) - 1), low, high, unitArea);
+    /// <param name="lastBin">Frequency of the last bin; null is half the rate in whole numbers, as torchaudio has it.</param>
+    public static double[,] Htk(int sampleRate, int fftSize, int mels, double low, double high, bool unitArea = false, double? lastBin = null) =>
+        Hertz(lastBin ?? sampleRate / 2, fftSize, mels, HtkMel, mel => 700 * (Math.Pow(10, mel / 2595) - 1), low, high, unitArea);
 
     /// <summary>Kaldi's filters (mels, bins): triangles in mel, without the Nyquist bin.</summary>
     public static double[,] Kaldi(int sampleRate, int fftSize, int mels, double low, double high)
@@ -63,8 +70,11 @@ public static class MelFilters
         return result;
     }
 
+    /// <summary>The frequency of the last bin of a transform: half the rate, or less when the transform has an odd number of points.</summary>
+    public static double LastBin(int sampleRate, int fftSize) => (double)sampleRate / fftSize * (fftSize / 2);
+
     private static double[,] Hertz(
-        double nyquist, int fftSize, int mels, Func<double, double> toMel, Func<double, double> toHertz, double low, double high, bool unitArea)
+        double lastBin, int fftSize, int mels, Func<double, double> toMel, Func<double, double> toHertz, double low, double high, bool unitArea)
     {
         var (first, last) = (toMel(low), toMel(high));
         var edges = Enumerable.Range(0, mels + 2).Select(i => toHertz(first + i * (last - first) / (mels + 1))).ToArray();
@@ -74,7 +84,7 @@ public static class MelFilters
             var norm = unitArea ? 2 / (edges[m + 2] - edges[m]) : 1;
             for (var k = 0; k <= fftSize / 2; k++)
             {
-                var f = 2 * nyquist * k / fftSize;
+                var f = lastBin * k / (fftSize / 2);
                 result[m, k] = norm * Math.Max(0, Math.Min((f - edges[m]) / (edges[m + 1] - edges[m]), (edges[m + 2] - f) / (edges[m + 2] - edges[m + 1])));
             }
         }

@@ -61,12 +61,10 @@ public static class MelSpectrograms
         return Map(MelFilters.Apply(filters, Map(power, Math.Sqrt)), x => Math.Log(Math.Max(x, 1e-7)));
     }
 
-    /// <summary>Kaldi's filter banks as w2v-BERT takes them: 25 ms frames every 10 ms, mean removed, preemphasis, Povey window; natural log of power in Kaldi mels from 20 Hz.</summary>
+    /// <summary>Kaldi's filter banks as w2v-BERT takes them: 400 samples every 160, whatever the rate, mean removed, preemphasis, Povey window; natural log of power in Kaldi mels from 20 Hz.</summary>
     public static double[,] KaldiFilterBank(ReadOnlySpan<double> audio, int sampleRate, int mels)
     {
-        int window = sampleRate / 40, hop = sampleRate / 100;
-        var size = 1;
-        while (size < window) size *= 2;
+        const int window = 400, hop = 160, size = 512;
         var frames = audio.Length < window ? 0 : 1 + (audio.Length - window) / hop;
         var povey = Array.ConvertAll(Windows.SymmetricHann(window), w => Math.Pow(w, 0.85));
         var (fft, spectra) = (new Fft(size), new double[size / 2 + 1, frames]);
@@ -85,7 +83,7 @@ public static class MelSpectrograms
             for (var k = 0; k < power.Length; k++) spectra[k, t] = power[k];
         }
 
-        return Map(MelFilters.Apply(MelFilters.Kaldi(sampleRate, size, mels, 20, sampleRate / 2.0), spectra), x => Math.Log(Math.Max(x, 1.192092955078125e-07)));
+        return Map(MelFilters.Apply(MelFilters.Kaldi(sampleRate, size, mels, 20, sampleRate / 2), spectra), x => Math.Log(Math.Max(x, 1.192092955078125e-07)));
     }
 
     private static double[,] Map(double[,] values, Func<double, double> function)

@@ -20,7 +20,7 @@ internal static class MelPart
     {
         var (rate, fft, hop, mels) = (arguments.Literal("sample_rate", 16000), arguments.Literal("n_fft", 400), arguments.Literal("hop_length", 160), arguments.Literal("n_mels", 80));
         var length = arguments.Literal("pad_to_samples", 0);
-        var filters = MelFilters.Slaney(rate, fft, mels, 0, Math.Min(8000, rate / 2.0));
+        var filters = MelFilters.Slaney(rate, fft, mels, 0, 8000, lastBin: rate / 2);
         var features = Audio(arguments).Select(audio => MelSpectrograms.Whisper(length > 0 ? [.. audio.Take(length), .. new double[Math.Max(0, length - audio.Length)]] : audio, filters, fft, hop)).ToList();
         return new CallResults().Add("whisper_filters", Transposed(filters)).Add("whisper_features", Stack(features));
     }
@@ -30,7 +30,7 @@ internal static class MelPart
         var (rate, fft, hop) = (arguments.Literal("sr", 22050), arguments.Literal("n_fft", 2048), arguments.Literal("hop_length", 512));
         var (mels, low, high, unitArea) = (arguments.Literal("n_mels", 128), arguments.Literal("fmin", 0.0), arguments.Literal<double?>("fmax", null) ?? rate / 2.0, !IsNull(arguments, "norm"));
         Only(arguments, "norm", "slaney");
-        var filters = arguments.Literal("htk", false) ? MelFilters.Htk(rate, fft, mels, low, high, unitArea, rate / 2.0) : MelFilters.Slaney(rate, fft, mels, low, high, unitArea);
+        var filters = arguments.Literal("htk", false) ? MelFilters.Htk(rate, fft, mels, low, high, unitArea, MelFilters.LastBin(rate, fft)) : MelFilters.Slaney(rate, fft, mels, low, high, unitArea);
         Only(arguments, "window", "hann", "hamming", "blackman", "bartlett");
         Only(arguments, "pad_mode", "constant", "reflect");
         var stft = new Stft(fft, hop, Windows.Named($"{arguments.Literal("window", "hann")}_window", arguments.Literal<int?>("win_length", null) ?? fft));
@@ -64,14 +64,14 @@ internal static class MelPart
         return new CallResults().Add("vocos_filters", Transposed(filters)).Add("vocos_log_mel", Stack([.. Audio(arguments).Select(audio => MelSpectrograms.Vocos(audio, filters, fft, hop, same))]));
     }
 
-    // Frames are joined in groups of the stride, with zeros where the last group is short.
+    // An odd number of frames gets one of zeros, and groups of the stride are joined; a short last group is dropped. As published, a group counts as heard where its second frame is.
     private static CallResults Kaldi(CallArguments arguments)
     {
         var (rate, mels, stride, normalize) = (arguments.Literal("sample_rate", 16000), arguments.Literal("num_mel_bins", 80), arguments.Literal("stride", 2), arguments.Literal("normalize", true));
         var banks = Audio(arguments).Select(audio => MelSpectrograms.KaldiFilterBank(audio, rate, mels)).ToList();
         var frames = banks[0].GetLength(1);
-        var groups = (frames + stride - 1) / stride;
-        var (result, mask) = (Tensor.Zeros<double>(banks.Count, groups, mels * stride), Tensor.Zeros<long>(banks.Count, groups));
+        var groups = (frames + frames % 2) / stride;
+        var (result, mask) = (Tensor.Zeros<double>(banks.Count, groups, mels * stride), Tensor.Zeros<long>(banks.Count, stride > 1 ? groups : 0));
         for (var i = 0; i < banks.Count; i++)
         {
             for (var m = 0; m < mels; m++)
@@ -79,10 +79,10 @@ internal static class MelPart
                 var row = Enumerable.Range(0, frames).Select(t => banks[i][m, t]).ToArray();
                 var (mean, deviation) = (row.Average(), 1.0);
                 if (normalize) deviation = Math.Sqrt(row.Sum(x => (x - mean) * (x - mean)) / (frames - 1) + 1e-7);
-                for (var t = 0; t < frames; t++) result[i, t / stride, t % stride * mels + m] = normalize ? (row[t] - mean) / deviation : row[t];
+                for (var t = 0; t < Math.Min(frames, groups * stride); t++) result[i, t / stride, t % stride * mels + m] = normalize ? (row[t] - mean) / deviation : row[t];
             }
 
-            for (var group = 0; group < groups; group++) mask[i, group] = (group + 1) * stride <= frames ? 1 : 0;
+            for (var group = 0; group < mask.Shape[1]; group++) mask[i, group] = group * stride + 1 < frames ? 1 : 0;
         }
 
         return new CallResults().Add("fbank", result).Add("fbank_attention_mask", mask);

@@ -41,12 +41,36 @@ public sealed class MelSpectrogramTests
     [Theory]
     [InlineData(null, 5)]
     [InlineData(5.5, 5.5)]
-    public void Htk_OddRate_EndsAtTheLibrarysNyquist(double? nyquist, double last)
+    public void Htk_OddRate_EndsAtTheLibrarysLastBin(double? lastBin, double last)
     {
-        var filters = MelFilters.Htk(11, FftSize, 1, 0, 5.5, nyquist: nyquist);
+        var filters = MelFilters.Htk(11, FftSize, 1, 0, 5.5, lastBin: lastBin);
         var (top, middle) = (MelFilters.HtkMel(5.5), 700 * (Math.Pow(10, MelFilters.HtkMel(5.5) / 2 / 2595) - 1));
         Assert.Equal(5.5, 700 * (Math.Pow(10, top / 2595) - 1), 1e-9);
         for (var k = 0; k <= 4; k++) Assert.Equal(Math.Max(0, Math.Min(last * k / 4 / middle, (5.5 - last * k / 4) / (5.5 - middle))), filters[0, k], 1e-9);
+    }
+
+    // Frames are 400 samples every 160 at any rate, and the last filter ends at half of it in whole numbers.
+    [Theory]
+    [InlineData(16000)]
+    [InlineData(8001)]
+    public void KaldiFilterBank_AnyRate_HasTheSameFrames(int rate)
+    {
+        var audio = Enumerable.Range(0, 720).Select(i => 0.01 * Math.Sin(0.3 * i) + 0.001 * i % 0.7).ToArray();
+        var bank = MelSpectrograms.KaldiFilterBank(audio, rate, 4);
+        Assert.Equal(3, bank.GetLength(1));
+        var filters = MelFilters.Kaldi(rate, 512, 4, 20, rate / 2);
+        for (var t = 0; t < 3; t++)
+        {
+            var frame = audio.Skip(160 * t).Take(400).Select(x => x * 32768).ToArray();
+            var mean = frame.Average();
+            double Emphasised(int i) => (frame[i] - mean - 0.97 * (frame[Math.Max(0, i - 1)] - mean)) * Math.Pow(0.5 - 0.5 * Math.Cos(2 * Math.PI * i / 399), 0.85);
+            for (var m = 0; m < 4; m++)
+            {
+                var sum = Enumerable.Range(0, 257).Where(k => filters[m, k] > 0).Sum(k => filters[m, k] * Math.Pow(
+                    Enumerable.Range(0, 400).Aggregate(System.Numerics.Complex.Zero, (z, i) => z + Emphasised(i) * System.Numerics.Complex.FromPolarCoordinates(1, -2 * Math.PI * k * i / 512)).Magnitude, 2));
+                Assert.Equal(Math.Log(sum), bank[m, t], 1e-6);
+            }
+        }
     }
 
     [Fact]
