@@ -25,7 +25,7 @@ public static class OctaveResampler
         {
             var t = i - half;
             var sinc = t == 0 ? 1 : Math.Sin(Math.PI * 2 * cutoff * t) / (Math.PI * 2 * cutoff * t);
-            filter[i] = 2 * up * cutoff * sinc * Kaiser(t / (double)half, 0.1102 * (Rejection - 8.7));
+            filter[i] = 2 * up * cutoff * sinc * SpecialFunctions.Kaiser(t / (double)half, 0.1102 * (Rejection - 8.7));
         }
 
         var gain = up / filter.Sum();
@@ -40,21 +40,6 @@ public static class OctaveResampler
         }
 
         return result;
-    }
-
-    private static double Kaiser(double x, double beta) => Bessel(beta * Math.Sqrt(Math.Max(0, 1 - x * x))) / Bessel(beta);
-
-    // I_0 by its power series.
-    private static double Bessel(double x)
-    {
-        var (term, sum) = (1.0, 1.0);
-        for (var k = 1; term > 1e-17 * sum; k++)
-        {
-            term *= x / (2 * k) * (x / (2 * k));
-            sum += term;
-        }
-
-        return sum;
     }
 
     private static int Gcd(int a, int b) => b == 0 ? a : Gcd(b, a % b);

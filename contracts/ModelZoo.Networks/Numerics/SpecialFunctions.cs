@@ -21,6 +21,22 @@ public static class SpecialFunctions
         return 0.5 * Math.Log(2 * Math.PI) + (x + 0.5) * Math.Log(t) - t + Math.Log(sum);
     }
 
+    /// <summary>Modified Bessel function of the first kind and order zero, by its power series.</summary>
+    public static double BesselI0(double x)
+    {
+        var (term, sum) = (1.0, 1.0);
+        for (var k = 1; term > 1e-17 * sum; k++)
+        {
+            term *= x / (2 * k) * (x / (2 * k));
+            sum += term;
+        }
+
+        return sum;
+    }
+
+    /// <summary>Kaiser's window at x in -1..1, 1 in the middle.</summary>
+    public static double Kaiser(double x, double beta) => BesselI0(beta * Math.Sqrt(Math.Max(0, 1 - x * x))) / BesselI0(beta);
+
     /// <summary>Regularised incomplete beta function I_x(a, b), by its continued fraction.</summary>
     public static double IncompleteBeta(double a, double b, double x)
     {

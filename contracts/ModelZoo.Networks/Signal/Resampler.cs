@@ -1,4 +1,5 @@
 using ModelZoo.Contracts;
+using ModelZoo.Networks.Numerics;
 using TensorPrimitives = System.Numerics.Tensors.TensorPrimitives;
 
 namespace ModelZoo.Networks;
@@ -88,22 +89,9 @@ public sealed class Resampler
             var x = t * cutoff;
             var sinc = x == 0 ? 1 : Math.Sin(Math.PI * x) / (Math.PI * x);
             var edge = x / ZeroCrossings;
-            taps[i] = Math.Abs(edge) >= 1 ? 0 : (float)(cutoff * sinc * Bessel(Beta * Math.Sqrt(1 - edge * edge)) / Bessel(Beta));
+            taps[i] = Math.Abs(edge) >= 1 ? 0 : (float)(cutoff * sinc * SpecialFunctions.Kaiser(edge, Beta));
         }
 
         return taps;
-    }
-
-    // Modified Bessel function of the first kind, order zero, by its power series.
-    private static double Bessel(double x)
-    {
-        double sum = 1, term = 1;
-        for (var k = 1; term > sum * 1e-17; k++)
-        {
-            term *= x / (2 * k) * (x / (2 * k));
-            sum += term;
-        }
-
-        return sum;
     }
 }

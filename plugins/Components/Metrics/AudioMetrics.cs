@@ -61,7 +61,7 @@ internal static class AudioMetrics
     private static CallResults MultiResolution(CallArguments arguments)
     {
         var (input, target) = (Signals(arguments, "input"), Signals(arguments, "target"));
-        var (ffts, hops, windows) = (arguments.Literal<int[]>("fft_sizes"), arguments.Literal<int[]>("hop_sizes"), arguments.Literal<int[]>("win_lengths"));
+        var (ffts, hops, windows) = (arguments.Literal<int[]>("fft_sizes", [1024, 2048, 512]), arguments.Literal<int[]>("hop_sizes", [120, 240, 50]), arguments.Literal<int[]>("win_lengths", [600, 1200, 240]));
         var (rate, bands) = (arguments.Literal<int?>("sample_rate", null), arguments.Literal<int?>("n_bins", null));
         var mel = arguments.Literal<string?>("scale", null) switch
         {
