@@ -25,8 +25,8 @@ public sealed record ResidualFiniteScalarConfig
     /// <summary>Whether each level rotates channels before, and back after; ids still stand for values that are not rotated back, as published.</summary>
     public bool OrthogonalRotation { get; init; }
 
-    /// <summary>An axis of one for ids; not offered.</summary>
-    [AllowedValues(null, false)] public bool? KeepNumCodebooksDim { get; init; }
+    /// <summary>Whether ids have an axis of one before that of the levels.</summary>
+    public bool? KeepNumCodebooksDim { get; init; }
 
     /// <summary>The settings of one group.</summary>
     public ResidualFiniteScalarConfig OfGroup() => this with { Groups = null, Dim = Dim / Groups };
@@ -35,7 +35,7 @@ public sealed record ResidualFiniteScalarConfig
 /// <summary>Residual finite scalar quantization: each level quantizes what the levels before it left, on a grid finer by the number of values.</summary>
 public static class ResidualFiniteScalarQuantizer
 {
-    /// <summary>Quantizes. x (B, N, D), or (B, D, ..) with channels first -> codes (B, .., levels), or (B, levels, ..).</summary>
+    /// <summary>Quantizes. x (B, N, D), or (B, D, ..) with channels first -> codes (B, .., levels), or (B, levels, ..), or (B, N, 1, levels) with an axis for the codebook.</summary>
     public static Quantization Quantize(Scope rfsq, Value x, ResidualFiniteScalarConfig config)
     {
         if (config.Groups is { } groups) return GroupedQuantizer.Quantize(rfsq, x, groups, config.IsChannelFirst, (group, part) => Quantize(group, part, config.OfGroup()));
@@ -61,6 +61,12 @@ public static class ResidualFiniteScalarQuantizer
             var code = (rotation is null ? digits : digits.MatMul(rotation.Swap(0, 1))) * scale;
             residual -= code;
             sum = sum is null ? code : sum + code;
+        }
+
+        if (config.KeepNumCodebooksDim == true)
+        {
+            ids = ids.ConvertAll(id => id.Unsqueeze(-1));
+            codes = codes.ConvertAll(code => code.Unsqueeze(-2));
         }
 
         var all = ValueShape.Stack(-1, [.. ids]).IdsFromSequence(x.Shape, config.IsChannelFirst);

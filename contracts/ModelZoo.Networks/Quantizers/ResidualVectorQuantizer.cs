@@ -1,5 +1,6 @@
 using System.ComponentModel.DataAnnotations;
 using System.Text.Json;
+using ModelZoo.Contracts;
 
 namespace ModelZoo.Networks.Quantizers;
 
@@ -31,8 +32,10 @@ public sealed record ResidualVectorQuantizerConfig
     [Range(1, 1024)] public int? Groups { get; init; }
     /// <summary>Whether padding becomes what stands for no code at all; it stays as it was otherwise.</summary>
     public bool ReturnZerosForMaskedPadding { get; init; } = true;
-    /// <summary>Statistics that move with every batch; not offered.</summary>
-    [AllowedValues(false)] public bool AffineParam { get; init; }
+    /// <summary>Whether codes are brought to the mean and variance of what each level is given; levels have codebooks of their own then.</summary>
+    public bool AffineParam { get; init; }
+    /// <summary>Share that the remembered statistics keep.</summary>
+    [Range(0.0, 1.0)] public double AffineParamBatchDecay { get; init; } = 0.99;
     /// <summary>Noise in place of the nearest code; not offered.</summary>
     [AllowedValues(false)] public bool Diveq { get; init; }
     /// <summary>Sequences as (B, D, N); not offered.</summary>
@@ -69,8 +72,11 @@ public sealed record ImplicitCodebookConfig
 public static class ResidualVectorQuantizer
 {
     /// <summary>Quantizes. x (B, N, D) or (B, D, H, W) -> codes (B, .., levels).</summary>
+    /// <exception cref="ModelZooException">Levels share a codebook that would follow what each of them is given.</exception>
     public static Quantization Quantize(Scope rvq, Value x, ResidualVectorQuantizerConfig config)
     {
+        if (config is { AffineParam: true, SharedCodebook: true })
+            throw new ModelZooException(ErrorCodes.ConfigInvalid, "A codebook that follows what it is given belongs to one level.") { Where = "shared_codebook", Expected = "false", Found = "true" };
         if (config.Groups is { } groups) return GroupedQuantizer.Quantize(rvq, x, groups, config.AcceptImageFmap, (group, part) => Quantize(group, part, config.OfGroup()));
         var rows = x.ToSequence(config.AcceptImageFmap);
         var projected = config.CodeWidth == config.Dim ? rows : rvq["project_in"].Linear(rows, config.CodeWidth);
@@ -83,11 +89,14 @@ public static class ResidualVectorQuantizer
             residual -= code;
             sum = sum is null ? code : sum + code;
             ids.Add(id);
-            codes.Add(code.PlacesFromSequence(x.Shape, config.AcceptImageFmap));
+            codes.Add(code);
         }
 
-        return new(projected, ValueShape.Stack(-1, [.. ids]).IdsFromSequence(x.Shape, config.AcceptImageFmap), ProjectOut(rvq, sum!, config).FromSequence(x.Shape, config.AcceptImageFmap))
-        { AllCodes = ValueShape.Stack(0, [.. codes]), Unquantized = ProjectOut(rvq, projected, config).FromSequence(x.Shape, config.AcceptImageFmap) };
+        // As published, codes that were moved are shown as they are in the codebooks.
+        var all = ValueShape.Stack(-1, [.. ids]);
+        var shown = (config.AffineParam ? Lookup(rvq, all, config) : codes).Select(code => code.PlacesFromSequence(x.Shape, config.AcceptImageFmap));
+        return new(projected, all.IdsFromSequence(x.Shape, config.AcceptImageFmap), ProjectOut(rvq, sum!, config).FromSequence(x.Shape, config.AcceptImageFmap))
+        { AllCodes = ValueShape.Stack(0, [.. shown]), Unquantized = ProjectOut(rvq, projected, config).FromSequence(x.Shape, config.AcceptImageFmap) };
     }
 
     /// <summary>What ids stand for; -1 is a level left out, and so are levels that ids lack at the end. ids (B, .., levels) -> (B, .., D).</summary>
@@ -103,9 +112,9 @@ public static class ResidualVectorQuantizer
         foreach (var (level, size) in config.CodebookSizes.Take(ids.LevelsOr(int.MaxValue)).Index())
         {
             var id = ids.At(-1, level);
-            var present = id.GreaterOrEqual(id.Graph.Constant([0L])).Cast(Contracts.ElementType.Float32).Unsqueeze(-1);
+            var present = id.GreaterOrEqual(id.Graph.Constant([0L])).Cast(ElementType.Float32).Unsqueeze(-1);
             var known = id.Max(id.Graph.Constant([0L]));
-            var code = (level > 0 && config.ImplicitNeuralCodebook ? PickRow(Implicit(rvq, level, size, sum!, config), known) : Table(rvq, level, size, config).Gather(known)) * present;
+            var code = (level > 0 && config.ImplicitNeuralCodebook ? PickRow(Implicit(rvq, level, Table(rvq, level, size, config), sum!, config), known) : Table(rvq, level, size, config).Gather(known)) * present;
             sum = sum is null ? code : sum + code;
             codes.Add(code);
         }
@@ -115,15 +124,15 @@ public static class ResidualVectorQuantizer
 
     private static (Value Id, Value Code) Level(Scope rvq, Value residual, Value? sum, int level, long size, ResidualVectorQuantizerConfig config)
     {
-        var x = config.UseCosineSim ? residual.L2Normalize() : residual;
+        var (x, table) = (config.UseCosineSim ? residual.L2Normalize() : residual, Table(rvq, level, size, config));
+        if (config.AffineParam) table = VectorQuantizer.Moved(rvq["layers"][level]["_codebook"], table, x, config.AffineParamBatchDecay);
         if (level == 0 || !config.ImplicitNeuralCodebook)
         {
-            var table = Table(rvq, level, size, config);
             var found = config.UseCosineSim ? Codebook.MostAlike(x, table) : Codebook.Nearest(x, table);
             return (found, table.Gather(found));
         }
 
-        var codes = Implicit(rvq, level, size, sum!, config);                                                                    // (B, N, K, D')
+        var codes = Implicit(rvq, level, table, sum!, config);                                                                   // (B, N, K, D')
         // PyTorch's pairwise distance adds 1e-6 to each difference.
         var id = config.UseCosineSim
             ? codes.MatMul(x.Unsqueeze(-1)).Squeeze(-1).ArgMax(-1)
@@ -132,12 +141,11 @@ public static class ResidualVectorQuantizer
     }
 
     // The codebook of a level for each place: a residual network over code and condition.
-    private static Value Implicit(Scope rvq, int level, long size, Value condition, ResidualVectorQuantizerConfig config)
+    private static Value Implicit(Scope rvq, int level, Value table, Value condition, ResidualVectorQuantizerConfig config)
     {
         var (mlp, width) = (rvq["mlps"][level - 1], config.CodeWidth);
-        Shape shape = [condition.Shape[0], condition.Shape[1], size, width];
-        var table = Table(rvq, level, size, config).Unsqueeze(0, 1).Expand([.. shape]);
-        var h = mlp["proj_in"].Linear(ValueShape.Concat(-1, condition.Unsqueeze(2).Expand([.. shape]), table), width);
+        Shape shape = [condition.Shape[0], condition.Shape[1], table.Shape[0], width];
+        var h = mlp["proj_in"].Linear(ValueShape.Concat(-1, condition.Unsqueeze(2).Expand([.. shape]), table.Unsqueeze(0, 1).Expand([.. shape])), width);
         for (var i = 0; i < config.MlpKwargs.Depth; i++) h += mlp["layers"][i].Mlp(h, config.MlpKwargs.DimHidden ?? width, x => x.Silu(), "0", "2");
         return config.UseCosineSim ? h.L2Normalize() : h;
     }

@@ -62,7 +62,7 @@ public static class VectorQuantizer
         for (var head = 0; head < config.Heads; head++)
         {
             var (part, table) = (parts.At(2, head), Table(vq, config, head));
-            if (config.AffineParam) table = Moved(vq["_codebook"], table, config.SeparateCodebookPerHead ? part : parts, head, config);
+            if (config.AffineParam) table = Moved(vq["_codebook"], table, config.SeparateCodebookPerHead ? part : parts, config.AffineParamBatchDecay, config.SeparateCodebookPerHead ? config.Heads : 1, head);
             ids[head] = config.UseCosineSim ? Codebook.MostAlike(part.L2Normalize(), table) : Codebook.Nearest(part, table);
             codes[head] = table.Gather(ids[head]);
         }
@@ -70,14 +70,14 @@ public static class VectorQuantizer
         return config.Heads == 1 ? (ids[0], codes[0]) : (ValueShape.Stack(-1, ids), ValueShape.Concat(-1, codes));
     }
 
-    // Codes at the mean and variance of what is quantized: (e - mean of codes) * deviation / deviation of codes + mean.
-    private static Value Moved(Scope codebook, Value table, Value seen, int head, VectorQuantizerConfig config)
+    // Codes at the mean and variance of what is quantized: (e - mean of codes) * deviation / deviation of codes + mean. table (K, D'), seen (.., D').
+    internal static Value Moved(Scope codebook, Value table, Value seen, double batchDecay, int books = 1, int head = 0)
     {
-        var books = config.SeparateCodebookPerHead ? config.Heads : 1;
-        Value Remembered(string name) => codebook.Weight(name, books, 1, config.CodeWidth).At(0, Math.Min(head, books - 1));                   // (1, D')
-        Value Batch(string name, Value now) => codebook.Has(name) ? Remembered(name) * config.AffineParamBatchDecay + now * (1 - config.AffineParamBatchDecay) : now;
+        var width = table.Shape[-1].Size;
+        Value Remembered(string name) => codebook.Weight(name, books, 1, width).At(0, Math.Min(head, books - 1));                              // (1, D')
+        Value Batch(string name, Value now) => codebook.Has(name) ? Remembered(name) * batchDecay + now * (1 - batchDecay) : now;
         Value Deviation(Value variance) => variance.Max(variance.Graph.Constant([1e-5f])).Sqrt();
-        var rows = seen.Reshape(-1, config.CodeWidth);
+        var rows = seen.Reshape(-1, width);
         var mean = rows.Mean(0, keep: true);
         var (batchMean, batchVariance) = (Batch("batch_mean", mean), Batch("batch_variance", (rows - mean).Square().Mean(0, keep: true)));
         return (table - Remembered("codebook_mean")) * (Deviation(batchVariance) / Deviation(Remembered("codebook_variance"))) + batchMean;

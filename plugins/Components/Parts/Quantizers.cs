@@ -16,27 +16,29 @@ internal static class Quantizers
 
     public static IReadOnlyList<ModelArchitecture> Architectures { get; } =
     [
-        Part<VectorQuantizerConfig>("vector-quantize", "Neural Discrete Representation Learning", VectorQuantizer.Quantize, VectorQuantizer.Decode,
-            config => config.AffineParam ? throw new ModelZooException(ErrorCodes.VerbUnsupported, "Codes that follow the batch take no mask.") { Where = "mask" } : config.ReturnZerosForMaskedPadding ? Padding.Zeros : Padding.Kept),
-        Part<ResidualVectorQuantizerConfig>("residual-vq", "SoundStream: An End-to-End Neural Audio Codec", ResidualVectorQuantizer.Quantize, ResidualVectorQuantizer.Decode,
-            config => config.ReturnZerosForMaskedPadding ? Padding.Nothing : Padding.Kept),
-        Part<FiniteScalarConfig>("fsq", "Finite Scalar Quantization: VQ-VAE Made Simple", FiniteScalarQuantizer.Quantize, FiniteScalarQuantizer.Decode),
-        Part<ResidualFiniteScalarConfig>("residual-fsq", "Finite Scalar Quantization: VQ-VAE Made Simple", ResidualFiniteScalarQuantizer.Quantize, ResidualFiniteScalarQuantizer.Decode),
-        Part<LookupFreeConfig>("lfq", "Language Model Beats Diffusion: Tokenizer is Key to Visual Generation", LookupFreeQuantizer.Quantize, (scope, ids, config) => LookupFreeQuantizer.Decode(scope, ids, config)),
-        Part<LookupFreeConfig>("bsq", "Image and Video Tokenization with Binary Spherical Quantization", LookupFreeQuantizer.Quantize, (scope, ids, config) => LookupFreeQuantizer.Decode(scope, ids, config)),
-        Part<SimVectorQuantizerConfig>("sim-vq", "Addressing Representation Collapse in Vector Quantized Models with One Linear Layer", SimVectorQuantizer.Quantize, SimVectorQuantizer.Decode),
-        Part<RandomProjectionConfig>("random-projection-quantizer", "Self-supervised Learning with Random-projection Quantizer for Speech Recognition",
+        Part<VectorQuantizerConfig>("vector-quantize", "VectorQuantize", "Neural Discrete Representation Learning", VectorQuantizer.Quantize, VectorQuantizer.Decode,
+            config => config.AffineParam ? throw NoMask() : config.ReturnZerosForMaskedPadding ? Padding.Zeros : Padding.Kept),
+        Part<ResidualVectorQuantizerConfig>("residual-vq", "ResidualVQ", "SoundStream: An End-to-End Neural Audio Codec", ResidualVectorQuantizer.Quantize, ResidualVectorQuantizer.Decode,
+            config => config.AffineParam ? throw NoMask() : config.ReturnZerosForMaskedPadding ? Padding.Nothing : Padding.Kept),
+        Part<FiniteScalarConfig>("fsq", "FSQ", "Finite Scalar Quantization: VQ-VAE Made Simple", FiniteScalarQuantizer.Quantize, FiniteScalarQuantizer.Decode),
+        Part<ResidualFiniteScalarConfig>("residual-fsq", "ResidualFSQ", "Finite Scalar Quantization: VQ-VAE Made Simple", ResidualFiniteScalarQuantizer.Quantize, ResidualFiniteScalarQuantizer.Decode),
+        Part<LookupFreeConfig>("lfq", "LFQ", "Language Model Beats Diffusion: Tokenizer is Key to Visual Generation", LookupFreeQuantizer.Quantize, (scope, ids, config) => LookupFreeQuantizer.Decode(scope, ids, config)),
+        Part<LookupFreeConfig>("bsq", "LFQ", "Image and Video Tokenization with Binary Spherical Quantization", LookupFreeQuantizer.Quantize, (scope, ids, config) => LookupFreeQuantizer.Decode(scope, ids, config)),
+        Part<SimVectorQuantizerConfig>("sim-vq", "SimVQ", "Addressing Representation Collapse in Vector Quantized Models with One Linear Layer", SimVectorQuantizer.Quantize, SimVectorQuantizer.Decode),
+        Part<RandomProjectionConfig>("random-projection-quantizer", "RandomProjectionQuantizer", "Self-supervised Learning with Random-projection Quantizer for Speech Recognition",
             (scope, x, config) => new(x, RandomProjectionQuantizer.Quantize(scope, x, config), x), null),
     ];
 
-    private static ModelArchitecture Part<TConfig>(string name, string paper, Func<Scope, Value, TConfig, Quantization> quantize, Func<Scope, Value, TConfig, Value>? decode,
+    private static ModelArchitecture Part<TConfig>(string name, string @class, string paper, Func<Scope, Value, TConfig, Quantization> quantize, Func<Scope, Value, TConfig, Value>? decode,
         Func<TConfig, Padding>? padding = null) =>
         NetworkPart.Architecture($"components/{name}", paper, Reference, Modality.Tensors, (source, checkpoint) =>
         {
             // config.json: the class, and what its constructor was given.
             var json = PublishedConfig.ReadJson(source.RequireFolder());
             var arguments = json["kwargs"] as JsonObject ?? json;
-            if (json["class"]?.GetValue<string>().StartsWith("Grouped", StringComparison.Ordinal) == true) arguments.TryAdd("groups", 1);
+            var given = json["class"]?.GetValue<string>() ?? @class;
+            if (given == $"Grouped{@class}") arguments.TryAdd("groups", 1);
+            else if (given != @class) throw new ModelZooException(ErrorCodes.ConfigInvalid, "The checkpoint is of another quantizer.") { Where = "class", Expected = @class, Found = given };
             var config = PublishedConfig.Bind<TConfig>(arguments, source.RequireFolder()).Value;
             var context = NetworkContext.Of(source, checkpoint);
             var forward = new NetworkCache<Layout>(layout => Network.Build(context, name, scope =>
@@ -78,6 +80,8 @@ internal static class Quantizers
             calls["indices_to_codes"] = calls["get_output_from_indices"] = (arguments, cancel) => RunAsync(reverse, arguments, "indices", cancel);
             return new NetworkPart(checkpoint, calls, forward, reverse);
         });
+
+    private static ModelZooException NoMask() => new(ErrorCodes.VerbUnsupported, "Codes that follow the batch take no mask.") { Where = "mask" };
 
     private static async Task<CallResults> RunAsync(NetworkCache<Layout> networks, CallArguments arguments, string input, CancellationToken cancel)
     {

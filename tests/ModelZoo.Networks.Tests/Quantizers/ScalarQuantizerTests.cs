@@ -53,6 +53,19 @@ public class ScalarQuantizerTests
     }
 
     [Fact]
+    public void ResidualFsq_AxisForTheCodebook_IsOneOfOne()
+    {
+        var (config, x) = (new ResidualFiniteScalarConfig { Levels = [5, 3], NumQuantizers = 3 }, Runtime.Numbers(1, 2, 4, 2));
+        Tensor<T> Run<T>(bool keep, Func<Quantization, Value> pick) where T : unmanaged =>
+            Runtime.Run<T>(g => pick(ResidualFiniteScalarQuantizer.Quantize(Scope.Root(g, new TestWeights(), new()), g.Input("x", [2, 4, 2]), config with { KeepNumCodebooksDim = keep })), ("x", x));
+        var ids = Run<long>(true, q => q.Codes);
+        Assert.Equal([2L, 4, 1, 3], ids.Shape.ToArray());
+        Assert.Equal(Run<long>(false, q => q.Codes).Span.ToArray(), ids.Span.ToArray());
+        Assert.Equal([3L, 2, 4, 1, 2], Run<float>(true, q => q.AllCodes!).Shape.ToArray());
+        Assert.Equal(Run<float>(false, q => q.AllCodes!).Span.ToArray(), Run<float>(true, q => q.AllCodes!).Span.ToArray());
+    }
+
+    [Fact]
     public void ResidualFsq_Rotation_TurnsEachLevelThereAndBack()
     {
         var config = new ResidualFiniteScalarConfig { Levels = [5, 5], NumQuantizers = 2, OrthogonalRotation = true };

@@ -143,6 +143,39 @@ public class VectorQuantizerTests
         Runtime.Near(Runtime.Make([2, 5, width], at => tables[0][0, codes[at[0], at[1], 0], at[2]]), Runtime.Run(Decode, weights, ("ids", coarse)));
     }
 
+    // Each level is a quantizer of its own that follows what is left; the codes shown are those of the codebooks.
+    [Fact]
+    public void Residual_AffineParameters_MoveEachLevel()
+    {
+        const int width = 3;
+        Tensor<float>[] tables = [Runtime.Numbers(1, 1, Codes, width), Runtime.Numbers(2, 1, Codes, width)];
+        var x = Runtime.Numbers(3, 2, 5, width);
+        (string, Tensor<float>)[] Book(int level, string prefix) =>
+        [
+            ($"{prefix}_codebook.embed", tables[level]), ($"{prefix}_codebook.codebook_mean", Runtime.Numbers(4 + level, 1, 1, width)), ($"{prefix}_codebook.codebook_variance", Runtime.Make([1, 1, width], at => 0.5 + at[2] + level)),
+            ($"{prefix}_codebook.batch_mean", Runtime.Numbers(6 + level, 1, 1, width)), ($"{prefix}_codebook.batch_variance", Runtime.Make([1, 1, width], at => 1 + at[2])),
+        ];
+        Tensor<T> One<T>(int level, Tensor<float> given, Func<Quantization, Value> pick) where T : unmanaged => Runtime.Run<T>(scope => pick(VectorQuantizer.Quantize(scope, scope.Graph.Input("x", [2, 5, width]),
+            new() { Dim = width, CodebookSize = Codes, AffineParam = true, AffineParamBatchDecay = 0.7 })), new TestWeights(Book(level, "")), ("x", given));
+        var weights = new TestWeights([.. Book(0, "layers.0."), .. Book(1, "layers.1.")]);
+        var config = new ResidualVectorQuantizerConfig { Dim = width, NumQuantizers = 2, CodebookSize = JsonElement.Parse($"{Codes}"), AffineParam = true, AffineParamBatchDecay = 0.7 };
+        Tensor<T> Both<T>(Func<Quantization, Value> pick) where T : unmanaged => Runtime.Run<T>(scope => pick(ResidualVectorQuantizer.Quantize(scope, scope.Graph.Input("x", [2, 5, width]), config)), weights, ("x", x));
+
+        var first = One<float>(0, x, q => q.Quantized);
+        var left = Runtime.Make([2, 5, width], at => x[at] - first[at]);
+        var (second, ids) = (One<float>(1, left, q => q.Quantized), Both<long>(q => q.Codes));
+        Runtime.Near(Runtime.Make([2, 5, width], at => first[at] + second[at]), Both<float>(q => q.Quantized), 1e-5);
+        Assert.Equal(One<long>(0, x, q => q.Codes).Span.ToArray().Zip(One<long>(1, left, q => q.Codes).Span.ToArray(), (a, b) => new[] { a, b }).SelectMany(pair => pair), ids.Span.ToArray());
+        Runtime.Near(Runtime.Make([2, 2, 5, width], at => tables[at[0]][0, ids[at[1], at[2], at[0]], at[3]]), Both<float>(q => q.AllCodes!), 0);
+    }
+
+    [Fact]
+    public void Residual_SharedAffineCodebook_IsRefused()
+    {
+        var config = new ResidualVectorQuantizerConfig { Dim = 3, NumQuantizers = 2, CodebookSize = JsonElement.Parse("5"), AffineParam = true, SharedCodebook = true };
+        Assert.Equal(ErrorCodes.ConfigInvalid, Assert.Throws<ModelZooException>(() => Runtime.Run<long>(scope => ResidualVectorQuantizer.Quantize(scope, scope.Graph.Input("x", [2, 5, 3]), config).Codes, new TestWeights(), ("x", Runtime.Numbers(1, 2, 5, 3)))).Code);
+    }
+
     [Fact]
     public void Residual_ImplicitCodebook_IsComputedFromTheSum()
     {

@@ -96,6 +96,17 @@ public sealed class QuantizerTests
         }
     }
 
+    [Theory]
+    [InlineData("vector-quantize", "euclidean", "ResidualVQ")]
+    [InlineData("residual-vq", "euclidean-q3", "GroupedVQ")]
+    [InlineData("lfq", "bits7", "ResidualLFQ")]
+    public async Task Open_AnotherClass_IsRefused(string part, string name, string @class)
+    {
+        using var folder = new CopiedCheckpoint(part, name, json => json["class"] = @class);
+        var error = await Assert.ThrowsAsync<ModelZooException>(async () => await OpenAsync(part, folder.Path));
+        Assert.Equal((ErrorCodes.ConfigInvalid, @class), (error.Code, error.Found));
+    }
+
     private static ValueTask<IModel> OpenAsync(string part, string folder) => new ComponentsPlugin().Architectures.Single(architecture => architecture.Card.Id == $"components/{part}")
         .Open(new ModelSource { Id = new("components", part), Folder = folder, Services = HostServices.Instance }, default);
 
