@@ -11,9 +11,9 @@ namespace ModelZoo.Plugins.Components.Parts;
 /// <summary>What <c>lpips.LPIPS</c> is made with.</summary>
 public sealed record LpipsConfig
 {
-    /// <summary>The trunk: <c>alex</c>, <c>vgg</c> or <c>squeeze</c>.</summary>
-    [AllowedValues("alex", "vgg", "squeeze")] public string Net { get; init; } = "alex";
-    /// <summary>0.1 scales the input; 0.0 does not.</summary>
+    /// <summary>The trunk: <c>alex</c>, <c>vgg</c> (or <c>vgg16</c>), or <c>squeeze</c>.</summary>
+    [AllowedValues("alex", "vgg", "vgg16", "squeeze")] public string Net { get; init; } = "alex";
+    /// <summary>0.1 scales the input; others do not.</summary>
     public string Version { get; init; } = "0.1";
     /// <summary>Whether layers are weighted by learned numbers rather than summed.</summary>
     public bool Lpips { get; init; } = true;
@@ -32,12 +32,15 @@ internal static class Lpips
         return [.. first.Select((features, layer) =>
         {
             var difference = (Unit(features) - Unit(second[layer])).Square();
-            return config.Lpips ? lpips[$"lin{layer}.model.1"].Conv(difference, 1, 1, bias: false) : difference.Sum(1, keep: true);
+            return config.Lpips ? Linear(lpips[$"lin{layer}.model"]).Conv(difference, 1, 1, bias: false) : difference.Sum(1, keep: true);
         })];
     }
 
+    // A dropout comes before the layer, unless the package was told to make none.
+    private static Scope Linear(Scope layers) => layers[layers.Has("1.weight") ? "1" : "0"];
+
     // The statistics of ImageNet, for pictures in -1..1.
-    private static Value Scaled(Value x, LpipsConfig config) => config.Version == "0.0" ? x
+    private static Value Scaled(Value x, LpipsConfig config) => config.Version != "0.1" ? x
         : (x - x.Graph.Constant([-.030f, -.088f, -.188f], 1, 3, 1, 1)) / x.Graph.Constant([.458f, .448f, .450f], 1, 3, 1, 1);
 
     private static Value Unit(Value features) => features / (features.Square().Sum(1, keep: true).Sqrt() + 1e-10);
