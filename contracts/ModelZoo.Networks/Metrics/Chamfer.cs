@@ -5,8 +5,8 @@ namespace ModelZoo.Networks.Metrics;
 /// <param name="ToPredicted">Distance of each true point to the predicted cloud.</param>
 public sealed record Chamfer(double[] ToTrue, double[] ToPredicted)
 {
-    /// <summary>Between points (n, 3) and true points (m, 3).</summary>
-    public static Chamfer Of(ReadOnlySpan<float> points, ReadOnlySpan<float> truePoints) => new(Nearest(points, truePoints), Nearest(truePoints, points));
+    /// <summary>Between points (n, d) and true points (m, d).</summary>
+    public static Chamfer Of(ReadOnlySpan<float> points, ReadOnlySpan<float> truePoints, int dimensions = 3) => new(Nearest(points, truePoints, dimensions), Nearest(truePoints, points, dimensions));
 
     /// <summary>Mean squared distance each way, summed (pytorch3d).</summary>
     public double L2 => ToTrue.Average(d => d * d) + ToPredicted.Average(d => d * d);
@@ -26,16 +26,17 @@ public sealed record Chamfer(double[] ToTrue, double[] ToPredicted)
     /// <summary>Harmonic mean of precision and recall.</summary>
     public double FScore(double threshold) => Precision(threshold) + Recall(threshold) is var sum and > 0 ? 2 * Precision(threshold) * Recall(threshold) / sum : 0;
 
-    private static double[] Nearest(ReadOnlySpan<float> from, ReadOnlySpan<float> to)
+    private static double[] Nearest(ReadOnlySpan<float> from, ReadOnlySpan<float> to, int dimensions)
     {
-        var result = new double[from.Length / 3];
+        var result = new double[from.Length / dimensions];
         for (var i = 0; i < result.Length; i++)
         {
             var best = double.PositiveInfinity;
-            for (var j = 0; j < to.Length; j += 3)
+            for (var j = 0; j < to.Length; j += dimensions)
             {
-                var (dx, dy, dz) = ((double)from[3 * i] - to[j], (double)from[3 * i + 1] - to[j + 1], (double)from[3 * i + 2] - to[j + 2]);
-                best = Math.Min(best, dx * dx + dy * dy + dz * dz);
+                var square = 0.0;
+                for (var k = 0; k < dimensions; k++) square += ((double)from[dimensions * i + k] - to[j + k]) * ((double)from[dimensions * i + k] - to[j + k]);
+                best = Math.Min(best, square);
             }
 
             result[i] = Math.Sqrt(best);

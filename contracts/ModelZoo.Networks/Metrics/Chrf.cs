@@ -7,7 +7,7 @@ namespace ModelZoo.Networks.Metrics;
 /// <param name="CharacterOrder">Longest character n-gram.</param>
 /// <param name="WordOrder">Longest word n-gram; 0 for chrF.</param>
 /// <param name="Beta">Weight of recall.</param>
-public sealed record Chrf(int CharacterOrder = 6, int WordOrder = 0, int Beta = 2)
+public sealed record Chrf(int CharacterOrder = 6, int WordOrder = 0, double Beta = 2)
 {
     /// <summary>Ignore case.</summary>
     public bool Lowercase { get; init; }
@@ -61,7 +61,7 @@ public sealed record Chrf(int CharacterOrder = 6, int WordOrder = 0, int Beta = 
     private double FScore(long[] statistics)
     {
         const double Tiny = 1e-16;
-        var (factor, orders, smoothed) = ((double)Beta * Beta, 0, 0.0);
+        var (factor, orders, smoothed) = (Beta * Beta, 0, 0.0);
         var (precisions, recalls) = (0.0, 0.0);
         for (var i = 0; i < statistics.Length; i += 3)
         {

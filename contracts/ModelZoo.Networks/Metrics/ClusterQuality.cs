@@ -20,7 +20,7 @@ public sealed class ClusterQuality
         _centres = [.. Enumerable.Range(0, names.Length).Select(c => Mean(_points.Where((_, i) => _cluster[i] == c)))];
     }
 
-    /// <summary>Mean of (b - a) / max(a, b): a the mean distance within the own cluster, b that to the nearest other one.</summary>
+    /// <summary>Mean of (b - a) / max(a, b): a the mean distance within the own cluster, b that to the nearest other one; 0 where both are.</summary>
     public double Silhouette
     {
         get
@@ -34,21 +34,21 @@ public sealed class ClusterQuality
                 if (_sizes[own] == 1) continue;
                 var within = sums[own] / (_sizes[own] - 1);
                 var nearest = Enumerable.Range(0, _sizes.Length).Where(c => c != own).Min(c => sums[c] / _sizes[c]);
-                total += (nearest - within) / Math.Max(within, nearest);
+                if (Math.Max(within, nearest) is var larger and > 0) total += (nearest - within) / larger;
             }
 
             return total / _points.Length;
         }
     }
 
-    /// <summary>Mean over clusters of the worst (spread + spread) / distance of centres.</summary>
+    /// <summary>Mean over clusters of the worst (spread + spread) / distance of centres; centres that coincide are passed over.</summary>
     public double DaviesBouldin
     {
         get
         {
             var spread = Enumerable.Range(0, _sizes.Length).Select(c => _points.Where((_, i) => _cluster[i] == c).Average(p => Distance(p, _centres[c]))).ToArray();
             return Enumerable.Range(0, _sizes.Length).Average(a =>
-                Enumerable.Range(0, _sizes.Length).Where(b => b != a).Max(b => (spread[a] + spread[b]) / Distance(_centres[a], _centres[b])));
+                Enumerable.Range(0, _sizes.Length).Where(b => b != a).Max(b => Distance(_centres[a], _centres[b]) is var apart and > 0 ? (spread[a] + spread[b]) / apart : 0));
         }
     }
 

@@ -35,6 +35,6 @@ public static partial class Perplexity
     /// <summary>Pieces between runs of white space, empty ones at the ends included, as lm-evaluation-harness counts.</summary>
     public static long Words(string text) => WhiteSpace().Split(text).LongLength;
 
-    [GeneratedRegex(@"\s+")]
+    [GeneratedRegex(@"[\s\x1c-\x1f]+")]
     private static partial Regex WhiteSpace();
 }

@@ -52,19 +52,18 @@ public static class ProbabilityMetrics
         return sum;
     }
 
-    /// <summary>Expected calibration error: difference of accuracy and confidence in equal bins of confidence, weighted by the bins' shares.</summary>
+    /// <summary>Expected calibration error: difference of accuracy and confidence in equal bins of confidence, weighted by the bins' shares. Full confidence, in single precision, has a bin of its own.</summary>
     public static double CalibrationError(double[][] probabilities, ReadOnlySpan<long> labels, int bins = 15)
     {
-        var (confidence, right, count) = (new double[bins], new double[bins], new double[bins]);
+        var (confidence, right) = (new double[bins + 1], new double[bins + 1]);
         for (var i = 0; i < labels.Length; i++)
         {
             var top = probabilities[i].Max();
-            var bin = Math.Min((int)((float)top * bins), bins - 1);
+            var bin = (int)((float)top * bins);
             confidence[bin] += top;
             right[bin] += Array.IndexOf(probabilities[i], top) == labels[i] ? 1 : 0;
-            count[bin]++;
         }
 
-        return Enumerable.Range(0, bins).Where(b => count[b] > 0).Sum(b => Math.Abs(right[b] - confidence[b])) / labels.Length;
+        return Enumerable.Range(0, bins + 1).Sum(b => Math.Abs(right[b] - confidence[b])) / labels.Length;
     }
 }

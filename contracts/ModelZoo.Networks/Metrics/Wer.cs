@@ -1,4 +1,5 @@
 using System.Text.RegularExpressions;
+using ModelZoo.Networks.Strings;
 
 namespace ModelZoo.Networks.Metrics;
 
@@ -10,22 +11,26 @@ namespace ModelZoo.Networks.Metrics;
 public readonly partial record struct Wer(long Hits, long Substitutions, long Deletions, long Insertions)
 {
     /// <summary>Words of a text, as jiwer splits it: at blanks, and at runs of other white space.</summary>
-    public static string[] Words(string text) => Spaces().Replace(text, " ").Trim().Split(' ', StringSplitOptions.RemoveEmptyEntries);
+    public static string[] Words(string text) => PythonText.Strip(Spaces().Replace(text, " ")).Split(' ', StringSplitOptions.RemoveEmptyEntries);
 
     /// <summary>Characters (code points) of a text without white space at its ends, for the character error rate.</summary>
-    public static string[] Characters(string text) => [.. text.Trim().EnumerateRunes().Select(rune => rune.ToString())];
+    public static string[] Characters(string text) => [.. PythonText.Strip(text).EnumerateRunes().Select(rune => rune.ToString())];
 
     /// <summary>Counts of both.</summary>
     public static Wer operator +(Wer a, Wer b) => new(a.Hits + b.Hits, a.Substitutions + b.Substitutions, a.Deletions + b.Deletions, a.Insertions + b.Insertions);
 
-    /// <summary>Errors over spoken tokens (WER, CER).</summary>
-    public double ErrorRate => (double)(Substitutions + Deletions + Insertions) / (Hits + Substitutions + Deletions);
+    private long Spoken => Hits + Substitutions + Deletions;
 
-    /// <summary>Errors over aligned tokens (MER).</summary>
-    public double MatchErrorRate => (double)(Substitutions + Deletions + Insertions) / (Hits + Substitutions + Deletions + Insertions);
+    private long Errors => Substitutions + Deletions + Insertions;
 
-    /// <summary>Word information preserved (WIP): the product of the shares of hits on either side.</summary>
-    public double InformationPreserved => Hits == 0 ? 0 : (double)Hits / (Hits + Substitutions + Deletions) * Hits / (Hits + Substitutions + Insertions);
+    /// <summary>Errors over spoken tokens (WER, CER); where nothing was spoken, what was inserted.</summary>
+    public double ErrorRate => Spoken == 0 ? Insertions : (double)Errors / Spoken;
+
+    /// <summary>Errors over aligned tokens (MER); none where there are no tokens.</summary>
+    public double MatchErrorRate => Errors == 0 ? 0 : (double)Errors / (Hits + Errors);
+
+    /// <summary>Word information preserved (WIP): the product of the shares of hits on either side; silence that is heard as silence keeps everything.</summary>
+    public double InformationPreserved => Hits + Errors == 0 ? 1 : Hits == 0 ? 0 : (double)Hits / Spoken * Hits / (Hits + Substitutions + Insertions);
 
     /// <summary>Aligns with the fewest errors; of several such alignments the one that rapidfuzz finds.</summary>
     public static Wer Align(IReadOnlyList<string> reference, IReadOnlyList<string> hypothesis)
@@ -70,5 +75,5 @@ public readonly partial record struct Wer(long Hits, long Substitutions, long De
         return result;
     }
 
-    [GeneratedRegex(@"\s\s+")] private static partial Regex Spaces();
+    [GeneratedRegex(@"[\s\x1c-\x1f]{2,}")] private static partial Regex Spaces();
 }

@@ -81,7 +81,7 @@ internal static class DistributionMetrics
     private static CallResults ComputeChamfer(CallArguments arguments)
     {
         var (points, truth, threshold) = (arguments.Tensor<float>("points"), arguments.Tensor<float>("points_true"), arguments.Literal("threshold", 0.1));
-        var clouds = Enumerable.Range(0, (int)points.Shape[0]).Select(i => Chamfer.Of(points.Slice(i).Span, truth.Slice(i).Span)).ToList();
+        var clouds = Enumerable.Range(0, (int)points.Shape[0]).Select(i => Chamfer.Of(points.Slice(i).Span, truth.Slice(i).Span, (int)points.Shape[^1])).ToList();
         return new CallResults()
             .Add("distance_to_true", Tensor.Create(clouds.SelectMany(cloud => cloud.ToTrue).ToArray(), points.Shape[0], points.Shape[1]))
             .Add("distance_to_points", Tensor.Create(clouds.SelectMany(cloud => cloud.ToPredicted).ToArray(), truth.Shape[0], truth.Shape[1]))

@@ -180,7 +180,10 @@ internal static class ImageMetrics
     {
         var (output, reference) = (arguments.Tensor<float>("preds"), arguments.Tensor<float>("target"));
         var length = (int)output.Shape[^1];
-        return Vector(Enumerable.Range(0, output.Length / length).Select(i => measure(output.Span.Slice(i * length, length), reference.Span.Slice(i * length, length))));
+        double[] values = [.. Enumerable.Range(0, output.Length / length).Select(i => measure(output.Span.Slice(i * length, length), reference.Span.Slice(i * length, length)))];
+
+        // (B, C, samples) -> (B, C), or (B) of a single channel.
+        return Tensor.Create(values, output.Rank == 3 && output.Shape[1] > 1 ? [.. output.Shape[..^1]] : [values.Length]);
     }
 
     private static Tensor Reduced(double[] values, string? reduction) => Vector(reduction switch { "elementwise_mean" => [values.Average()], "sum" => [values.Sum()], _ => values });

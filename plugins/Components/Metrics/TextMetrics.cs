@@ -55,7 +55,7 @@ internal static class TextMetrics
         })));
     }
 
-    private static Chrf ChrfOf(CallArguments arguments) => new(arguments.Literal("char_order", 6), arguments.Literal("word_order", 0), arguments.Literal("beta", 2))
+    private static Chrf ChrfOf(CallArguments arguments) => new(arguments.Literal("char_order", 6), arguments.Literal("word_order", 0), arguments.Literal("beta", 2.0))
     {
         Lowercase = arguments.Literal("lowercase", false), Whitespace = arguments.Literal("whitespace", false), EpsilonSmoothing = arguments.Literal("eps_smoothing", false),
     };

@@ -17,4 +17,14 @@ public sealed class ClusteringMetricTests
         Assert.Equal(adjusted, metrics.AdjustedMutualInformation, 1e-9);
         Assert.Equal(rand, metrics.AdjustedRandIndex, 1e-9);
     }
+
+    // scikit-learn takes 0 for 0 / 0, and passes over centres that coincide.
+    [Fact]
+    public void Quality_OfPointsThatCoincide_IsScikitLearns()
+    {
+        var same = new ClusterQuality(Contracts.Tensor.Create(new float[8], 4, 2), [0, 0, 1, 1]);
+        Assert.Equal((0, 0), (same.Silhouette, same.DaviesBouldin));
+        var crossed = new ClusterQuality(Contracts.Tensor.Create([-1f, 1, -2, 2, 9, 9], 6, 1), [0, 0, 1, 1, 2, 2]);
+        Assert.Equal((1 / 9.0 + 2 / 9.0 + 2 / 9.0) / 3, crossed.DaviesBouldin, 1e-6);
+    }
 }

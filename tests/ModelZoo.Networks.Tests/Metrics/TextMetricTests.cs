@@ -34,6 +34,28 @@ public sealed class TextMetricTests
         Assert.Equal(hypothesis.Length, counts.Hits + counts.Substitutions + counts.Insertions);
     }
 
+    // What jiwer 4 gives where nothing was spoken, or nothing was heard.
+    [Theory]
+    [InlineData("", "", 0, 0, 1)]
+    [InlineData(" ", "two words", 2, 1, 0)]
+    [InlineData("two words", "", 1, 1, 0)]
+    [InlineData("a b", "a c", 0.5, 0.5, 0.25)]
+    public void Wer_Silence_IsJiwers(string reference, string hypothesis, double error, double match, double preserved)
+    {
+        var counts = Wer.Align(Wer.Words(reference), Wer.Words(hypothesis));
+        Assert.Equal(error, counts.ErrorRate, 1e-12);
+        Assert.Equal(match, counts.MatchErrorRate, 1e-12);
+        Assert.Equal(preserved, counts.InformationPreserved, 1e-12);
+    }
+
+    // Python's white space has the separators of files, groups, records and units.
+    [Fact]
+    public void Words_SeparatorsOfPython_AreWhiteSpace()
+    {
+        Assert.Equal(["a", "b\tc"], Wer.Words("\u001c a \u001f b\tc\u001d"));
+        Assert.Equal(3, Perplexity.Words("a\u001eb \u001c c"));
+    }
+
     [Fact]
     public void Ter_MovedPhrase_IsOneEdit()
     {
@@ -62,10 +84,28 @@ public sealed class TextMetricTests
     [InlineData("hamming_window", new[] { 0.08, 0.397852, 0.912148, 0.912148, 0.397852 })]
     [InlineData("blackman_window", new[] { 0.0, 0.20077, 0.84923, 0.84923, 0.20077 })]
     [InlineData("bartlett_window", new[] { 0.0, 0.4, 0.8, 0.8, 0.4 })]
+    [InlineData("kaiser_window", new[] { 5.27734e-05, 0.10172, 0.792939, 0.792939, 0.10172 })]
     public void Window_Named_IsPyTorchs(string name, double[] expected)
     {
         var window = Networks.Numerics.Windows.Named(name, expected.Length);
         for (var i = 0; i < expected.Length; i++) Assert.Equal(expected[i], window[i], 1e-6);
+    }
+
+    // Two of the last bin of fifteen, sure of what is wrong, beside one that is certain, which has its own: |2 * 0.95 - 0| + |1 - 1| over 3.
+    [Fact]
+    public void CalibrationError_FullConfidence_HasABinOfItsOwn() =>
+        Assert.Equal(1.9 / 3, ProbabilityMetrics.CalibrationError([[0.05, 0.95], [0.05, 0.95], [1, 0]], [0, 0, 0]), 1e-12);
+
+    [Theory]
+    [InlineData(2, 5, 13)]
+    [InlineData(4, 5, 5)]
+    public void Chamfer_PointsOfAnyDimension_AreWhatIsNearest(int dimensions, double near, double far)
+    {
+        var points = new float[2 * dimensions];
+        var truth = new float[dimensions];
+        (points[0], points[1], points[dimensions + dimensions - 1]) = (3, 4, 5);
+        if (dimensions == 2) points[2] = 12;
+        Assert.Equal([near, far], Chamfer.Of(points, truth, dimensions).ToTrue);
     }
 
     [Fact]

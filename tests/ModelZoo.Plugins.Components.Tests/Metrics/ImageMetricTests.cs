@@ -19,6 +19,21 @@ public sealed class ImageMetricTests
         Assert.Equal(expected, results.Tensor("psnr_batch").As<double>().Span[0], 1e-5);
     }
 
+    // One figure a signal; channels keep their axis where there are several.
+    [Theory]
+    [InlineData(new long[] { 4, 3 }, new long[] { 4 })]
+    [InlineData(new long[] { 4, 1, 3 }, new long[] { 4 })]
+    [InlineData(new long[] { 2, 2, 3 }, new long[] { 2, 2 })]
+    public async Task Snr_OfChannels_HasTheirShape(long[] shape, long[] expected)
+    {
+        await using var model = await new ComponentsPlugin().Architectures.Single(architecture => architecture.Card.Id == "metrics/si-sdr")
+            .Open(new ModelSource { Id = new("metrics", "si-sdr"), Services = HostServices.Instance }, default);
+        var target = Tensor.Create([.. Enumerable.Range(1, 12).Select(i => (float)i)], shape);
+        var results = await model.Find<IReferenceCalls>()!.CallAsync("snr", new CallArguments().With("preds", Tensor.Create(Array.ConvertAll(target.Span.ToArray(), x => 0.9f * x), shape)).With("target", target));
+        Assert.Equal(expected, results.Tensor("snr").Shape.ToArray());
+        Assert.All(results.Tensor("snr").As<double>().Span.ToArray(), value => Assert.Equal(20, value, 1e-3));
+    }
+
     // 10 log_base(range² / error) over some dimensions: errors of the rows are 0.25 and 1, 0.625 of all.
     [Theory]
     [InlineData("[1, 2, 3]", 10, "none", new[] { 2.0411998265592475 })]
