@@ -223,7 +223,7 @@ internal sealed class MediaFiles : IMediaReader
     private static Contracts.Media ToMotion(Tensor tensor) => tensor switch
     {
         Tensor<float> { Rank: 2 } features => new Motion(features, 20, features.Shape[1] is 263 or 251 ? $"humanml3d-{features.Shape[1]}" : $"features-{features.Shape[1]}"),
-        Tensor<double> { Rank: 2 or 3 } wide => ToMotion(Tensor.Create(Array.ConvertAll(wide.Span.ToArray(), value => (float)value), wide.Shape)),
+        Tensor<double> { Rank: 2 or 3 } wide => ToMotion(wide.ToSingle()!),
         Tensor<float> { Rank: 3 } joints when joints.Shape[2] == 3 => new Motion(joints.Reshape(joints.Shape[0], joints.Shape[1] * 3), 20, $"joints-{joints.Shape[1]}"),
         _ => new NamedTensors(new Dictionary<string, Tensor> { ["array"] = tensor }),
     };

@@ -41,6 +41,14 @@ public abstract class Tensor
         this as Tensor<T> ?? throw new ModelZooException(ErrorCodes.TensorType, "The tensor has elements of another type.")
         { Expected = ElementTypes.Of<T>().ToString(), Found = ToString() };
 
+    /// <summary>Decimal numbers in single precision: these, or those of double precision rounded; null where the elements are anything else.</summary>
+    public Tensor<float>? ToSingle() => this switch
+    {
+        Tensor<float> single => single,
+        Tensor<double> wide => Create(Array.ConvertAll(wide.Span.ToArray(), value => (float)value), wide.Shape),
+        _ => null,
+    };
+
     /// <summary>The same elements under another shape; memory is shared.</summary>
     public abstract Tensor Reshape(params ReadOnlySpan<long> shape);
 

@@ -37,12 +37,7 @@ internal sealed class CaptionWords
         var (data, index) = (Path.Combine(folder, "our_vab_data.npy"), Path.Combine(folder, "our_vab_idx.pkl"));
         if (!File.Exists(data) || !File.Exists(index))
             throw new CheckpointException(ErrorCodes.CheckpointMissing, "The evaluator's word vectors are not there.") { Where = folder, Expected = "our_vab_data.npy, our_vab_idx.pkl", Remedy = "Unpack the authors' glove.zip there, or say where it is with --option glove=DIR." };
-        var vectors = NumpyFile.Read(data) switch
-        {
-            Tensor<float> single => single,
-            Tensor<double> wide => Tensor.Create(Array.ConvertAll(wide.Span.ToArray(), value => (float)value), wide.Shape),
-            var other => throw new CheckpointException(ErrorCodes.CheckpointMalformed, "The word vectors are no decimal numbers.") { Where = data, Found = other.ToString() },
-        };
+        var vectors = Decimals.Read(data);
         using var words = Checkpoint.Open(index);
         return new(vectors, words.Values.ToDictionary(entry => entry.Key, entry => Convert.ToInt32(entry.Value, System.Globalization.CultureInfo.InvariantCulture)));
     }

@@ -8,10 +8,9 @@ internal static class Decimals
 {
     /// <summary>The array of an <c>.npy</c> file in single precision.</summary>
     /// <exception cref="CheckpointException">It holds no decimal numbers, or is no such file.</exception>
-    public static Tensor<float> Read(string path) => NumpyFile.Read(path) switch
+    public static Tensor<float> Read(string path)
     {
-        Tensor<float> single => single,
-        Tensor<double> wide => Tensor.Create(Array.ConvertAll(wide.Span.ToArray(), value => (float)value), wide.Shape),
-        var other => throw new CheckpointException(ErrorCodes.CheckpointMalformed, "The array holds no decimal numbers.") { Where = path, Found = other.ToString() },
-    };
+        var array = NumpyFile.Read(path);
+        return array.ToSingle() ?? throw new CheckpointException(ErrorCodes.CheckpointMalformed, "The array holds no decimal numbers.") { Where = path, Found = array.ToString() };
+    }
 }

@@ -12,12 +12,8 @@ internal static class ItemFeatures
     public static Tensor<float> Read(string file, int width)
     {
         if (!File.Exists(file)) throw new CheckpointException(ErrorCodes.CheckpointMissing, "The items' features are not there.") { Where = file, Expected = $"(items, {width})" };
-        var table = NumpyFile.Read(file) switch
-        {
-            Tensor<float> single => single,
-            Tensor<double> wide => Tensor.Create(Array.ConvertAll(wide.Span.ToArray(), value => (float)value), wide.Shape),
-            var other => throw new CheckpointException(ErrorCodes.CheckpointMalformed, "The features are no decimal numbers.") { Where = file, Found = other.ToString() },
-        };
+        var array = NumpyFile.Read(file);
+        var table = array.ToSingle() ?? throw new CheckpointException(ErrorCodes.CheckpointMalformed, "The features are no decimal numbers.") { Where = file, Found = array.ToString() };
         return table.Rank == 2 && table.Shape[1] == width ? table
             : throw new CheckpointException(ErrorCodes.CheckpointMalformed, "The features have another shape.") { Where = file, Expected = $"(items, {width})", Found = table.ToString() };
     }

@@ -12,12 +12,7 @@ internal static class ItemTokens
     /// <exception cref="MediaException">They are not among them, or not finite.</exception>
     public static Tensor<float> Embeddings(NamedTensors media, int width)
     {
-        var embeddings = (media.Values.GetValueOrDefault(Name) ?? media.Values.GetValueOrDefault(Unnamed)) switch
-        {
-            Tensor<float> single => single,
-            Tensor<double> wide => Tensor.Create(Array.ConvertAll(wide.Span.ToArray(), value => (float)value), wide.Shape),
-            _ => null,
-        };
+        var embeddings = (media.Values.GetValueOrDefault(Name) ?? media.Values.GetValueOrDefault(Unnamed))?.ToSingle();
         if (embeddings is not { Rank: 2, Length: > 0 } || embeddings.Shape[1] != width)
             throw new MediaException(ErrorCodes.MediaUnsupported, $"The tokenizer takes a tensor '{Name}', or the array of an .npy file.") { Expected = $"{Name}, Float32[items, {width}]", Found = string.Join(", ", media.Values.Select(pair => $"{pair.Key}: {pair.Value}")) };
         return TensorPrimitives.IsFiniteAll<float>(embeddings.Span) ? embeddings

@@ -30,4 +30,15 @@ public class TensorTests
         var error = Assert.Throws<ModelZooException>(() => ((Tensor)Tensor.Zeros<float>(2)).As<long>());
         Assert.Equal(("Int64", "Float32[2]"), (error.Expected, error.Found));
     }
+
+    [Fact]
+    public void ToSingle_OfDecimals_RoundsWide()
+    {
+        var single = Tensor.Create([1.5f, float.NaN], 2);
+        Assert.Same(single, single.ToSingle());
+        var rounded = Tensor.Create([0.1, double.MaxValue], 2, 1).ToSingle()!;
+        Assert.Equal([0.1f, float.PositiveInfinity], rounded.Span.ToArray());
+        Assert.Equal([2, 1], rounded.Shape.ToArray());
+        Assert.Null(Tensor.Zeros<long>(2).ToSingle());
+    }
 }
