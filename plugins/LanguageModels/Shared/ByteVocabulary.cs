@@ -1,4 +1,6 @@
+using System.Security.Cryptography;
 using System.Text;
+using ModelZoo.Contracts;
 
 namespace ModelZoo.Plugins.LanguageModels;
 
@@ -10,6 +12,9 @@ namespace ModelZoo.Plugins.LanguageModels;
 internal sealed record ByteVocabulary(int Size, int Offset = 0, int? Start = null, int? End = null)
 {
     private const int Bytes = 256;
+
+    /// <summary>What the ids mean, for tokens of <paramref name="model"/>.</summary>
+    public TokenSpace Space(string model) => new(model, TokenLayout.Flat, [Size], Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(ToString()))));
 
     /// <summary>The ids of a text's bytes, without marks; a lone surrogate is written as U+FFFD.</summary>
     public int[] Encode(string text) => Encode(Encoding.UTF8.GetBytes(text));
