@@ -19,6 +19,11 @@ internal static class CleanSample
         }
     }
 
+    /// <summary>x0 from the model's output at a solver's level; a flow's velocity is read at the level that the schedule has, whatever the solver makes of it.</summary>
+    /// <exception cref="ModelZooException">The method does not take this kind of prediction.</exception>
+    public static void Predict(PredictionType type, NoiseLevel level, ReadOnlySpan<float> x, ReadOnlySpan<float> output, Span<float> clean) =>
+        Predict(type, level.Alpha, type == PredictionType.FlowPrediction ? level.Scheduled : level.Sigma, x, output, clean);
+
     /// <summary>The noise from the model's output.</summary>
     /// <exception cref="ModelZooException">The method does not take this kind of prediction.</exception>
     public static void PredictNoise(PredictionType type, float alpha, float sigma, ReadOnlySpan<float> x, ReadOnlySpan<float> output, Span<float> noise)

@@ -43,7 +43,7 @@ internal sealed class ConsistencyScheduler(ConsistencyConfig config) : Scheduler
     }
 
     public override void ScaleModelInput(ReadOnlySpan<float> sample, Span<float> destination) =>
-        SpanMath.Scale(1 / MathF.Sqrt(Sigma() * Sigma() + (float)(config.SigmaData * config.SigmaData)), sample, destination);
+        SpanMath.Divide(sample, MathF.Sqrt(Sigma() * Sigma() + (float)(config.SigmaData * config.SigmaData)), destination);
 
     private protected override (float, float) NoiseLevelAt(float timestep) => (1, Sigmas[IndexOf(timestep)]);
 

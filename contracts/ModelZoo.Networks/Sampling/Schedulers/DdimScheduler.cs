@@ -37,14 +37,14 @@ internal sealed class DdimScheduler(DdimConfig config) : Scheduler
         Begin(Spacing.Timesteps(config.TimestepSpacing, config.NumTrainTimesteps, steps, config.StepsOffset, round: true));
     }
 
-    private protected override (float, float) NoiseLevelAt(float timestep) => (MathF.Sqrt(_alphas[(int)timestep]), MathF.Sqrt(1 - _alphas[(int)timestep]));
+    private protected override (float, float) NoiseLevelAt(float timestep) => (MathF.Sqrt(At(_alphas, (int)timestep)), MathF.Sqrt(1 - At(_alphas, (int)timestep)));
 
     private protected override void Advance(in SchedulerStep step)
     {
         var x = step.Sample;
         var output = step.ModelOutput;
         var t = (int)Timesteps[StepIndex];
-        var alpha = _alphas[t];
+        var alpha = At(_alphas, t);
         var alphaPrevious = t >= _stride ? _alphas[t - _stride] : config.SetAlphaToOne ? 1 : _alphas[0];
         var beta = 1 - alpha;
         var (rootAlpha, rootBeta) = (MathF.Sqrt(alpha), MathF.Sqrt(beta));

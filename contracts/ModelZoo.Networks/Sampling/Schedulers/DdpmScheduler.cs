@@ -44,15 +44,15 @@ internal sealed class DdpmScheduler(DdpmConfig config) : Scheduler
         Begin(given);
     }
 
-    private protected override (float, float) NoiseLevelAt(float timestep) => (MathF.Sqrt(_alphas[(int)timestep]), MathF.Sqrt(1 - _alphas[(int)timestep]));
+    private protected override (float, float) NoiseLevelAt(float timestep) => (MathF.Sqrt(At(_alphas, (int)timestep)), MathF.Sqrt(1 - At(_alphas, (int)timestep)));
 
     private protected override void Advance(in SchedulerStep step)
     {
         var x = step.Sample;
         var shape = step.Shape;
         var t = (int)Timesteps[StepIndex];
-        var alpha = _alphas[t];
-        var alphaPrevious = IsLast() ? 1 : _alphas[(int)Timesteps[StepIndex + 1]];
+        var alpha = At(_alphas, t);
+        var alphaPrevious = IsLast() || Timesteps[StepIndex + 1] < 0 ? 1 : _alphas[(int)Timesteps[StepIndex + 1]];
         var (beta, betaPrevious) = (1 - alpha, 1 - alphaPrevious);
         var alphaStep = alpha / alphaPrevious;
         var betaStep = 1 - alphaStep;

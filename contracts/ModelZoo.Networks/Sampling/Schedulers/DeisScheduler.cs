@@ -64,10 +64,10 @@ internal sealed class DeisScheduler(DeisConfig config) : Scheduler
         var x = step.Sample;
         var now = DpmOutput.Level(config.UseFlowSigmas, Sigma());
         var noise = _outputs.Push(x.Length);
-        CleanSample.Predict(config.PredictionType, now.Alpha, now.Sigma, x, step.ModelOutput, noise);
+        CleanSample.Predict(config.PredictionType, now, x, step.ModelOutput, noise);
         if (config.Thresholding) CleanSample.Threshold(noise, step.Shape, config.DynamicThresholdingRatio, config.SampleMaxValue);
         if (!step.Predicted.IsEmpty) noise.CopyTo(step.Predicted);
-        SpanMath.SubtractDivide(x, now.Alpha, noise, now.Sigma, noise);
+        SpanMath.SubtractDivide(x, now.Alpha, noise, config.PredictionType == PredictionType.FlowPrediction ? now.Scheduled : now.Sigma, noise);
 
         var order = Math.Min(config.SolverOrder, _outputs.Count);
         var few = config.LowerOrderFinal && Timesteps.Length < SolverSigmas.FewSteps;

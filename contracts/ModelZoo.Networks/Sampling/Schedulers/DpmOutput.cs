@@ -32,7 +32,7 @@ internal static class DpmOutput
 
         if (algorithm is DpmAlgorithm.DpmSolverPlusPlus or DpmAlgorithm.SdeDpmSolverPlusPlus)
         {
-            CleanSample.Predict(config.PredictionType, level.Alpha, level.Sigma, x, output, result);
+            CleanSample.Predict(config.PredictionType, level, x, output, result);
             if (config.Thresholding) CleanSample.Threshold(result, shape, config.DynamicThresholdingRatio, config.SampleMaxValue);
             if (!step.Predicted.IsEmpty) result.CopyTo(step.Predicted);
             return;

@@ -68,7 +68,8 @@ internal sealed class DpmSolverScheduler(DpmSolverConfig config) : Scheduler
         double[] sigmas;
         if (config is { UseLuLambdas: true, UseKarrasSigmas: not true })
         {
-            sigmas = Array.ConvertAll(Spacing.Linspace(MathF.Log(training[^1]), MathF.Log(training[0]), steps), Math.Exp);
+            var logSigmas = SigmaSpacing.Logarithms(training);
+            sigmas = Array.ConvertAll(Spacing.Linspace(logSigmas[^1], logSigmas[0], steps), Math.Exp);
             timesteps = SolverSigmas.TimestepsOf(sigmas, training, round);
         }
         else

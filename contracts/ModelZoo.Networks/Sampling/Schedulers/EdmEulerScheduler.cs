@@ -46,8 +46,7 @@ internal sealed class EdmEulerScheduler(EdmEulerConfig config) : Scheduler
 
         config.Denoise(raised, x, step.ModelOutput, _clean);
         if (!step.Predicted.IsEmpty) _clean.CopyTo(step.Predicted);
-        var ratio = (Sigma(1) - raised) / raised;
-        SpanMath.Combine(1 + ratio, x, -ratio, _clean, x);
+        EulerStep(x, _clean, raised, Sigma(1) - raised);
     }
 
     private double Karras(double ramp)

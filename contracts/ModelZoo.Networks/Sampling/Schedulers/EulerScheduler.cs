@@ -43,7 +43,7 @@ internal sealed class EulerScheduler : SigmaScheduler
 
     public override void SetTimesteps(ScheduleRequest request)
     {
-        var logSigmas = Array.ConvertAll(_training, MathF.Log);
+        var logSigmas = SigmaSpacing.Logarithms(_training);
         double[] timesteps, sigmas;
         if (request.Sigmas is { } given)
         {

@@ -57,13 +57,11 @@ internal sealed class FlowMatchEulerScheduler(FlowMatchEulerConfig config) : Sch
 
     public override void SetTimesteps(ScheduleRequest request)
     {
-        if (config.UseDynamicShifting && request.Mu is null)
-            throw new OptionsException(ErrorCodes.OptionRange, "This flow is shifted by the size of the image: it needs mu.") { Where = "mu" };
         var (steps, trained) = (request.Sigmas?.Count ?? request.Count, config.NumTrainTimesteps);
         double[] times = request.Sigmas is { } given ? [.. given.Select(t => (double)(float)t)]
             : request.Timesteps is { } steady ? [.. steady.Select(t => (double)((float)t / trained))]
             : Array.ConvertAll(Spacing.Linspace((double)Trained(trained) * trained, (double)Trained(1) * trained, steps), t => t / trained);
-        times = FlowTime.Shifted(times, config.UseDynamicShifting ? request.Mu : null, config.TimeShiftType, config.Shift, config.ShiftTerminal);
+        times = FlowTime.Shifted(times, config.UseDynamicShifting ? FlowTime.Mu(request) : null, config.TimeShiftType, config.Shift, config.ShiftTerminal);
         if (config.UseKarrasSigmas == true) times = SigmaSpacing.Karras(times[0], times[^1], steps);
         else if (config.UseExponentialSigmas == true) times = SigmaSpacing.Exponential(times[0], times[^1], steps);
         else if (config.UseBetaSigmas == true) times = SigmaSpacing.Beta(times[0], times[^1], steps);

@@ -1,8 +1,15 @@
+using ModelZoo.Contracts;
+
 namespace ModelZoo.Networks.Sampling.Schedulers;
 
 /// <summary>The time of a straight flow, 1 noise to 0 data, shifted towards noise for larger images (Stable Diffusion 3, section 5.3.2).</summary>
 internal static class FlowTime
 {
+    /// <summary>The mu that a dynamically shifted flow needs.</summary>
+    /// <exception cref="OptionsException">The request has none.</exception>
+    public static double Mu(ScheduleRequest request) =>
+        request.Mu ?? throw new OptionsException(ErrorCodes.OptionRange, "This flow is shifted by the size of the image: it needs mu.") { Where = "mu" };
+
     /// <summary>Shifts by exp(mu) or mu when one is given, else by <paramref name="shift"/>; then stretches so that the last time is <paramref name="terminal"/>.</summary>
     public static double[] Shifted(double[] times, double? mu, TimeShift type, double shift, double? terminal)
     {

@@ -44,7 +44,7 @@ internal sealed class HeunScheduler : SigmaScheduler
         var timesteps = request.Timesteps?.ToArray()
             ?? Spacing.Timesteps(_config.TimestepSpacing, _config.NumTrainTimesteps, Spacing.Check(steps, _config.NumTrainTimesteps), _config.StepsOffset, round: false);
         var sigmas = Array.ConvertAll(timesteps, t => SigmaSpacing.Interpolate((float)t, _training));
-        (sigmas, timesteps) = Respaced(_config, sigmas, timesteps, steps, Array.ConvertAll(_training, MathF.Log));
+        (sigmas, timesteps) = Respaced(_config, sigmas, timesteps, steps, SigmaSpacing.Logarithms(_training));
         _state.Reset();
         Begin(HeunState.Doubled(timesteps), [.. HeunState.Doubled(sigmas), 0]);
     }

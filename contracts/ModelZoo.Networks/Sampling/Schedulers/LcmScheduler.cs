@@ -40,7 +40,7 @@ internal sealed class LcmScheduler(LcmConfig config) : Scheduler
     public override void SetTimesteps(ScheduleRequest request) =>
         Begin(DistilledSpacing.Timesteps(request, config.NumTrainTimesteps, config.OriginalInferenceSteps));
 
-    private protected override (float, float) NoiseLevelAt(float timestep) => (MathF.Sqrt(_alphas[(int)timestep]), MathF.Sqrt(1 - _alphas[(int)timestep]));
+    private protected override (float, float) NoiseLevelAt(float timestep) => (MathF.Sqrt(At(_alphas, (int)timestep)), MathF.Sqrt(1 - At(_alphas, (int)timestep)));
 
     private protected override void Advance(in SchedulerStep step)
     {

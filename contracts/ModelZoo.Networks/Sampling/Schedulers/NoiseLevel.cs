@@ -3,7 +3,8 @@ namespace ModelZoo.Networks.Sampling.Schedulers;
 /// <summary>A noise level: x = alpha x0 + sigma noise, and half its log signal-to-noise ratio.</summary>
 /// <param name="Alpha">Factor of the signal.</param>
 /// <param name="Sigma">Factor of the noise.</param>
-internal readonly record struct NoiseLevel(float Alpha, float Sigma)
+/// <param name="Scheduled">The level as the schedule has it.</param>
+internal readonly record struct NoiseLevel(float Alpha, float Sigma, float Scheduled)
 {
     /// <summary>log(alpha / sigma).</summary>
     public float Lambda => MathF.Log(Alpha) - MathF.Log(Sigma);
@@ -15,12 +16,12 @@ internal readonly record struct NoiseLevel(float Alpha, float Sigma)
     public static NoiseLevel Preserving(float sigma)
     {
         var alpha = 1 / MathF.Sqrt(sigma * sigma + 1);
-        return new(alpha, sigma * alpha);
+        return new(alpha, sigma * alpha, sigma);
     }
 
     /// <summary>Of a straight flow.</summary>
-    public static NoiseLevel Flow(float sigma) => new(1 - sigma, sigma);
+    public static NoiseLevel Flow(float sigma) => new(1 - sigma, sigma, sigma);
 
     /// <summary>Of a variance-exploding diffusion.</summary>
-    public static NoiseLevel Exploding(float sigma) => new(1, sigma);
+    public static NoiseLevel Exploding(float sigma) => new(1, sigma, sigma);
 }

@@ -22,6 +22,7 @@ internal sealed class PndmScheduler(PndmConfig config) : Scheduler
     private int _stride = 1;
     private float[] _start = [];
     private float[] _slope = [];
+    private float[] _noise = [];
 
     public override bool HasWholeTimesteps => true;
 
@@ -49,11 +50,11 @@ internal sealed class PndmScheduler(PndmConfig config) : Scheduler
         Begin([.. _prkTimesteps, .. multistep.Reverse()]);
     }
 
-    private protected override (float, float) NoiseLevelAt(float timestep) => (MathF.Sqrt(_alphas[(int)timestep]), MathF.Sqrt(1 - _alphas[(int)timestep]));
+    private protected override (float, float) NoiseLevelAt(float timestep) => (MathF.Sqrt(At(_alphas, (int)timestep)), MathF.Sqrt(1 - At(_alphas, (int)timestep)));
 
     private protected override void Advance(in SchedulerStep step)
     {
-        if (_start.Length != step.Sample.Length) (_start, _slope) = (new float[step.Sample.Length], new float[step.Sample.Length]);
+        if (_start.Length != step.Sample.Length) (_start, _slope, _noise) = (new float[step.Sample.Length], new float[step.Sample.Length], new float[step.Sample.Length]);
         if (StepIndex < _prkTimesteps.Length) RungeKutta(step);
         else Multistep(step);
     }
@@ -114,16 +115,17 @@ internal sealed class PndmScheduler(PndmConfig config) : Scheduler
     // Equation 11: the transfer part.
     private void Transfer(ReadOnlySpan<float> x, int t, int previous, ReadOnlySpan<float> output, Span<float> result)
     {
-        var alpha = _alphas[t];
+        var alpha = At(_alphas, t);
         var alphaPrevious = previous >= 0 ? _alphas[previous] : config.SetAlphaToOne ? 1 : _alphas[0];
         var (beta, betaPrevious) = (1 - alpha, 1 - alphaPrevious);
         var sampleFactor = MathF.Sqrt(alphaPrevious / alpha);
-        var outputFactor = (alphaPrevious - alpha) / (alpha * MathF.Sqrt(betaPrevious) + MathF.Sqrt(alpha * beta * alphaPrevious));
-        switch (config.PredictionType)
-        {
-            case PredictionType.Epsilon: SpanMath.Combine(sampleFactor, x, -outputFactor, output, result); break;
-            case PredictionType.VPrediction: SpanMath.Combine(sampleFactor - outputFactor * MathF.Sqrt(beta), x, -outputFactor * MathF.Sqrt(alpha), output, result); break;
-            default: throw CleanSample.Refused(config.PredictionType);
-        }
+        var denominator = alpha * MathF.Sqrt(betaPrevious) + MathF.Sqrt(alpha * beta * alphaPrevious);
+        if (config.PredictionType is not (PredictionType.Epsilon or PredictionType.VPrediction)) throw CleanSample.Refused(config.PredictionType);
+
+        // Where alpha is all but zero both terms are large and cancel: as published, the noise is formed first.
+        CleanSample.PredictNoise(config.PredictionType, MathF.Sqrt(alpha), MathF.Sqrt(beta), x, output, _noise);
+        SpanMath.Scale(alphaPrevious - alpha, _noise, _noise);
+        SpanMath.Divide(_noise, denominator, _noise);
+        SpanMath.Combine(sampleFactor, x, -1, _noise, result);
     }
 }

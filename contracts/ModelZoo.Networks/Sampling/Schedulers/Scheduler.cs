@@ -54,6 +54,16 @@ public abstract class Scheduler : IScheduler
     /// <summary>Factors of signal and noise at a timestep.</summary>
     private protected abstract (float Signal, float Noise) NoiseLevelAt(float timestep);
 
+    /// <summary>x += (x - x0) / sigma * change; the derivative takes the place of x0.</summary>
+    private protected static void EulerStep(Span<float> x, Span<float> clean, float sigma, float change)
+    {
+        SpanMath.SubtractDivide(x, 1, clean, sigma, clean);
+        SpanMath.Accumulate(change, clean, x);
+    }
+
+    /// <summary>A training step's entry. A schedule of strides that do not add up to the whole may have one step before the first: -1 reads the last entry, as published.</summary>
+    private protected static float At(float[] table, int step) => table[step < 0 ? step + table.Length : step];
+
     /// <summary>Takes a new schedule and starts over.</summary>
     private protected void Begin(IEnumerable<double> timesteps, IEnumerable<double>? sigmas = null)
     {
@@ -74,7 +84,12 @@ public abstract class Scheduler : IScheduler
     private protected int IndexOf(float timestep, bool lastWhenMissing = false)
     {
         var first = Array.IndexOf(_timesteps, timestep);
-        if (first < 0) first = Array.FindIndex(_timesteps, t => Math.Abs(t - timestep) <= 1e-6f * Math.Max(1, Math.Abs(t)));
+        if (first < 0)
+        {
+            var nearest = _timesteps.MinBy(t => Math.Abs(t - timestep));
+            if (Math.Abs(nearest - timestep) <= 1e-4f * Math.Max(1, Math.Abs(nearest))) first = Array.IndexOf(_timesteps, nearest);
+        }
+
         if (first < 0)
         {
             return lastWhenMissing ? _timesteps.Length - 1 : throw new OptionsException(ErrorCodes.OptionRange, "The timestep is not in the schedule.")

@@ -33,7 +33,7 @@ internal abstract class SigmaScheduler(TimestepSpacing spacing) : Scheduler
     public override void ScaleModelInput(ReadOnlySpan<float> sample, Span<float> destination)
     {
         var sigma = Sigma();
-        SpanMath.Scale(1 / MathF.Sqrt(sigma * sigma + 1), sample, destination);
+        SpanMath.Divide(sample, MathF.Sqrt(sigma * sigma + 1), destination);
     }
 
     private protected override (float, float) NoiseLevelAt(float timestep) => (1, Sigmas[IndexOf(timestep)]);
@@ -53,14 +53,13 @@ internal abstract class SigmaScheduler(TimestepSpacing spacing) : Scheduler
     private protected static void PredictFromSigma(PredictionType type, float sigma, ReadOnlySpan<float> x, ReadOnlySpan<float> output, Span<float> clean)
     {
         var variance = sigma * sigma + 1;
-        if (type == PredictionType.VPrediction) SpanMath.Combine(-sigma / MathF.Sqrt(variance), output, 1 / variance, x, clean);
-        else CleanSample.Predict(type, 1, sigma, x, output, clean);
-    }
+        if (type == PredictionType.VPrediction)
+        {
+            SpanMath.Divide(x, variance, clean);
+            SpanMath.Accumulate(-sigma / MathF.Sqrt(variance), output, clean);
+            return;
+        }
 
-    /// <summary>x += (x - x0) / sigma * change.</summary>
-    private protected static void EulerStep(Span<float> x, ReadOnlySpan<float> clean, float sigma, float change)
-    {
-        var ratio = change / sigma;
-        SpanMath.Combine(1 + ratio, x, -ratio, clean, x);
+        CleanSample.Predict(type, 1, sigma, x, output, clean);
     }
 }

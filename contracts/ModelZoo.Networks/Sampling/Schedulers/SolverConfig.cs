@@ -43,7 +43,7 @@ internal static class SolverSigmas
     /// <summary>The training steps that levels belong to.</summary>
     public static double[] TimestepsOf(double[] sigmas, float[] training, bool round)
     {
-        var logSigmas = Array.ConvertAll(training, MathF.Log);
+        var logSigmas = SigmaSpacing.Logarithms(training);
         return Array.ConvertAll(sigmas, sigma => round ? Math.Round(SigmaSpacing.Timestep(sigma, logSigmas)) : SigmaSpacing.Timestep(sigma, logSigmas));
     }
 

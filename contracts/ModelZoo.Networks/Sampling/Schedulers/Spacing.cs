@@ -5,13 +5,13 @@ namespace ModelZoo.Networks.Sampling.Schedulers;
 /// <summary>Evenly spaced numbers and the timesteps that samplers visit, rounded as the reference library rounds them.</summary>
 internal static class Spacing
 {
-    /// <summary>float32 numbers from start to end inclusive; counted from the nearer end.</summary>
+    /// <summary>float32 numbers from start to end inclusive; counted from the nearer end, each rounded once.</summary>
     public static float[] Linspace32(float start, float end, int count)
     {
         var values = new float[count];
         if (count == 1) return [start];
         var step = (end - start) / (count - 1);
-        for (var i = 0; i < count; i++) values[i] = i < count / 2 ? start + step * i : end - step * (count - 1 - i);
+        for (var i = 0; i < count; i++) values[i] = i < count / 2 ? MathF.FusedMultiplyAdd(step, i, start) : MathF.FusedMultiplyAdd(-step, count - 1 - i, end);
         return values;
     }
 

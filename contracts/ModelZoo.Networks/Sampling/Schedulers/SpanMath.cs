@@ -28,6 +28,16 @@ internal static class SpanMath
     /// <summary>result += a x.</summary>
     public static void Accumulate(float a, ReadOnlySpan<float> x, Span<float> result) => Combine(1, result, a, x, result);
 
+    /// <summary>x / d.</summary>
+    public static void Divide(ReadOnlySpan<float> x, float d, Span<float> result)
+    {
+        var vx = Vectors(x);
+        var vr = Vectors(result);
+        var vd = new Vector<float>(d);
+        for (var i = 0; i < vr.Length; i++) vr[i] = vx[i] / vd;
+        for (var i = vr.Length * Vector<float>.Count; i < result.Length; i++) result[i] = x[i] / d;
+    }
+
     /// <summary>(x - b y) / d.</summary>
     public static void SubtractDivide(ReadOnlySpan<float> x, float b, ReadOnlySpan<float> y, float d, Span<float> result)
     {

@@ -1,4 +1,6 @@
 // UniPC: A Unified Predictor-Corrector Framework for Fast Sampling of Diffusion Models. Zhao, Bai, Rao, Zhou, Lu. arXiv:2302.04867. Published layout: diffusers UniPCMultistepScheduler.
+using ModelZoo.Contracts;
+
 namespace ModelZoo.Networks.Sampling.Schedulers;
 
 /// <summary>Predictor and corrector of any order; keys of diffusers' UniPCMultistepScheduler.</summary>
@@ -57,13 +59,17 @@ internal sealed class UniPcScheduler(UniPcConfig config) : Scheduler
     private int _taken;
     private int _order;
     private float[] _previous = [];
+    private float[] _residual = [];
+    private float[] _difference = [];
 
     public override bool HasWholeTimesteps => true;
 
     public override void SetTimesteps(ScheduleRequest request)
     {
         var (steps, trained) = (request.Sigmas?.Count ?? request.Count, config.NumTrainTimesteps);
-        var training = request.Sigmas is { } given && !config.UseFlowSigmas ? [.. given.Select(s => (float)s)] : SigmaSpacing.Training(_alphas);
+        if (request.Sigmas is not null && !config.UseFlowSigmas)
+            throw new OptionsException(ErrorCodes.OptionRange, "Only a flow takes noise levels.") { Where = "sigmas" };
+        var training = request.Sigmas is { } given ? [.. given.Select(s => (float)s)] : SigmaSpacing.Training(_alphas);
         double[] sigmas, timesteps;
         double last;
         if (config.UseFlowSigmas && config is not { UseExponentialSigmas: true } and not { UseBetaSigmas: true })
@@ -75,7 +81,7 @@ internal sealed class UniPcScheduler(UniPcConfig config) : Scheduler
             else
             {
                 sigmas = request.Sigmas?.ToArray() ?? Spacing.Linspace(1, 1.0 / trained, steps + 1)[..^1];
-                sigmas = FlowTime.Shifted(sigmas, config.UseDynamicShifting ? request.Mu ?? 0 : null, config.TimeShiftType, config.FlowShift, config.ShiftTerminal);
+                sigmas = FlowTime.Shifted(sigmas, config.UseDynamicShifting ? FlowTime.Mu(request) : null, config.TimeShiftType, config.FlowShift, config.ShiftTerminal);
 
                 // Pure noise has no lambda.
                 if (Math.Abs(sigmas[0] - 1) < 1e-6) sigmas[0] -= 1e-6;
@@ -108,9 +114,10 @@ internal sealed class UniPcScheduler(UniPcConfig config) : Scheduler
         var x = step.Sample;
         var level = Level(Sigma());
         var output = _outputs.Push(x.Length);
+        if (_previous.Length != x.Length) (_previous, _residual, _difference) = (new float[x.Length], new float[x.Length], new float[x.Length]);
         if (config.PredictX0)
         {
-            CleanSample.Predict(config.PredictionType, level.Alpha, level.Sigma, x, step.ModelOutput, output);
+            CleanSample.Predict(config.PredictionType, level, x, step.ModelOutput, output);
             if (config.Thresholding) CleanSample.Threshold(output, step.Shape, config.DynamicThresholdingRatio, config.SampleMaxValue);
             if (!step.Predicted.IsEmpty) output.CopyTo(step.Predicted);
         }
@@ -123,7 +130,6 @@ internal sealed class UniPcScheduler(UniPcConfig config) : Scheduler
         if (_taken > 0 && !config.DisableCorrector.Contains(StepIndex - 1)) Move(_previous, from: -1, to: 0, _order, corrector: true, x);
         var highest = config.LowerOrderFinal ? Math.Min(config.SolverOrder, Timesteps.Length - StepIndex) : config.SolverOrder;
         _order = Math.Min(highest, _taken + 1);
-        if (_previous.Length != x.Length) _previous = new float[x.Length];
         x.CopyTo(_previous);
         Move(_previous, from: 0, to: 1, _order, corrector: false, x);
         _taken = Math.Min(_taken + 1, config.SolverOrder);
@@ -147,24 +153,19 @@ internal sealed class UniPcScheduler(UniPcConfig config) : Scheduler
         // Outputs: index 0 is the newest, which a corrector meets at its target.
         var newest = corrector ? 1 : 0;
         SpanMath.Scale(config.PredictX0 ? target.Sigma / source.Sigma : target.Alpha / source.Alpha, start, result);
-        Span<float> weights = stackalloc float[newest + order];
-        weights.Clear();
-        weights[newest] = -factor * growth;
-        for (var i = 1; i < order; i++)
-        {
-            var weight = -factor * scale * (float)rhos[i - 1] / points[i - 1];
-            weights[newest + i] += weight;
-            weights[newest] -= weight;
-        }
+        SpanMath.Accumulate(-factor * growth, _outputs[newest], result);
 
-        if (corrector)
-        {
-            var weight = -factor * scale * (float)rhos[order - 1];
-            weights[0] += weight;
-            weights[1] -= weight;
-        }
+        // Differences are formed before they are weighed: where noise is integrated they are small beside the outputs.
+        _residual.AsSpan().Clear();
+        for (var i = 1; i < order; i++) AddDifference(_outputs[newest + i], points[i - 1], (float)rhos[i - 1]);
+        if (corrector) AddDifference(_outputs[0], 1, (float)rhos[order - 1]);
+        SpanMath.Accumulate(-factor * scale, _residual, result);
 
-        _outputs.Accumulate(weights, result);
+        void AddDifference(ReadOnlySpan<float> output, float point, float rho)
+        {
+            SpanMath.SubtractDivide(output, 1, _outputs[newest], point, _difference);
+            SpanMath.Accumulate(rho, _difference, _residual);
+        }
     }
 
     // Theorem 3.1: the Vandermonde system R rho = b; the lowest orders are given in closed form.
