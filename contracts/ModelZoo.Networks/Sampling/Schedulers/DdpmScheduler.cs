@@ -72,7 +72,7 @@ internal sealed class DdpmScheduler(DdpmConfig config) : Scheduler
 
         // Equation 7: the posterior's mean.
         SpanMath.Combine(MathF.Sqrt(alphaPrevious) * betaStep / beta, _clean, MathF.Sqrt(alphaStep) * betaPrevious / beta, x, x);
-        if (t == 0) return;
+        if (t <= 0) return;
 
         step.Noise.Fill(_noise);
         var variance = Math.Max(betaPrevious / beta * betaStep, 1e-20f);

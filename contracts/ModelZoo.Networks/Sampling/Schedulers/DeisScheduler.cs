@@ -89,20 +89,26 @@ internal sealed class DeisScheduler(DeisConfig config) : Scheduler
         for (var i = 0; i < order; i++)
         {
             var (b, c, d) = (rhos[i], rhos[(i + 1) % order], rhos[(i + 2) % order]);
-            weights[i] = target.Alpha * (order == 2
+            weights[i] = order == 2
                 ? Primitive(target.Rho, b, c) - Primitive(rhos[0], b, c)
-                : Primitive(target.Rho, b, c, d) - Primitive(rhos[0], b, c, d));
+                : Primitive(target.Rho, b, c, d) - Primitive(rhos[0], b, c, d);
         }
 
-        SpanMath.Scale(target.Alpha / now.Alpha, x, x);
+        SpanMath.Divide(x, now.Alpha, x);
         _outputs.Accumulate(weights, x);
+        SpanMath.Scale(target.Alpha, x, x);
     }
 
-    private static float Primitive(float t, float b, float c) => t * (-MathF.Log(c) + MathF.Log(t) - 1) / (MathF.Log(b) - MathF.Log(c));
+    // The integrals are small differences of these: their last digits matter.
+    private static float Primitive(float t, float b, float c)
+    {
+        var (lt, lb, lc) = (SigmaSpacing.Logarithm(t), SigmaSpacing.Logarithm(b), SigmaSpacing.Logarithm(c));
+        return t * (-lc + lt - 1) / (lb - lc);
+    }
 
     private static float Primitive(float t, float b, float c, float d)
     {
-        var (lt, lb, lc, ld) = (MathF.Log(t), MathF.Log(b), MathF.Log(c), MathF.Log(d));
+        var (lt, lb, lc, ld) = (SigmaSpacing.Logarithm(t), SigmaSpacing.Logarithm(b), SigmaSpacing.Logarithm(c), SigmaSpacing.Logarithm(d));
         return t * (lc * (ld - lt + 1) - ld * lt + ld + lt * lt - 2 * lt + 2) / ((lb - lc) * (lb - ld));
     }
 }

@@ -34,16 +34,8 @@ internal sealed class EdmEulerScheduler(EdmEulerConfig config) : Scheduler
     {
         var x = step.Sample;
         var sigma = Sigma();
-        var options = step.Options;
         if (_clean.Length != x.Length) (_clean, _noise) = (new float[x.Length], new float[x.Length]);
-        var gamma = options.Gamma(sigma, Sigmas.Length - 1);
-        var raised = sigma * (gamma + 1);
-        if (gamma > 0)
-        {
-            step.Noise.Fill(_noise);
-            SpanMath.Accumulate(options.SNoise * MathF.Sqrt(raised * raised - sigma * sigma), _noise, x);
-        }
-
+        var raised = Churn(step, sigma, _noise);
         config.Denoise(raised, x, step.ModelOutput, _clean);
         if (!step.Predicted.IsEmpty) _clean.CopyTo(step.Predicted);
         EulerStep(x, _clean, raised, Sigma(1) - raised);

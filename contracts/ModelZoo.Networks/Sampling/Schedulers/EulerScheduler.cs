@@ -71,16 +71,8 @@ internal sealed class EulerScheduler : SigmaScheduler
     {
         var x = step.Sample;
         var sigma = Sigma();
-        var options = step.Options;
         if (_clean.Length != x.Length) (_clean, _noise) = (new float[x.Length], new float[x.Length]);
-        var gamma = options.Gamma(sigma, Sigmas.Length - 1);
-        var raised = sigma * (gamma + 1);
-        if (gamma > 0)
-        {
-            step.Noise.Fill(_noise);
-            SpanMath.Accumulate(options.SNoise * MathF.Sqrt(raised * raised - sigma * sigma), _noise, x);
-        }
-
+        var raised = Churn(step, sigma, _noise);
         // As published, v is read at the level before churn.
         var level = _config.PredictionType == PredictionType.VPrediction ? sigma : raised;
         PredictFromSigma(_config.PredictionType, level, x, step.ModelOutput, _clean);

@@ -1,6 +1,4 @@
 // Scaling Rectified Flow Transformers for High-Resolution Image Synthesis. Esser et al. arXiv:2403.03206. Published layout: diffusers FlowMatchEulerDiscreteScheduler.
-using ModelZoo.Contracts;
-
 namespace ModelZoo.Networks.Sampling.Schedulers;
 
 /// <summary>Euler steps along a straight flow; keys of diffusers' FlowMatchEulerDiscreteScheduler.</summary>

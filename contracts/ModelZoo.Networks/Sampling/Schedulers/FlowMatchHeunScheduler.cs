@@ -39,18 +39,10 @@ internal sealed class FlowMatchHeunScheduler(FlowMatchHeunConfig config) : Sched
     private protected override void Advance(in SchedulerStep step)
     {
         var x = step.Sample;
-        var options = step.Options;
         if (_clean.Length != x.Length) (_clean, _noise) = (new float[x.Length], new float[x.Length]);
         var first = _state.IsFirst;
         var (sigma, next) = first ? (Sigma(), Sigma(1)) : (Sigma(-1), Sigma());
-        var gamma = options.Gamma(sigma, Sigmas.Length - 1);
-        var raised = sigma * (gamma + 1);
-        if (gamma > 0)
-        {
-            step.Noise.Fill(_noise);
-            SpanMath.Accumulate(options.SNoise * MathF.Sqrt(raised * raised - sigma * sigma), _noise, x);
-        }
-
+        var raised = Churn(step, sigma, _noise);
         SpanMath.Combine(1, x, first ? -sigma : -next, step.ModelOutput, _clean);
         if (!step.Predicted.IsEmpty) _clean.CopyTo(step.Predicted);
         _state.Advance(x, _clean, first ? raised : next, next - raised);

@@ -36,7 +36,7 @@ internal sealed class PndmScheduler(PndmConfig config) : Scheduler
         if (config.SkipPrkSteps)
         {
             _prkTimesteps = [];
-            multistep = [.. ascending[..^1], .. ascending[Math.Max(0, steps - 2)..Math.Max(0, steps - 1)], ascending[^1]];
+            multistep = [.. ascending[..^1], .. ascending[Math.Max(0, ascending.Length - 2)..^1], ascending[^1]];
         }
         else
         {

@@ -54,6 +54,20 @@ public abstract class Scheduler : IScheduler
     /// <summary>Factors of signal and noise at a timestep.</summary>
     private protected abstract (float Signal, float Noise) NoiseLevelAt(float timestep);
 
+    /// <summary>Adds noise to the sample, up to a level above <paramref name="sigma"/> (Karras et al., algorithm 2), where the step's options ask for it.</summary>
+    /// <param name="noise">Takes the noise.</param>
+    /// <returns>That level.</returns>
+    private protected float Churn(in SchedulerStep step, float sigma, Span<float> noise)
+    {
+        var gamma = step.Options.Gamma(sigma, _sigmas.Length - 1);
+        var raised = sigma * (gamma + 1);
+        if (gamma <= 0) return raised;
+        step.Noise.Fill(noise);
+        SpanMath.Scale(step.Options.SNoise, noise, noise);
+        SpanMath.Accumulate(MathF.Sqrt(raised * raised - sigma * sigma), noise, step.Sample);
+        return raised;
+    }
+
     /// <summary>x += (x - x0) / sigma * change; the derivative takes the place of x0.</summary>
     private protected static void EulerStep(Span<float> x, Span<float> clean, float sigma, float change)
     {

@@ -9,13 +9,13 @@ internal static class SigmaSpacing
     public static float[] Training(float[] alphasCumprod) => Array.ConvertAll(alphasCumprod, a => MathF.Sqrt((1 - a) / a));
 
     /// <summary>
-    /// Logarithms of the levels, rounded as NumPy rounds them in float32: m in (sqrt(1/2), sqrt(2)] of x = m 2^e, a quotient of polynomials in m - 1, and e log 2.
+    /// The logarithm, rounded as NumPy rounds it in float32: m in (sqrt(1/2), sqrt(2)] of x = m 2^e, a quotient of polynomials in m - 1, and e log 2.
     /// The largest level lies before or after its own logarithm by the last bit, and with it the timestep before or after the last training step.
     /// </summary>
-    public static float[] Logarithms(float[] sigmas) => Array.ConvertAll(sigmas, sigma =>
+    public static float Logarithm(float value)
     {
-        var exponent = MathF.ILogB(sigma);
-        var mantissa = MathF.ScaleB(sigma, -exponent);
+        var exponent = MathF.ILogB(value);
+        var mantissa = MathF.ScaleB(value, -exponent);
         if (mantissa > MathF.Sqrt(2)) (mantissa, exponent) = (mantissa / 2, exponent + 1);
         var x = mantissa - 1;
         var above = Polynomial(x, [2.589979117907922693523e-02f, 3.808837741388407920751e-01f, 1.480000633576506585156e+00f, 2.112677543073053063722e+00f, 9.999999999999998702752e-01f, 0]);
@@ -28,7 +28,10 @@ internal static class SigmaSpacing
             foreach (var coefficient in coefficients[1..]) value = MathF.FusedMultiplyAdd(value, x, coefficient);
             return value;
         }
-    });
+    }
+
+    /// <summary>Logarithms of the levels.</summary>
+    public static float[] Logarithms(float[] sigmas) => Array.ConvertAll(sigmas, Logarithm);
 
     /// <summary>Linear in sigma^(1/rho) (Karras et al., equation 5).</summary>
     public static double[] Karras(double max, double min, int steps, double rho = 7)
