@@ -9,6 +9,8 @@ public sealed class InventoryTests
 {
     private static readonly Dictionary<string, (ModelArchitecture Architecture, string Name)> Published = new()
     {
+        // transformers' own count of BltForCausalLM with its default configuration is the same.
+        ["blt.1b"] = (BltModel.Architecture, "itazap/blt-1b-hf"),
         ["magnet.three-scripts"] = (MagnetModel.Architecture, "routing_oscar_cyrl10x_latin5x_deva13x"),
     };
 
@@ -27,6 +29,7 @@ public sealed class InventoryTests
 
     private static IReadOnlyList<Action<Scope>> Graphs(string size) => size switch
     {
+        "blt.1b" => [scope => BltNetworks.Build(scope, BltPart.WholePatcher, new()), scope => BltNetworks.Build(scope, BltPart.Whole, new())],
         "magnet.three-scripts" => Hourglass.Graphs(new MagnetConfig(), 262, new MagnetConfig().Scripts.Select(MagnetConfig.Predictor)),
         _ => throw new ArgumentOutOfRangeException(nameof(size), size, "No such size."),
     };

@@ -7,10 +7,25 @@ namespace ModelZoo.Plugins.LanguageModels.Tests;
 internal static class TinyModel
 {
     /// <summary>The first committed case of an architecture, opened.</summary>
-    public static async Task<T> OpenAsync<T>(ModelArchitecture architecture) where T : IModel
+    /// <param name="architecture">The architecture.</param>
+    /// <param name="config">Changes the text of its <c>config.json</c>; null leaves it.</param>
+    public static async Task<T> OpenAsync<T>(ModelArchitecture architecture, Func<string, string>? config = null) where T : IModel
     {
         var @case = ParityCasesAttribute.Find(architecture.Card.Id, shared: false)[0];
-        return (T)await architecture.Open(new() { Id = @case.Model, Folder = @case.CheckpointFolder, Parts = @case.Checkpoint, Services = HostServices.Instance }, CancellationToken.None);
+        async Task<T> OpenAsync(string folder) => (T)await architecture.Open(new() { Id = @case.Model, Folder = folder, Parts = @case.Checkpoint, Services = HostServices.Instance }, CancellationToken.None);
+        if (config is null) return await OpenAsync(@case.CheckpointFolder!);
+        var copy = Directory.CreateTempSubdirectory("language-model").FullName;
+        try
+        {
+            foreach (var file in Directory.GetFiles(@case.CheckpointFolder!)) File.Copy(file, Path.Combine(copy, Path.GetFileName(file)));
+            var path = Path.Combine(copy, "config.json");
+            File.WriteAllText(path, config(File.ReadAllText(path)));
+            return await OpenAsync(copy);
+        }
+        finally
+        {
+            Directory.Delete(copy, recursive: true); // mapped files stay until they are unmapped
+        }
     }
 
     /// <summary>The text that a model continues a prompt with.</summary>
@@ -40,4 +55,20 @@ internal static class TinyModel
 
     /// <summary>Bytes of each piece of tokens.</summary>
     public static long[] PieceLengths(Tokens tokens) => tokens.Extras[PieceTokens.Lengths].As<long>().Span.ToArray();
+
+    /// <summary>Tokens of a text, with options as they are typed.</summary>
+    public static async Task<Tokens> TokenizeAsync(IModel model, string text, params (string Name, string Value)[] options)
+    {
+        var tokenizer = model.Get<ITokenize>();
+        return await tokenizer.TokenizeAsync(new Text(text), tokenizer.TokenizeOptions.Bind(options.Select(option => KeyValuePair.Create(option.Name, option.Value))));
+    }
+
+    /// <summary>Fails unless numbers agree to 1e-4 of the largest.</summary>
+    public static void Near(ReadOnlySpan<float> expected, ReadOnlySpan<float> found)
+    {
+        Assert.Equal(expected.Length, found.Length);
+        var (worst, largest) = (0f, 1e-6f);
+        for (var i = 0; i < expected.Length; i++) (worst, largest) = (Math.Max(worst, Math.Abs(expected[i] - found[i])), Math.Max(largest, Math.Abs(expected[i])));
+        Assert.True(worst <= 1e-4f * largest, $"{worst} of {largest}");
+    }
 }

@@ -51,13 +51,19 @@ public sealed class Scope
     /// <summary>The elements of a weight, as float32, for layers that transform it once with <see cref="Derive"/>.</summary>
     public WeightData Data(string name, params ReadOnlySpan<long> shape)
     {
+        var data = Stored(name, shape);
+        return data.Type == ElementType.Float32 ? data : Source.Derive($"{Full(name)}:float32", () => WeightConversion.ToFloat32(data));
+    }
+
+    /// <summary>The elements of a weight in the type in which they are stored: for tables of which a run reads few rows.</summary>
+    public WeightData Stored(string name, params ReadOnlySpan<long> shape)
+    {
         var full = Full(name);
         if (_requests.IsInventory) return _requests.Record(full, shape);
         var data = Source.Find(full);
         if (data is null) return _requests.Missing(full, shape);
         _requests.Note(data);
-        if (!data.Shape.SequenceEqual(shape)) return _requests.Misshaped(full, shape, data.Shape);
-        return data.Type == ElementType.Float32 ? data : Source.Derive($"{full}:float32", () => WeightConversion.ToFloat32(data));
+        return data.Shape.SequenceEqual(shape) ? data : _requests.Misshaped(full, shape, data.Shape);
     }
 
     /// <summary>The shape of a stored weight; for architectures whose published configuration leaves one open.</summary>

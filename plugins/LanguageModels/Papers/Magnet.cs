@@ -107,7 +107,7 @@ public sealed class MagnetModel : IModel, ITokenize<Text, MagnetTokenizeOptions>
         });
 
     /// <inheritdoc/>
-    public ModelFacts Facts => HourglassFacts.Of(_checkpoint, _score is null ? _hourglass.Networks : _hourglass.Networks.Append(_score), new KeyValuePair<string, string>("scripts", string.Join(", ", _config.Scripts)));
+    public ModelFacts Facts => LanguageFacts.Of(_checkpoint, _score is null ? _hourglass.Networks : _hourglass.Networks.Append(_score), new KeyValuePair<string, string>("scripts", string.Join(", ", _config.Scripts)));
 
     /// <inheritdoc/>
     public TokenSpace? Space => _vocabulary.Space(Architecture.Card.Id);

@@ -33,6 +33,9 @@ internal sealed record ByteVocabulary(int Size, int Offset = 0, int? Start = nul
     /// <summary>The byte of an id; null for a mark. Where an id is both, such as byte 254 that no UTF-8 has, it is the mark.</summary>
     public byte? ByteOf(int id) => id == Start || id == End || id < Offset || id >= Offset + Bytes ? null : (byte)(id - Offset);
 
+    /// <summary>The text of ids, marks left out; bytes that are no UTF-8 become U+FFFD.</summary>
+    public string Text(ReadOnlySpan<int> ids) => Encoding.UTF8.GetString(Decode(ids));
+
     /// <summary>The bytes of ids, marks left out.</summary>
     public byte[] Decode(ReadOnlySpan<int> ids)
     {

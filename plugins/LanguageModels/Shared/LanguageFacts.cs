@@ -4,18 +4,18 @@ using ModelZoo.Networks;
 
 namespace ModelZoo.Plugins.LanguageModels;
 
-/// <summary>What a model says of its weights.</summary>
-internal static class HourglassFacts
+/// <summary>What all models of the family say of themselves.</summary>
+internal static class LanguageFacts
 {
     /// <summary>Facts of a checkpoint and the networks built from it.</summary>
     public static ModelFacts Of(Checkpoint checkpoint, IEnumerable<Network> networks, params KeyValuePair<string, string>[] properties)
     {
-        var built = networks.ToArray();
+        var memory = networks.Select(network => network.Session.Memory).ToArray();
         return new()
         {
             Parameters = checkpoint.Tensors.Where(tensor => tensor.Type.IsFloat()).Sum(tensor => Tensor.Count([.. tensor.Shape])),
-            MappedBytes = built.Sum(network => network.Session.Memory.MappedBytes),
-            PrivateBytes = built.Sum(network => network.Session.Memory.PrivateBytes),
+            MappedBytes = memory.Sum(part => part.MappedBytes),
+            PrivateBytes = memory.Sum(part => part.PrivateBytes),
             Digests = checkpoint.DigestsAsync,
             Properties = properties,
         };
