@@ -46,11 +46,45 @@ internal sealed class ModelPool : IAsyncDisposable
     public async Task<ModelLease> AcquireAsync(ModelRequest request, CancellationToken cancel = default)
     {
         var resident = Join(_resolver.Canonical(request));
+        return new(this, resident, await OpenAsync(resident, cancel).ConfigureAwait(false));
+    }
+
+    // A companion is used by the model that asked for it until that one is gone.
+    internal async Task<IModel> AcquireAsync(ResidentModel owner, ModelId architecture, string folder, CancellationToken cancel)
+    {
+        ResidentModel companion;
+        lock (_lock)
+        {
+            ObjectDisposedException.ThrowIf(owner.IsClosing, owner);
+            companion = Join(_resolver.Canonical(new(architecture, folder, owner.Source.Device, owner.Source.Precision)));
+            if (Reaches(companion, owner))
+            {
+                companion.Users--;
+                throw new ModelZooException(ErrorCodes.PluginFailed, $"{owner.Id} and {companion.Id} cannot each be the other's companion.") { Where = owner.Plugin.Name };
+            }
+
+            owner.Companions.Add(companion);
+        }
+
+        try
+        {
+            return await OpenAsync(companion, cancel).ConfigureAwait(false);
+        }
+        catch
+        {
+            lock (_lock) owner.Companions.Remove(companion);
+            throw;
+        }
+    }
+
+    // Ends as an open model, or gives back its use.
+    private async Task<IModel> OpenAsync(ResidentModel resident, CancellationToken cancel)
+    {
         try
         {
             var model = await resident.Load.WaitAsync(cancel).ConfigureAwait(false);
             await AdmitAsync(resident, model).ConfigureAwait(false);
-            return new(this, resident, model);
+            return model;
         }
         catch (OperationCanceledException) when (cancel.IsCancellationRequested)
         {
@@ -116,10 +150,10 @@ internal sealed class ModelPool : IAsyncDisposable
         {
             all = [.. _models.Values];
             foreach (var model in all) Retire(model);
-            all = [.. all.Where(model => model.Users == 0)];
         }
 
-        await Task.WhenAll(all.Select(model => model.Gone)).ConfigureAwait(false);
+        // Companions are idle when those that they work with are gone.
+        while (all.FindAll(model => model.Users == 0 && !model.Gone.IsCompleted) is { Count: > 0 } idle) await Task.WhenAll(idle.Select(model => model.Gone)).ConfigureAwait(false);
     }
 
     internal void Release(ResidentModel resident) => Leave(resident, failed: false);
@@ -143,7 +177,7 @@ internal sealed class ModelPool : IAsyncDisposable
             var resolved = _resolver.Resolve(request);
             IDisposable? lease;
             while ((lease = resolved.Plugin.TryLease()) is null) resolved = _resolver.Resolve(request);
-            resident = new(request, resolved, lease) { Users = 1 };
+            resident = new(request, resolved, lease, this) { Users = 1 };
             _models.Add(request, resident);
             return resident;
         }
@@ -219,11 +253,12 @@ internal sealed class ModelPool : IAsyncDisposable
         }
     }
 
-    // Takes a model out of the table; it is disposed at once, or when its last user leaves.
+    // Takes a model out of the table, and those that work with it; it is disposed at once, or when its last user leaves.
     private void Retire(ResidentModel resident)
     {
         if (_models.TryGetValue(resident.Key, out var current) && current == resident) _models.Remove(resident.Key);
         resident.Retired = true;
+        foreach (var owner in _models.Values.Where(model => model.Companions.Contains(resident)).ToList()) Retire(owner);
         if (resident.Users > 0)
         {
             _leaving.Add(resident);
@@ -231,8 +266,20 @@ internal sealed class ModelPool : IAsyncDisposable
         }
 
         _leaving.Remove(resident);
-        _ = Task.Run(resident.DisposeAsync);
+        if (resident.IsClosing) return;
+        resident.IsClosing = true;
+        _ = Task.Run(() => CloseAsync(resident));
     }
+
+    private async Task CloseAsync(ResidentModel resident)
+    {
+        await resident.DisposeAsync().ConfigureAwait(false);
+        foreach (var companion in resident.Companions) Leave(companion, failed: false);
+        resident.End();
+    }
+
+    // Whether a model is another one, or works with it.
+    private static bool Reaches(ResidentModel from, ResidentModel to) => from == to || from.Companions.Exists(companion => Reaches(companion, to));
 }
 
 /// <summary>A model in use.</summary>

@@ -19,10 +19,12 @@ internal sealed record ResolvedModel(LoadedPlugin Plugin, ModelArchitecture Arch
         && Source.Precision == other.Source.Precision && Text(Source.Settings.Json) == Text(other.Source.Settings.Json) && Text(Options) == Text(other.Options);
 
     /// <summary>Opens it.</summary>
+    /// <param name="companions">What it can open beside itself.</param>
+    /// <param name="cancel">Stops it.</param>
     /// <exception cref="OptionsException">The manifest gives it a setting that it does not have.</exception>
-    public async Task<IModel> OpenAsync(CancellationToken cancel)
+    public async Task<IModel> OpenAsync(Companions companions, CancellationToken cancel)
     {
-        var model = await Architecture.Open(Source, cancel).ConfigureAwait(false);
+        var model = await Architecture.Open(Source with { Services = companions.Beside(Source.Services) }, cancel).ConfigureAwait(false);
         if (Source.Settings.Unread is not [var name, ..]) return model;
         await model.DisposeAsync().ConfigureAwait(false);
         var known = Source.Settings.Known;

@@ -13,14 +13,18 @@ internal sealed class ResidentModel
     private readonly IDisposable _pluginLease;
     private readonly Lazy<Task<IModel>> _load;
 
-    public ResidentModel(ModelRequest key, ResolvedModel resolved, IDisposable pluginLease)
+    /// <param name="key">What is asked for.</param>
+    /// <param name="resolved">What that is.</param>
+    /// <param name="pluginLease">Keeps its plugin; disposed with it.</param>
+    /// <param name="pool">What keeps its companions.</param>
+    public ResidentModel(ModelRequest key, ResolvedModel resolved, IDisposable pluginLease, ModelPool pool)
     {
         (Key, _resolved, _pluginLease) = (key, resolved, pluginLease);
         var stop = _abandoned.Token;
         _load = new(() => Task.Run(async () =>
         {
             var started = Stopwatch.GetTimestamp();
-            var model = await resolved.OpenAsync(stop).ConfigureAwait(false);
+            var model = await resolved.OpenAsync(new(pool, this), stop).ConfigureAwait(false);
             LoadTime = Stopwatch.GetElapsedTime(started);
             return model;
         }));
@@ -62,10 +66,16 @@ internal sealed class ResidentModel
     /// <summary>The one load that all who ask share.</summary>
     public Task<IModel> Load => _load.Value;
 
+    /// <summary>The models that it works with and is a user of; guarded by the pool's lock.</summary>
+    public List<ResidentModel> Companions { get; } = [];
+
+    /// <summary>True from when it is disposed, once; guarded by the pool's lock.</summary>
+    public bool IsClosing { get; set; }
+
     /// <summary>True when nobody waits for the load any more; it is stopped when the model is disposed. Guarded by the pool's lock.</summary>
     public bool IsAbandoned { get; set; }
 
-    /// <summary>Stops a load that is under way, disposes the model and lets go of its plugin. Runs code of the plugin: never under a lock.</summary>
+    /// <summary>Stops a load that is under way, disposes the model and lets go of its plugin; <see cref="Gone"/> is for the pool to say. Runs code of the plugin: never under a lock.</summary>
     public async Task DisposeAsync()
     {
         try
@@ -83,9 +93,11 @@ internal sealed class ResidentModel
         {
             _abandoned.Dispose();
             _pluginLease.Dispose();
-            _gone.TrySetResult();
         }
     }
+
+    /// <summary>Says that it is gone.</summary>
+    public void End() => _gone.TrySetResult();
 }
 
 /// <summary>Measured bytes of a model.</summary>

@@ -137,6 +137,74 @@ public sealed class ModelPoolTests
         Assert.Empty(pool.Residents);
     }
 
+    // Model 1 works with the model of a folder; the log says who was closed.
+    private Task<ModelPool> WithCompanionAsync(List<string> closed) => PoolAsync(1000, async (source, cancel) =>
+    {
+        if (source.Id.Tag == "1") await source.Service<ICompanions>().OpenAsync(Companion, CompanionFolder, cancel);
+        return new Model(100, () => closed.Add(source.Id.ToString()));
+    });
+
+    private static readonly ModelId Companion = ModelId.Parse("test/a");
+
+    private const string CompanionFolder = "/companion";
+
+    [Fact]
+    public async Task Companion_OfAModel_StaysAsLongAsIt()
+    {
+        var closed = new List<string>();
+        var pool = await WithCompanionAsync(closed);
+        for (var i = 0; i < 2; i++) (await pool.AcquireAsync(Ask(1))).Dispose();
+        Assert.Equal([("test/a", 1), ("test/a.1", 0)], pool.Residents.Select(model => (model.Id.ToString(), model.Users)).Order());
+        Assert.True(await pool.RetireAsync(Ask(1).Id));
+        Assert.Equal(("test/a", 0), (Assert.Single(pool.Residents).Id.ToString(), pool.Residents[0].Users));
+        Assert.Equal(["test/a.1"], closed);
+    }
+
+    [Fact]
+    public async Task Companion_Retired_ClosesTheModelBefore()
+    {
+        var closed = new List<string>();
+        var pool = await WithCompanionAsync(closed);
+        var lease = await pool.AcquireAsync(Ask(1));
+        var retired = pool.RetireAsync(lease.Resident.Plugin);
+        Assert.False(retired.IsCompleted);
+        Assert.Empty(closed);
+        lease.Dispose();
+        await retired.WaitAsync(TimeSpan.FromSeconds(30));
+        Assert.Equal(["test/a.1", "test/a"], closed);
+        (await pool.AcquireAsync(Ask(1))).Dispose();
+        Assert.Equal(4, _opened);
+        await pool.DisposeAsync();
+        Assert.Equal(["test/a.1", "test/a", "test/a.1", "test/a"], closed);
+    }
+
+    [Fact]
+    public async Task Companion_ThatAsksForTheModelItself_IsRefused()
+    {
+        var pool = await PoolAsync(1000, async (source, cancel) =>
+        {
+            await source.Service<ICompanions>().OpenAsync(Companion, source.Folder == "/one" ? "/two" : "/one", cancel);
+            return new Model(1, static () => { });
+        });
+        var error = await Assert.ThrowsAsync<ModelZooException>(() => pool.AcquireAsync(new(Companion, "/one", "cpu", "float32")).WaitAsync(TimeSpan.FromSeconds(30)));
+        Assert.Contains("companion", error.Message, StringComparison.Ordinal);
+        Assert.All(pool.Residents, model => Assert.Equal(0, model.Users));
+    }
+
+    [Fact]
+    public async Task Companion_ThatCannotBeOpened_IsTheModelsError()
+    {
+        var pool = await PoolAsync(1000, async (source, cancel) =>
+        {
+            if (source.Folder is not null) throw new CheckpointException(ErrorCodes.CheckpointMissing, "There is no such file.") { Where = source.Folder };
+            await source.Service<ICompanions>().OpenAsync(Companion, CompanionFolder, cancel);
+            return new Model(1, static () => { });
+        });
+        var error = await Assert.ThrowsAsync<CheckpointException>(() => pool.AcquireAsync(Ask(1)));
+        Assert.Equal(CompanionFolder, error.Where);
+        Assert.All(pool.Residents, model => Assert.Equal((0, 0), (model.Users, model.Companions.Count)));
+    }
+
     /// <summary>The same weights under two names are open once, and have one line of requests.</summary>
     [Fact]
     public async Task Verbs_ByNameWithAndWithoutTag_AreOneModel()

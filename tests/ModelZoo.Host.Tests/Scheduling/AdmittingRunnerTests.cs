@@ -11,7 +11,7 @@ public sealed class AdmittingRunnerTests
         public Task<T> RunAsync<T>(ModelCall call, Func<ModelLease, CancellationToken, Task<T>> work, CancellationToken cancel) => work(Lease, cancel);
     }
 
-    private static ModelLease Lease { get; } = new(null!, new(new(ModelId.Parse("test/a")), new(null!, null!, new() { Id = ModelId.Parse("test/a"), Device = "cpu", Services = null! }, null), null!), null!);
+    private static ModelLease Lease { get; } = new(null!, new(new(ModelId.Parse("test/a")), new(null!, null!, new() { Id = ModelId.Parse("test/a"), Device = "cpu", Services = null! }, null), null!, null!), null!);
 
     private readonly ModelCall _call = new(new(ModelId.Parse("test/a")), "tokenize");
 
