@@ -1,3 +1,4 @@
+using System.Text.Json;
 using ModelZoo.Conformance;
 using ModelZoo.Contracts;
 using ModelZoo.Networks;
@@ -12,6 +13,12 @@ public sealed class InventoryTests
         // transformers' own count of BltForCausalLM with its default configuration is the same.
         ["blt.1b"] = (BltModel.Architecture, "itazap/blt-1b-hf"),
         ["magnet.three-scripts"] = (MagnetModel.Architecture, "routing_oscar_cyrl10x_latin5x_deva13x"),
+        ["h-net.1stage-l"] = (HNetModel.Architecture, "cartesia-ai/hnet_1stage_L"),
+        ["h-net.1stage-xl"] = (HNetModel.Architecture, "cartesia-ai/hnet_1stage_XL"),
+        ["h-net.2stage-l"] = (HNetModel.Architecture, "cartesia-ai/hnet_2stage_L"),
+        ["h-net.2stage-xl"] = (HNetModel.Architecture, "cartesia-ai/hnet_2stage_XL"),
+        ["h-net.2stage-xl-chinese"] = (HNetModel.Architecture, "cartesia-ai/hnet_2stage_XL_chinese"),
+        ["h-net.2stage-xl-code"] = (HNetModel.Architecture, "cartesia-ai/hnet_2stage_XL_code"),
     };
 
     public static TheoryData<string> Sizes => [.. Published.Keys];
@@ -31,6 +38,18 @@ public sealed class InventoryTests
     {
         "blt.1b" => [scope => BltNetworks.Build(scope, BltPart.WholePatcher, new()), scope => BltNetworks.Build(scope, BltPart.Whole, new())],
         "magnet.three-scripts" => Hourglass.Graphs(new MagnetConfig(), 262, new MagnetConfig().Scripts.Select(MagnetConfig.Predictor)),
+        "h-net.1stage-l" => HNet("""["m4", ["T22"], "m4"]""", [1024, 1536], [0, 4096], [32, 48]),
+        "h-net.1stage-xl" => HNet("""["m4", ["T24"], "m4"]""", [1024, 2048], [0, 5504], [32, 64]),
+        "h-net.2stage-l" => HNet("""["m4", ["T1m4", ["T26"], "m4T1"], "m4"]""", [1024, 1024, 1536], [0, 2816, 4096], [32, 32, 48]),
+        "h-net.2stage-xl" => HNet("""["m4", ["T1m4", ["T27"], "m4T1"], "m4"]""", [1024, 1536, 2048], [0, 4096, 5504], [32, 48, 64]),
+        "h-net.2stage-xl-chinese" => HNet("""["m4", ["T1m4", ["T30"], "m4T1"], "m4"]""", [1024, 1536, 2048], [0, 4096, 5504], [32, 48, 64]),
+        "h-net.2stage-xl-code" => HNet("""["m4", ["T1m4", ["T28"], "m4T1"], "m4"]""", [1024, 1536, 2048], [0, 4096, 5504], [32, 48, 64]),
         _ => throw new ArgumentOutOfRangeException(nameof(size), size, "No such size."),
     };
+
+    private static IReadOnlyList<Action<Scope>> HNet(string layout, int[] widths, int[] intermediate, int[] rotary)
+    {
+        var config = new HNetConfig { ArchLayout = JsonElement.Parse(layout), DModel = widths, DIntermediate = intermediate, AttnCfg = new() { NumHeads = [16], RotaryEmbDim = rotary, WindowSize = [1023] } };
+        return [.. config.Stages().SelectMany(stage => HNetNetwork.Parts(config, stage))];
+    }
 }

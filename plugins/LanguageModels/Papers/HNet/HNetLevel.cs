@@ -106,10 +106,12 @@ internal abstract class HNetLevel(HNetStage stage)
     {
         HNetLevel? level = null;
         foreach (var stage in config.Stages().Reverse())
-            level = level is null ? new HNetInnermost(stage, Part("main network", stage, HNetNetwork.Main)) : new HNetOuter(stage, Part("encoder", stage, HNetNetwork.Encoder), level, Part("decoder", stage, HNetNetwork.Decoder));
-        return level!;
+        {
+            HNetPart[] parts = [.. HNetNetwork.Parts(config, stage).Select((build, i) => new HNetPart(Network.Build(context, $"h-net stage {stage.Index}, part {i}", build, independentRows: true)))];
+            level = level is null ? new HNetInnermost(stage, parts[0]) : new HNetOuter(stage, parts[0], level, parts[1]);
+        }
 
-        HNetPart Part(string name, HNetStage stage, Action<Scope, HNetConfig, HNetStage> build) => new(Network.Build(context, $"h-net {name} {stage.Index}", scope => build(scope, config, stage), independentRows: true));
+        return level!;
     }
 
     /// <summary>Where sequences stand before their first place.</summary>

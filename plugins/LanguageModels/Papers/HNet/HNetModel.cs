@@ -3,8 +3,6 @@
 // Deviations: float32 throughout; the authors smooth chunks in bfloat16. Texts end at byte 255 as theirs do; options of drawing are the family's.
 using System.ComponentModel;
 using System.ComponentModel.DataAnnotations;
-using System.Security.Cryptography;
-using System.Text;
 using ModelZoo.Contracts;
 using ModelZoo.Inference;
 using ModelZoo.Networks;
@@ -28,7 +26,6 @@ public sealed class HNetModel : IModel, ITokenize<Text, HNetTokenizeOptions>, IG
     private readonly Checkpoint _checkpoint;
     private readonly int _stages;
     private readonly HNetLevel _outermost;
-    private readonly TokenSpace _space;
 
     private HNetModel(ModelSource source, Checkpoint checkpoint, HNetConfig config)
     {
@@ -36,7 +33,7 @@ public sealed class HNetModel : IModel, ITokenize<Text, HNetTokenizeOptions>, IG
         _stages = config.Stages().Count - 1;
         _outermost = HNetLevel.Build(NetworkContext.Of(source, checkpoint), config);
         checkpoint.ThrowIfUnused();
-        _space = new(source.Id.ToString(), TokenLayout.Flat, [Vocabulary.Size], Convert.ToHexStringLower(SHA256.HashData("bytes, 254 begins, 255 ends"u8)));
+        Space = Vocabulary.Space(source.Id.ToString());
     }
 
     /// <summary>Card and opening.</summary>
@@ -53,12 +50,21 @@ public sealed class HNetModel : IModel, ITokenize<Text, HNetTokenizeOptions>, IG
             Inputs = [Modality.Text],
             Outputs = [Modality.Text, Modality.Tokens],
             Layouts = ["authors: hnet_*.pt + config.json (configs/hnet_*.json)"],
+            Sizes =
+            [
+                new("cartesia-ai/hnet_1stage_L", 679_405_312, []),
+                new("cartesia-ai/hnet_1stage_XL", 1_270_833_920, []),
+                new("cartesia-ai/hnet_2stage_L", 874_315_264, []),
+                new("cartesia-ai/hnet_2stage_XL", 1_603_492_224, []),
+                new("cartesia-ai/hnet_2stage_XL_chinese", 1_755_285_888, []),
+                new("cartesia-ai/hnet_2stage_XL_code", 1_654_090_112, []),
+            ],
             Deviations = "Computed in float32; the authors smooth chunks in bfloat16.",
         },
         OpenAsync);
 
     /// <inheritdoc/>
-    public TokenSpace Space => _space;
+    public TokenSpace Space { get; }
 
     /// <inheritdoc/>
     public Modality Evaluates => Modality.Text;
@@ -67,17 +73,10 @@ public sealed class HNetModel : IModel, ITokenize<Text, HNetTokenizeOptions>, IG
     public IReadOnlyList<string> DefaultMetrics => ByteMetrics.Names;
 
     /// <inheritdoc/>
-    public OptionsSchema EvaluateOptions { get; } = OptionsSchema.Of<ByteEvaluationOptions>();
+    public OptionsSchema EvaluateOptions => OptionsSchema.Of<ByteEvaluationOptions>();
 
     /// <inheritdoc/>
-    public ModelFacts Facts => new()
-    {
-        Parameters = _checkpoint.Tensors.Sum(tensor => Tensor.Count([.. tensor.Shape])),
-        MappedBytes = _outermost.Networks.Sum(network => network.Session.Memory.MappedBytes),
-        PrivateBytes = _outermost.Networks.Sum(network => network.Session.Memory.PrivateBytes),
-        Digests = _checkpoint.DigestsAsync,
-        Properties = [new("stages of chunks", $"{_stages}")],
-    };
+    public ModelFacts Facts => LanguageFacts.Of(_checkpoint, _outermost.Networks, new KeyValuePair<string, string>("stages of chunks", $"{_stages}"));
 
     /// <summary>The bytes in chunks. Beside them: <c>boundary_prob</c> (bytes, stages), the chance that a chunk begins, 0 where no chunk of the stage around begins; <c>chunk_level</c> (bytes), of how many stages a chunk begins there.</summary>
     public async ValueTask<Tokens> TokenizeAsync(Text media, HNetTokenizeOptions options, CancellationToken cancel = default)
@@ -87,17 +86,18 @@ public sealed class HNetModel : IModel, ITokenize<Text, HNetTokenizeOptions>, IG
         var sequence = Vocabulary.Begin(ids);
         var routed = await _outermost.RouteAsync(Ids(sequence), [sequence.Length], cancel).ConfigureAwait(false);
         var (probabilities, levels) = Columns(routed, sequence.Length);
-        return PieceTokens.Of(_space, media.Value, ids, Pieces(levels, options.Stage),
-            ("boundary_prob", Tensor.Create(probabilities, ids.Length, _stages)), ("chunk_level", Tensor.Create(levels, ids.Length)));
+        var pieces = Pieces(levels, options.Stage);
+        if (_stages == 0) return PieceTokens.Of(Space, media.Value, ids, pieces);
+        return PieceTokens.Of(Space, media.Value, ids, pieces, ("boundary_prob", Tensor.Create(probabilities, ids.Length, _stages)), ("chunk_level", Tensor.Create(levels, ids.Length)));
     }
 
     /// <inheritdoc/>
     public ValueTask<Text> DetokenizeAsync(Tokens tokens, HNetTokenizeOptions options, CancellationToken cancel = default) =>
-        ValueTask.FromResult(new Text(Encoding.UTF8.GetString(Vocabulary.Decode(tokens.Expect(_space).Ids.Span))));
+        ValueTask.FromResult(new Text(Vocabulary.Text(tokens.Expect(Space).Ids.Span)));
 
     /// <inheritdoc/>
     public IAsyncEnumerable<Generation<Text>> GenerateAsync(Prompt prompt, ByteGenerationOptions options, ulong seed, CancellationToken cancel = default) =>
-        ByteGeneration.StreamAsync(new HNetSequences(_outermost), Vocabulary, Vocabulary.Begin(Vocabulary.Encode(ByteGeneration.TextOf(prompt))), options, seed, cancel);
+        ByteGeneration.StreamAsync(Begin(), Vocabulary, Vocabulary.Begin(Vocabulary.Encode(ByteGeneration.TextOf(prompt))), options, seed, cancel);
 
     /// <inheritdoc/>
     public IAsyncEnumerable<Observation> ObserveAsync(IAsyncEnumerable<Example> examples, ModelOptions options, ulong seed, CancellationToken cancel = default) =>
@@ -116,7 +116,7 @@ public sealed class HNetModel : IModel, ITokenize<Text, HNetTokenizeOptions>, IG
                 if (arguments.Literal("temperature", 1f) != 0 && arguments.Literal("top_p", 0.9f) > 0) throw new ModelZooException(ErrorCodes.VerbUnsupported, "Draws are not part of a call.") { Where = "top_p", Expected = "0: the most probable byte" };
                 var prompt = Vocabulary.Begin(Vocabulary.Encode(arguments.Literal<string>("prompt")));
                 var made = await new AutoregressiveDecoder(arguments.Literal("max_tokens", 1024)) { EndTokens = new HashSet<int> { Vocabulary.End!.Value } }
-                    .GenerateAsync(new HNetSequences(_outermost), Tensor.Create(prompt, 1, prompt.Length), 0, cancel: cancel).ConfigureAwait(false);
+                    .GenerateAsync(Begin(), Tensor.Create(prompt, 1, prompt.Length), 0, cancel: cancel).ConfigureAwait(false);
                 long[] tokens = [.. made[0].Where(id => id != Vocabulary.End).Select(id => (long)id)];
                 return new CallResults().Return(Tensor.Create(tokens, 1, tokens.Length));
             default:
@@ -132,13 +132,8 @@ public sealed class HNetModel : IModel, ITokenize<Text, HNetTokenizeOptions>, IG
         return ValueTask.CompletedTask;
     }
 
-    /// <summary>Names and shapes of a configuration's weights.</summary>
-    internal static IReadOnlyList<string> Inventory(HNetConfig config) =>
-    [
-        .. config.Stages()
-            .SelectMany(stage => stage.Main is null ? [HNetNetwork.Encoder, HNetNetwork.Decoder] : (Action<Scope, HNetConfig, HNetStage>[])[HNetNetwork.Main], (stage, part) => Network.Inventory(scope => part(scope, config, stage)))
-            .SelectMany(names => names).Distinct().Order(StringComparer.Ordinal),
-    ];
+    /// <summary>Sequences at their beginning.</summary>
+    internal HNetSequences Begin() => new(_outermost);
 
     private static ValueTask<IModel> OpenAsync(ModelSource source, CancellationToken cancel)
     {
@@ -220,28 +215,4 @@ public sealed class HNetModel : IModel, ITokenize<Text, HNetTokenizeOptions>, IG
         for (var row = 0; row < rows; row++) logits.Slice(row).Span[((length - count) * width)..].CopyTo(last.Slice(row).Span);
         return last;
     }
-}
-
-/// <summary>Sequences that grow, each with states of its own, since their chunks begin at different times. Their steps meet in the networks.</summary>
-internal sealed class HNetSequences(HNetLevel outermost) : ITokenModel
-{
-    private HNetState[] _states = [];
-
-    /// <inheritdoc/>
-    public async ValueTask<Tensor<float>> AppendAsync(Tensor<int> tokens, CancellationToken cancel)
-    {
-        var (rows, count) = ((int)tokens.Shape[0], (int)tokens.Shape[1]);
-        if (_states.Length == 0) _states = [.. Enumerable.Range(0, rows).Select(_ => outermost.Begin(1))];
-        var runs = await Task.WhenAll(_states.Select((state, row) =>
-        {
-            long[] ids = [.. tokens.Slice(row).Span.ToArray().Select(id => (long)id)];
-            return outermost.RunAsync(Tensor.Create(ids, 1, count), [count], state, null, cancel);
-        })).ConfigureAwait(false);
-        _states = [.. runs.Select(run => run.State)];
-        var width = (int)runs[0].Output.Shape[2];
-        return Tensor.Create([.. runs.SelectMany(run => run.Output.Span[^width..].ToArray())], rows, width);
-    }
-
-    /// <inheritdoc/>
-    public void Reorder(ReadOnlySpan<int> parents) => _states = [.. parents.ToArray().Select(parent => _states[parent])];
 }

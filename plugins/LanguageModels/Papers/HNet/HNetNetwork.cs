@@ -11,6 +11,10 @@ internal static class HNetNetwork
 {
     private const double Epsilon = 1e-5;
 
+    /// <summary>The parts of a stage: encoder and decoder, or the innermost network.</summary>
+    public static IReadOnlyList<Action<Scope>> Parts(HNetConfig config, HNetStage stage) =>
+        stage.Main is not null ? [scope => Main(scope, config, stage)] : [scope => Encoder(scope, config, stage), scope => Decoder(scope, config, stage)];
+
     /// <summary>Before what is within. input_ids (B, L) or outer_states (B, L, outer), before (B, D): the last place so far -> hidden_states (B, L, D), residual (B, L, D), boundary_prob (B, L), of which the first of a text is not used.</summary>
     public static void Encoder(Scope model, HNetConfig config, HNetStage stage)
     {
