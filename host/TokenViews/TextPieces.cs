@@ -16,7 +16,7 @@ internal sealed record TextPiece(int? Id, int Start, string Text)
 /// <summary>A text cut where its tokens are.</summary>
 internal static class TextPieces
 {
-    /// <summary>The stretches in order; together they are the text, or the one that the tokens say they stand in.</summary>
+    /// <summary>The stretches in order; together they are the text, or the one that the tokens say they stand in. Tokens that belong to a piece are one stretch.</summary>
     /// <exception cref="ModelZooException">The model does not say where its tokens stand.</exception>
     public static IReadOnlyList<TextPiece> Of(string text, Tokens tokens)
     {
@@ -24,9 +24,10 @@ internal static class TextPieces
             throw new ModelZooException(ErrorCodes.VerbUnsupported, $"{tokens.Space.Model} does not say which part of the text each token covers.") { Remedy = "Ask for ids instead: leave --show and --with out." };
         text = tokens.SpannedText ?? text;
         var pieces = new List<TextPiece>(tokens.Ids.Length);
-        var done = 0;
+        var (done, isPieced) = (0, tokens.Extras.ContainsKey(Tokens.PieceLengths));
         for (var i = 0; i < tokens.Ids.Length; i++)
         {
+            if (isPieced && tokens.Spans[i].End == tokens.Spans[i].Start) continue;
             var start = Math.Clamp((int)tokens.Spans[i].Start, done, text.Length);
             var end = Math.Clamp((int)tokens.Spans[i].End, start, text.Length);
             if (start > done && end > start) pieces.Add(new(null, done, text[done..start]));

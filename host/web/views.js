@@ -55,7 +55,7 @@ function tokens(media, words) {
     parts.push(el('p', { class: 'tokens' }, media.spans.map(([start, end], i) => {
       const text = words.slice(Math.max(start, shown), end), part = el('span', { class: text ? 'token' : 'token part', title: `id ${flat[i]}` }, text || '·');
       shown = Math.max(shown, end);
-      return part;
+      return text || !media.extras?.piece_lengths ? part : null; // bytes of a piece stand in its first
     })));
   } else {
     const canvas = el('canvas', { class: 'ids', width: columns, height: rows, role: 'img', 'aria-label': `${rows} x ${columns} tokens, a colour an id` }), context = canvas.getContext('2d');

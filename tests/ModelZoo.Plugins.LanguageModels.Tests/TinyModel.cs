@@ -54,7 +54,7 @@ internal static class TinyModel
     public static double[] Bits(Observation observation) => ((NamedTensors)observation.Output!).Values[ByteMetrics.Bits].As<double>().Span.ToArray();
 
     /// <summary>Bytes of each piece of tokens.</summary>
-    public static long[] PieceLengths(Tokens tokens) => tokens.Extras[PieceTokens.Lengths].As<long>().Span.ToArray();
+    public static long[] PieceLengths(Tokens tokens) => tokens.Extras[Tokens.PieceLengths].As<long>().Span.ToArray();
 
     /// <summary>Tokens of a text, with options as they are typed.</summary>
     public static async Task<Tokens> TokenizeAsync(IModel model, string text, params (string Name, string Value)[] options)

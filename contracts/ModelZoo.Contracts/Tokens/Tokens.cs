@@ -25,6 +25,12 @@ public sealed record TokenSpace(string Model, TokenLayout Layout, EquatableList<
 /// <param name="Ids">The ids, shaped as the space's layout says.</param>
 public sealed record Tokens(TokenSpace Space, Tensor<int> Ids) : Media(Modality.Tokens)
 {
+    /// <summary>
+    /// Name of the extra, int64, that says how many tokens belong to each piece (a patch of bytes, a word) that the model makes of them. The first token of a piece has the place of all of it in <see cref="Spans"/>, the others have
+    /// places of no width.
+    /// </summary>
+    public const string PieceLengths = "piece_lengths";
+
     /// <summary>Start and end of each token in the source: UTF-16 units of text, seconds of sound or motion. Empty when the layout alone tells.</summary>
     public IReadOnlyList<TokenSpan> Spans { get; init; } = [];
 

@@ -80,7 +80,8 @@ internal sealed class OpenAiRequest
             if (value is null) continue;
             var own = Synonyms.GetValueOrDefault(name, [name]).FirstOrDefault(candidate => schema.Options.Any(option => option.Name == candidate)) ?? throw new OptionsException(ErrorCodes.OptionUnknown, $"This model has no option '{name}'.")
             { Where = name, Expected = schema.Options.Count == 0 ? "no options" : string.Join(", ", schema.Options.Select(option => option.Name)) };
-            options[own] = value.DeepClone();
+            // What may be a text or a list of texts is a list here.
+            options[own] = value.GetValueKind() == JsonValueKind.String && schema.Options.First(option => option.Name == own).Kind == "list" ? new JsonArray(value.DeepClone()) : value.DeepClone();
         }
 
         return options;

@@ -41,7 +41,7 @@ internal static class ByteEvaluation
             }
 
             var output = new Dictionary<string, Tensor> { [ByteMetrics.Bits] = Tensor.Create(bits.ToArray(), bits.Count) };
-            if (lengths.Count > 0) output[PieceTokens.Lengths] = Tensor.Create(lengths.ToArray(), lengths.Count);
+            if (lengths.Count > 0) output[Tokens.PieceLengths] = Tensor.Create(lengths.ToArray(), lengths.Count);
             yield return new(example.Id, example.Media, new NamedTensors(output)) { Label = example.Label };
         }
     }

@@ -32,10 +32,18 @@ public record ByteGenerationOptions : ModelOptions
     [Description("Penalty of bytes that occurred; 1 for none."), Range(0.01, 100)]
     public float RepetitionPenalty { get; init; } = 1;
 
+    /// <summary>0 for none.</summary>
+    [Description("Subtracted from the logits of bytes that occurred."), Range(-100, 100)]
+    public float PresencePenalty { get; init; }
+
+    /// <summary>0 for none.</summary>
+    [Description("Subtracted from a byte's logit for each time that it occurred."), Range(-100, 100)]
+    public float FrequencyPenalty { get; init; }
+
     /// <summary>Texts that end the result, of which they are no part.</summary>
     [Description("Texts at which the result ends; they are no part of it.")]
     public string[] Stop { get; init; } = [];
 
     /// <summary>How a byte is chosen.</summary>
-    internal TokenSampling Sampling => new() { Temperature = Temperature, TopK = TopK, TopP = TopP, MinP = MinP, RepetitionPenalty = RepetitionPenalty };
+    internal TokenSampling Sampling => new() { Temperature = Temperature, TopK = TopK, TopP = TopP, MinP = MinP, RepetitionPenalty = RepetitionPenalty, PresencePenalty = PresencePenalty, FrequencyPenalty = FrequencyPenalty };
 }

@@ -14,7 +14,7 @@ internal static class ByteMetrics
 
     /// <summary>Bytes of the pieces that the model makes.</summary>
     public static IMetric BytesPerPiece { get; } = new Ratio("bytes-per-piece", "B", null, "Bytes of the corpus over the pieces (patches, chunks, words) that the model makes of them.",
-        static values => values.GetValueOrDefault(PieceTokens.Lengths) is Tensor<long> lengths ? (lengths.Span.ToArray().Sum(), lengths.Length) : null);
+        static values => values.GetValueOrDefault(Tokens.PieceLengths) is Tensor<long> lengths ? (lengths.Span.ToArray().Sum(), lengths.Length) : null);
 
     /// <summary>The names, for <see cref="IEvaluate.DefaultMetrics"/>.</summary>
     public static IReadOnlyList<string> Names { get; } = [BitsPerByte.Name, BytesPerPiece.Name];

@@ -5,9 +5,6 @@ namespace ModelZoo.Plugins.LanguageModels;
 /// <summary>Bytes of a text in the pieces (patches, chunks, words) that a model makes of them. Ids are those of the bytes, so that tokens alone give the text back.</summary>
 internal static class PieceTokens
 {
-    /// <summary>Name of the extra that says how many bytes each piece has, int64.</summary>
-    public const string Lengths = "piece_lengths";
-
     /// <summary>Tokens of a text. The first byte of a piece has the place of all of it, the others a place of no width at its end: shown, a piece is one stretch.</summary>
     /// <param name="space">What the ids mean.</param>
     /// <param name="text">The text.</param>
@@ -16,7 +13,7 @@ internal static class PieceTokens
     /// <param name="extras">What else is told of the bytes or pieces.</param>
     public static Tokens Of(TokenSpace space, string text, int[] ids, IReadOnlyList<int> lengths, params ReadOnlySpan<(string Name, Tensor Values)> extras)
     {
-        var told = new Dictionary<string, Tensor> { [Lengths] = Tensor.Create([.. lengths.Select(length => (long)length)], lengths.Count) };
+        var told = new Dictionary<string, Tensor> { [Tokens.PieceLengths] = Tensor.Create([.. lengths.Select(length => (long)length)], lengths.Count) };
         foreach (var (name, values) in extras) told[name] = values;
         return new(space, Tensor.Create(ids, ids.Length)) { Spans = Spans(text, lengths), SourceLength = ids.Length, Extras = told };
     }

@@ -1,5 +1,7 @@
 using System.Net.Http.Json;
 using System.Text.Json;
+using ModelZoo.Host.Loading.Tests;
+using ModelZoo.Host.Manifest;
 
 namespace ModelZoo.Host.Serving.Tests;
 
@@ -52,6 +54,18 @@ public sealed class OpenAiTests
         Assert.Equal((401, JsonValueKind.String), (status, answer.GetProperty("error").ValueKind));
         (status, answer) = await server.PostAsync("/v1/models/test/echo/tokenize", new { });
         Assert.Equal((401, "access.key"), (status, answer.GetProperty("code").GetString()));
+    }
+
+    [Theory]
+    [InlineData("\"b, c\"", "a b, c")] // one text, whatever stands in it, as OpenAI has it
+    [InlineData("[\"x\", \"c\"]", "a b,")]
+    [InlineData("\"b,\"", "a")]
+    public async Task Complete_Stop_IsATextOrAListOfTexts(string stop, string expected)
+    {
+        var folder = Directory.CreateTempSubdirectory("server-").FullName; // goes with the server
+        await using var server = await TestServer.StartAsync(folder: folder, manifest: new HostManifest { Plugins = [new(TestPlugins.Build("Studio", Path.Combine(folder, "plugins")), "test")] });
+        var (_, answer) = await server.PostAsync("/v1/completions", new { model = "test/story", prompt = "a b, c", max_tokens = 3, stop = JsonSerializer.Deserialize<JsonElement>(stop) });
+        Assert.Equal(expected, answer.GetProperty("choices")[0].GetProperty("text").GetString());
     }
 
     [Theory]

@@ -25,6 +25,13 @@ public class TokenViewTests
         Assert.Equal(["ab", "\n", "cd"], TextPieces.Of("AB", Make((1, 0, 2), (2, 3, 5)) with { SpannedText = "ab\ncd" }).Select(piece => piece.Text));
 
     [Fact]
+    public void Of_TokensOfPieces_AreOneStretchAPiece()
+    {
+        var tokens = Make((1, 0, 2), (2, 2, 2), (3, 2, 3), (4, 3, 6), (5, 6, 6), (6, 6, 6)) with { Extras = new Dictionary<string, Tensor> { [Tokens.PieceLengths] = Tensor.Create([2L, 1, 3], 3) } };
+        Assert.Equal([new(1, 0, "ab"), new(3, 2, "c"), new(4, 3, "def")], TextPieces.Of("abcdef", tokens));
+    }
+
+    [Fact]
     public void Of_TokensWithoutPlaces_SaysSo()
     {
         var tokens = new Tokens(Space, Tensor.Create([1, 2], 2));

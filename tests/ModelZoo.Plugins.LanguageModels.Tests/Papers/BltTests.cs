@@ -22,7 +22,7 @@ public class BltTests
         await using var model = await TinyModel.OpenAsync<BltModel>(BltModel.Architecture);
         var tokens = await TinyModel.TokenizeAsync(model, text);
         Assert.Equal(Encoding.UTF8.GetBytes(text), Vocabulary.Decode(tokens.Ids.Span));
-        Assert.Equal(tokens.Ids.Length, tokens.Extras[PieceTokens.Lengths].As<long>().Span.ToArray().Sum());
+        Assert.Equal(tokens.Ids.Length, tokens.Extras[Tokens.PieceLengths].As<long>().Span.ToArray().Sum());
         var back = (Text)await model.Get<ITokenize>().DetokenizeAsync(tokens, model.Get<ITokenize>().TokenizeOptions.Defaults);
         Assert.Equal(Encoding.UTF8.GetString(Encoding.UTF8.GetBytes(text)), back.Value);
     }
@@ -177,7 +177,7 @@ public class BltTests
     private static List<int> Starts(Tokens tokens)
     {
         var (starts, at) = (new List<int>(), 0L);
-        foreach (var length in tokens.Extras[PieceTokens.Lengths].As<long>().Span)
+        foreach (var length in tokens.Extras[Tokens.PieceLengths].As<long>().Span)
         {
             starts.Add((int)at);
             at += length;

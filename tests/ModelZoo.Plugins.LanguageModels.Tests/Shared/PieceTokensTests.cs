@@ -12,7 +12,7 @@ public class PieceTokensTests
     {
         var tokens = Pieces("one two", 3, 4);
         Assert.Equal([new(0, 3), new(3, 3), new(3, 3), new(3, 7), new(7, 7), new(7, 7), new(7, 7)], tokens.Spans);
-        Assert.Equal([3L, 4], tokens.Extras[PieceTokens.Lengths].As<long>().Span.ToArray());
+        Assert.Equal([3L, 4], tokens.Extras[Tokens.PieceLengths].As<long>().Span.ToArray());
     }
 
     [Fact]

@@ -37,6 +37,9 @@ public sealed record StoryOptions : ModelOptions
 
     [Description("Milliseconds that a word takes."), Range(0, 10_000)]
     public int Delay { get; init; }
+
+    [Description("Words at which it ends.")]
+    public string[] Stop { get; init; } = [];
 }
 
 /// <summary>Its prompt, word by word, over and over. Evaluated, it gives each text back, in the time of a word.</summary>
@@ -65,6 +68,7 @@ public sealed class StoryModel : IModel, IGenerate<Text, StoryOptions>, IEvaluat
         for (var i = 0; i < options.MaxTokens; i++)
         {
             await Task.Delay(options.Delay, cancel);
+            if (options.Stop.Contains(words[i % words.Length])) break;
             story += (i == 0 ? "" : " ") + words[i % words.Length];
             yield return Generation<Text>.Progress(i, options.MaxTokens, new(story));
         }
