@@ -143,7 +143,7 @@ public class HNetTests
         var bits = TinyModel.Bits(observed);
         Assert.Equal(Encoding.UTF8.GetByteCount(Words), bits.Length);
         for (var i = 0; i < bits.Length; i++) Assert.Equal(expected[i], bits[i], 1e-4);
-        Assert.Equal(TinyModel.PieceLengths(await TinyModel.TokenizeAsync(model, Words)), ((NamedTensors)observed.Output!).Values[PieceTokens.Lengths].As<long>().Span.ToArray());
+        Assert.Equal(TinyModel.PieceLengths(await TinyModel.TokenizeAsync(model, Words)), ((NamedTensors)observed.Output!).Values[Tokens.PieceLengths].As<long>().Span.ToArray());
     }
 
     [Theory]
