@@ -9,7 +9,7 @@ namespace ModelZoo.Plugins.LanguageModels;
 public sealed class LanguageModelsPlugin : IModelPlugin
 {
     /// <inheritdoc/>
-    public IReadOnlyList<ModelArchitecture> Architectures => [BltModel.Architecture, MagnetModel.Architecture, HNetModel.Architecture];
+    public IReadOnlyList<ModelArchitecture> Architectures => [BltModel.Architecture, MagnetModel.Architecture, HNetModel.Architecture, ToucanModel.Architecture];
 
     /// <inheritdoc/>
     public IReadOnlyList<IMetric> Metrics => [ByteMetrics.BitsPerByte, ByteMetrics.BytesPerPiece];

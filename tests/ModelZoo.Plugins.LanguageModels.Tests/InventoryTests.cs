@@ -19,6 +19,7 @@ public sealed class InventoryTests
         ["h-net.2stage-xl"] = (HNetModel.Architecture, "cartesia-ai/hnet_2stage_XL"),
         ["h-net.2stage-xl-chinese"] = (HNetModel.Architecture, "cartesia-ai/hnet_2stage_XL_chinese"),
         ["h-net.2stage-xl-code"] = (HNetModel.Architecture, "cartesia-ai/hnet_2stage_XL_code"),
+        ["toucan.text8"] = (ToucanModel.Architecture, "toucan (x10), text8"),
     };
 
     public static TheoryData<string> Sizes => [.. Published.Keys];
@@ -44,6 +45,7 @@ public sealed class InventoryTests
         "h-net.2stage-xl" => HNet("""["m4", ["T1m4", ["T27"], "m4T1"], "m4"]""", [1024, 1536, 2048], [0, 4096, 5504], [32, 48, 64]),
         "h-net.2stage-xl-chinese" => HNet("""["m4", ["T1m4", ["T30"], "m4T1"], "m4"]""", [1024, 1536, 2048], [0, 4096, 5504], [32, 48, 64]),
         "h-net.2stage-xl-code" => HNet("""["m4", ["T1m4", ["T28"], "m4T1"], "m4"]""", [1024, 1536, 2048], [0, 4096, 5504], [32, 48, 64]),
+        "toucan.text8" => Hourglass.Graphs(new ToucanConfig(), new ToucanConfig().Ids, new ToucanConfig().Predictor!),
         _ => throw new ArgumentOutOfRangeException(nameof(size), size, "No such size."),
     };
 

@@ -40,10 +40,19 @@ internal static class ByteEvaluation
                 lengths.AddRange((measured.PieceLengths ?? []).Select(length => (long)length));
             }
 
-            var output = new Dictionary<string, Tensor> { [ByteMetrics.Bits] = Tensor.Create(bits.ToArray(), bits.Count) };
-            if (lengths.Count > 0) output[Tokens.PieceLengths] = Tensor.Create(lengths.ToArray(), lengths.Count);
-            yield return new(example.Id, example.Media, new NamedTensors(output)) { Label = example.Label };
+            yield return Observe(example, bits, lengths);
         }
+    }
+
+    /// <summary>What was measured of a text.</summary>
+    /// <param name="example">The text.</param>
+    /// <param name="bits">Bits of each byte.</param>
+    /// <param name="lengths">Bytes of each piece; none where the model makes none.</param>
+    public static Observation Observe(Example example, List<double> bits, List<long> lengths)
+    {
+        var output = new Dictionary<string, Tensor> { [ByteMetrics.Bits] = Tensor.Create(bits.ToArray(), bits.Count) };
+        if (lengths.Count > 0) output[Tokens.PieceLengths] = Tensor.Create(lengths.ToArray(), lengths.Count);
+        return new(example.Id, example.Media, new NamedTensors(output)) { Label = example.Label };
     }
 
     /// <summary>Minus the binary logarithm of each target's probability. logits (.., V) in rows, one for each target.</summary>

@@ -25,10 +25,10 @@ internal sealed class Hourglass : IDisposable
         Middle = new(context, "hourglass middle", config, 1, pooled, scope => MiddleInput(scope, config), static (scope, x) => scope.Graph.Output("states", x));
         Decoder = new(context, "hourglass decoder", config, 2, after, scope => DecoderInput(scope, config), (scope, x) => DecoderOutput(scope, x, ids));
         _predictors = new(name => Network.Build(context, $"{name} boundaries", scope => Predictor(scope, name, config)));
-        NullGroup = WeightConversion.ToFloat32(context.Weights.Find(Null) ?? throw new CheckpointException(ErrorCodes.CheckpointTensorMissing, "The checkpoint lacks a tensor.") { Where = context.Weights.Origin, Expected = Null }).Span<float>().ToArray();
+        NullGroup = Numbers(context.Weights, Null);
     }
 
-    /// <summary>Ids (B, N) int64 under <c>ids</c> -> <c>hidden</c> and <c>embeddings</c> (B, N, D).</summary>
+    /// <summary>Ids (B, N) int64 under <c>ids</c> -> <c>hidden</c> (B, N, D).</summary>
     public CausalStack Encoder { get; }
 
     /// <summary>Groups (B, S, D) under <c>groups</c> -> <c>states</c> (B, S, D), and <c>normed</c>, the groups as the layers take them.</summary>
@@ -99,12 +99,8 @@ internal sealed class Hourglass : IDisposable
         _predictors.Dispose();
     }
 
-    private static Value EncoderInput(Scope model, HourglassConfig config, int ids)
-    {
-        var embeddings = model["word_emb"].Embedding(model.Graph.Input("ids", ElementType.Int64, [Dim.Symbol("batch"), Dim.Symbol("length")]), ids, config.DModel);
-        model.Graph.Output("embeddings", embeddings);
-        return embeddings;
-    }
+    private static Value EncoderInput(Scope model, HourglassConfig config, int ids) =>
+        model["word_emb"].Embedding(model.Graph.Input("ids", ElementType.Int64, [Dim.Symbol("batch"), Dim.Symbol("length")]), ids, config.DModel);
 
     private static Value MiddleInput(Scope model, HourglassConfig config)
     {
@@ -123,6 +119,11 @@ internal sealed class Hourglass : IDisposable
 
     private static void Predictor(Scope model, string name, HourglassConfig config) =>
         model.Graph.Output("logits", HourglassNetwork.Boundaries(model[name], model.Graph.Input("hidden", [Dim.Symbol("batch"), Dim.Symbol("length"), config.DModel]), config));
+
+    /// <summary>The elements of a tensor of the checkpoint.</summary>
+    /// <exception cref="CheckpointException">There is none of that name.</exception>
+    internal static float[] Numbers(ITensorSource weights, string name) => WeightConversion.ToFloat32(weights.Find(name)
+        ?? throw new CheckpointException(ErrorCodes.CheckpointTensorMissing, "The checkpoint lacks a tensor.") { Where = weights.Origin, Expected = name }).Span<float>().ToArray();
 
     private static float Sigmoid(float x) => 1 / (1 + MathF.Exp(-x));
 

@@ -5,10 +5,10 @@ namespace ModelZoo.Plugins.LanguageModels;
 
 /// <summary>What new characters became.</summary>
 /// <param name="Hidden">What the encoder made of them (1, N, D).</param>
-/// <param name="Embeddings">Their rows of the table (1, N, D).</param>
 /// <param name="Boundaries">Where a group closed.</param>
+/// <param name="Before">State of the group that was closed last before the first of them (D); the null group's at the beginning.</param>
 /// <param name="States">State of the group that was closed last, at each character or before it (1, N, D).</param>
-internal sealed record ReadCharacters(Tensor<float> Hidden, Tensor<float> Embeddings, bool[] Boundaries, Tensor<float> States);
+internal sealed record ReadCharacters(Tensor<float> Hidden, bool[] Boundaries, ReadOnlyMemory<float> Before, Tensor<float> States);
 
 /// <summary>A sequence that an hourglass reads as it comes: encoder and middle go on from their pasts, and the middle runs only when groups were closed.</summary>
 /// <param name="hourglass">The networks.</param>
@@ -50,7 +50,7 @@ internal sealed class HourglassReader(Hourglass hourglass, string? predictor, Fu
         }
 
         _length += count;
-        return new(hidden, encoded["embeddings"], boundaries, spread);
+        return new(hidden, boundaries, states[..width], spread);
     }
 
     private async Task<bool[]> BoundariesAsync(ReadOnlyMemory<int> ids, Tensor<float> hidden, CancellationToken cancel)
