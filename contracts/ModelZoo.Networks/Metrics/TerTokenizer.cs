@@ -30,6 +30,9 @@ public sealed partial record TerTokenizer(bool Normalized = false, bool NoPunctu
         return BleuTokenizer.Split(text);
     }
 
+    /// <summary>The words of a reference, which sacreBLEU normalises twice: what a first time split off may be split again.</summary>
+    public string[] TokenizeReference(string text) => Tokenize(string.Join(' ', Tokenize(text)));
+
     private static string Western(string text)
     {
         text = text.Replace("\n-", "", StringComparison.Ordinal).Replace('\n', ' ')

@@ -78,7 +78,7 @@ internal static class TextMetrics
     {
         var (hypotheses, references) = Texts(arguments);
         var tokenizer = new TerTokenizer(arguments.Literal("normalized", false), arguments.Literal("no_punct", false), arguments.Literal("asian_support", false), arguments.Literal("case_sensitive", false));
-        var scores = hypotheses.Select((hypothesis, i) => Ter.Score(tokenizer.Tokenize(hypothesis), [.. references[i].Select(tokenizer.Tokenize)])).ToList();
+        var scores = hypotheses.Select((hypothesis, i) => Ter.Score(tokenizer.Tokenize(hypothesis), [.. references[i].Select(tokenizer.TokenizeReference)])).ToList();
         var (edits, length) = (scores.Sum(s => s.Edits), scores.Sum(s => s.ReferenceLength));
         return new CallResults().AddAs(edits, "ter_edits", "ter_options_edits").AddAs(length, "ter_ref_length", "ter_options_ref_length").AddAs(Ter.Rate(edits, length), "ter", "ter_options");
     }
