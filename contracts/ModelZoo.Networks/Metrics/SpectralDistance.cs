@@ -24,23 +24,28 @@ public sealed record SpectralDistance
     public double Stft(IReadOnlyList<float[]> x, IReadOnlyList<float[]> y, IReadOnlyList<int> windowLengths) =>
         windowLengths.Sum(window => Compare(x, y, signal => Magnitudes(signal, window)));
 
-    /// <summary>Over mel spectra (Slaney filters), summed over window lengths.</summary>
+    /// <summary>Over mel spectra (Slaney filters), summed over window lengths: as many of them as all lists have.</summary>
     /// <param name="mels">Number of filters for each window length.</param>
-    /// <param name="low">Lowest frequency of each.</param>
-    /// <param name="high">Highest frequency of each; null for half the sampling rate.</param>
+    /// <param name="low">Lowest frequency of each; null is two of 0, as published.</param>
+    /// <param name="high">Highest frequency of each, null in it half the sampling rate; null is two of those.</param>
     public double Mel(
         IReadOnlyList<float[]> x, IReadOnlyList<float[]> y, int sampleRate, IReadOnlyList<int> windowLengths, IReadOnlyList<int> mels,
         IReadOnlyList<double>? low = null, IReadOnlyList<double?>? high = null)
     {
+        (low, high) = (low ?? [0, 0], high ?? [null, null]);
         var total = 0.0;
-        for (var i = 0; i < windowLengths.Count; i++)
+        for (var i = 0; i < Math.Min(Math.Min(windowLengths.Count, mels.Count), Math.Min(low.Count, high.Count)); i++)
         {
-            var (window, filters) = (windowLengths[i], MelFilters.Slaney(sampleRate, windowLengths[i], mels[i], low?[i] ?? 0, high?[i] ?? sampleRate / 2.0));
+            var (window, filters) = (windowLengths[i], Filters(sampleRate, windowLengths[i], mels[i], low[i], high[i]));
             total += Compare(x, y, signal => MelFilters.Apply(filters, Magnitudes(signal, window)));
         }
 
         return total;
     }
+
+    /// <summary>The mel filters (mels, bins) of a window length: those of as many points as its bins tell, which is one less when it is odd.</summary>
+    public static double[,] Filters(int sampleRate, int window, int mels, double low = 0, double? high = null) =>
+        MelFilters.Slaney(sampleRate, window / 2 * 2, mels, low, high ?? sampleRate / 2.0);
 
     /// <summary>Magnitudes (bins, frames) of a signal under a periodic Hann window, frames centred.</summary>
     public static double[,] Magnitudes(float[] signal, int window)

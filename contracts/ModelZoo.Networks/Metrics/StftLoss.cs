@@ -21,6 +21,9 @@ public sealed record StftLoss(int FftSize, int Hop, int WindowLength)
     /// <summary>Weight of the magnitudes.</summary>
     public double LinearWeight { get; init; }
 
+    /// <summary>Taps that signals are filtered with before, such as <see cref="AWeighting.Filter"/>; null for none.</summary>
+    public double[]? Prefilter { get; init; }
+
     /// <summary>Smallest squared magnitude.</summary>
     public double Epsilon { get; init; } = 1e-8;
 
@@ -39,7 +42,7 @@ public sealed record StftLoss(int FftSize, int Hop, int WindowLength)
     /// <summary>Magnitudes (bins, frames) of a signal, frames centred.</summary>
     public double[,] Magnitudes(float[] signal)
     {
-        var power = new Stft(FftSize, Hop, Windows.Named(Window, WindowLength)).CentredPower(Array.ConvertAll(signal, s => (double)s));
+        var power = new Stft(FftSize, Hop, Windows.Named(Window, WindowLength)).CentredPower(Prefilter is null ? Array.ConvertAll(signal, s => (double)s) : AWeighting.Apply(signal, Prefilter));
         foreach (ref var value in System.Runtime.InteropServices.MemoryMarshal.CreateSpan(ref power[0, 0], power.Length)) value = Math.Sqrt(Math.Max(value, Epsilon));
         return power;
     }

@@ -31,9 +31,9 @@ internal static class MelPart
         var (mels, low, high, unitArea) = (arguments.Literal("n_mels", 128), arguments.Literal("fmin", 0.0), arguments.Literal<double?>("fmax", null) ?? rate / 2.0, !IsNull(arguments, "norm"));
         Only(arguments, "norm", "slaney");
         var filters = arguments.Literal("htk", false) ? MelFilters.Htk(rate, fft, mels, low, high, unitArea, MelFilters.LastBin(rate, fft)) : MelFilters.Slaney(rate, fft, mels, low, high, unitArea);
-        Only(arguments, "window", "hann", "hamming", "blackman", "bartlett");
+        Only(arguments, "window", "hann", "hamming", "blackman", "bartlett", "boxcar", "nuttall", "blackmanharris", "flattop");
         Only(arguments, "pad_mode", "constant", "reflect");
-        var stft = new Stft(fft, hop, Windows.Named($"{arguments.Literal("window", "hann")}_window", arguments.Literal<int?>("win_length", null) ?? fft));
+        var stft = new Stft(fft, hop, Windows.Named(arguments.Literal("window", "hann"), arguments.Literal<int?>("win_length", null) ?? fft));
         var (power, padding) = (arguments.Literal("power", 2.0), arguments.Literal("pad_mode", "constant"));
         var centred = arguments.Literal("center", true);
         var mel = Audio(arguments).Select(audio => MelSpectrograms.Librosa(audio, filters, stft, power, centred ? padding : null)).ToList();

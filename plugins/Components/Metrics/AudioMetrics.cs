@@ -31,7 +31,7 @@ internal static class AudioMetrics
         var (x, y, rate) = (Signals(arguments, "x"), Signals(arguments, "y"), arguments.Literal<int>("sample_rate"));
         var (mels, windows) = (arguments.Literal<int[]>("n_mels", [150, 80]), arguments.Literal<int[]>("window_lengths", [2048, 512]));
         var (low, high) = (arguments.Literal<double[]?>("mel_fmin", null), arguments.Literal<double?[]?>("mel_fmax", null));
-        var filters = MelFilters.Slaney(rate, windows[0], mels[0], low?[0] ?? 0, high?[0] ?? rate / 2.0);
+        var filters = SpectralDistance.Filters(rate, windows[0], mels[0], low?[0] ?? 0, high?[0]);
         var first = y.Select(signal => MelFilters.Apply(filters, SpectralDistance.Magnitudes(signal, windows[0]))).ToList();
         var shape = arguments.Tensor<float>("y").Shape;
         return new CallResults()
@@ -45,18 +45,25 @@ internal static class AudioMetrics
         return new CallResults().Add("stft_distance", Distance(arguments).Stft(Signals(arguments, "x"), Signals(arguments, "y"), arguments.Literal<int[]>("window_lengths", [2048, 512])));
     }
 
-    private static StftLoss Loss(CallArguments arguments, int fft, int hop, int window) => new(fft, hop, window)
+    private static StftLoss Loss(CallArguments arguments, int fft, int hop, int window)
     {
-        Window = arguments.Literal("window", "hann_window"), Epsilon = arguments.Literal("eps", 1e-8),
-        ConvergenceWeight = arguments.Literal("w_sc", 1.0), LogWeight = arguments.Literal("w_log_mag", 1.0), LinearWeight = arguments.Literal("w_lin_mag", 0.0),
-        Squared = arguments.Literal("mag_distance", "L1") == "L2", ScaleInvariant = arguments.Literal("scale_invariance", false),
-        Summed = arguments.Literal("reduction", "mean") switch
+        // Frames at the ends are mirror images: their angles are whatever rounding makes of 0 and half a turn.
+        if (arguments.Literal("w_phs", 0.0) is not 0 and var weight)
+            throw new ModelZooException(ErrorCodes.VerbUnsupported, "Angles of mirrored frames are chance, so that they are not compared.") { Where = "w_phs", Expected = "0", Found = $"{weight}" };
+        return new(fft, hop, window)
         {
-            "mean" => false,
-            "sum" => true,
-            var reduction => throw new ModelZooException(ErrorCodes.VerbUnsupported, "A loss is a mean or a sum.") { Where = "reduction", Expected = "mean, sum", Found = reduction },
-        },
-    };
+            Window = arguments.Literal("window", "hann_window"), Epsilon = arguments.Literal("eps", 1e-8),
+            ConvergenceWeight = arguments.Literal("w_sc", 1.0), LogWeight = arguments.Literal("w_log_mag", 1.0), LinearWeight = arguments.Literal("w_lin_mag", 0.0),
+            Prefilter = arguments.Literal("perceptual_weighting", false) ? AWeighting.Filter(arguments.Literal<int>("sample_rate")) : null,
+            Squared = arguments.Literal("mag_distance", "L1") == "L2", ScaleInvariant = arguments.Literal("scale_invariance", false),
+            Summed = arguments.Literal("reduction", "mean") switch
+            {
+                "mean" => false,
+                "sum" => true,
+                var reduction => throw new ModelZooException(ErrorCodes.VerbUnsupported, "A loss is a mean or a sum.") { Where = "reduction", Expected = "mean, sum", Found = reduction },
+            },
+        };
+    }
 
     private static CallResults MultiResolution(CallArguments arguments)
     {

@@ -16,7 +16,10 @@ internal static class RetrievalMetrics
     private static CallResults Ranking(CallArguments arguments)
     {
         var (scores, relevance) = (arguments.Doubles("scores"), arguments.Doubles("relevance"));
-        var (queries, documents, k) = ((int)arguments.Tensor("scores").Shape[0], (int)arguments.Tensor("scores").Shape[1], arguments.Literal<int?>("k", null));
+        var (queries, documents) = ((int)arguments.Tensor("scores").Shape[0], (int)arguments.Tensor("scores").Shape[1]);
+
+        // 0 stands for the whole list, too.
+        int? k = arguments.Literal<int?>("k", null) is > 0 and var cutoff ? cutoff : null;
         var rankings = Enumerable.Range(0, queries)
             .Select(q => RankingMetrics.FromScores(scores[(q * documents)..((q + 1) * documents)], relevance[(q * documents)..((q + 1) * documents)])).ToList();
         var at = k is null ? "" : $"@{k}";

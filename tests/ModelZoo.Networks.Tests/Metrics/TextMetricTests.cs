@@ -79,11 +79,26 @@ public sealed class TextMetricTests
     [InlineData("3.5% of (2019).", "3.5|%|of|(|2019|)|.")]
     public void Tokenize_International_SplitsByCodePoints(string line, string tokens) => Assert.Equal(tokens.Split('|'), BleuTokenizer.Tokenize(line, "intl"));
 
-    // torch.hamming_window(5) and its like.
+    // sacreBLEU normalises references a second time, when the possessive stands before a blank.
+    [Fact]
+    public void Ter_NormalisedReference_IsNormalisedTwice()
+    {
+        var tokenizer = new TerTokenizer(Normalized: true);
+        Assert.Equal(["it's", "."], tokenizer.Tokenize("it's."));
+        Assert.Equal(["it", "'s", "."], tokenizer.TokenizeReference("it's."));
+        Assert.Equal(["it's."], new TerTokenizer().TokenizeReference(" it's. "));
+    }
+
+    // torch.hamming_window(5) and its like; scipy.signal.get_window("nuttall", 5) and its like.
     [Theory]
     [InlineData("hamming_window", new[] { 0.08, 0.397852, 0.912148, 0.912148, 0.397852 })]
     [InlineData("blackman_window", new[] { 0.0, 0.20077, 0.84923, 0.84923, 0.20077 })]
     [InlineData("bartlett_window", new[] { 0.0, 0.4, 0.8, 0.8, 0.4 })]
+    [InlineData("hamming", new[] { 0.08, 0.397852, 0.912148, 0.912148, 0.397852 })]
+    [InlineData("nuttall", new[] { 0.0003628, 0.110515, 0.798258, 0.798258, 0.110515 })]
+    [InlineData("blackmanharris", new[] { 6e-05, 0.103011, 0.793834, 0.793834, 0.103011 })]
+    [InlineData("flattop", new[] { -0.000421051, -0.0677143, 0.606872, 0.606872, -0.0677143 })]
+    [InlineData("boxcar", new[] { 1.0, 1, 1, 1, 1 })]
     [InlineData("kaiser_window", new[] { 5.27734e-05, 0.10172, 0.792939, 0.792939, 0.10172 })]
     public void Window_Named_IsPyTorchs(string name, double[] expected)
     {
