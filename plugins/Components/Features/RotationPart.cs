@@ -66,11 +66,13 @@ internal static class RotationPart
         return new CallResults().Add(output, result);
     }
 
+    // q0 and q1 (.., 4) at each time.
     private static CallResults Slerp(CallArguments arguments)
     {
-        var (q0, q1, times) = (QuaternionD.Read(arguments.Tensor<float>("q0").Span), QuaternionD.Read(arguments.Tensor<float>("q1").Span), arguments.Tensor<float>("t"));
-        var result = Tensor.Zeros<float>(times.Length, 4);
-        for (var i = 0; i < times.Length; i++) QuaternionD.Slerp(q0, q1, times.Span[i]).Write(result.Slice(i).Span);
+        var (from, to, times) = (arguments.Tensor<float>("q0"), arguments.Tensor<float>("q1"), arguments.Tensor<float>("t"));
+        var result = Tensor.Zeros<float>([.. times.Shape, .. from.Shape]);
+        for (var i = 0; i < result.Length; i += 4)
+            QuaternionD.Slerp(QuaternionD.Read(from.Span[(i % from.Length)..]), QuaternionD.Read(to.Span[(i % to.Length)..]), times.Span[i / from.Length]).Write(result.Span[i..]);
         return new CallResults().Add("quaternion", result);
     }
 }
