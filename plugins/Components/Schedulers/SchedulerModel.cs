@@ -23,8 +23,8 @@ internal sealed class SchedulerModel(ISchedulerConfig config, PointwiseModel? ne
     {
         "set_timesteps" => SetTimesteps(arguments),
         "sample" => Sample(arguments),
-        "add_noise" => AddNoise(arguments, "original_samples", "timesteps"),
-        "scale_noise" => AddNoise(arguments, "sample", "timestep"),
+        "add_noise" => AddNoise(arguments, Begin(Request(arguments)), "original_samples", "timesteps"),
+        "scale_noise" => AddNoise(arguments, Begin(arguments), "sample", "timestep"),
         _ => throw new ModelZooException(ErrorCodes.VerbUnsupported, "A scheduler has no such call.") { Expected = "set_timesteps, sample, add_noise, scale_noise", Found = call },
     });
 
@@ -33,10 +33,12 @@ internal sealed class SchedulerModel(ISchedulerConfig config, PointwiseModel? ne
     // The cases divide the timestep by this before the fixed model sees it.
     private static float TimeScale(ISchedulerConfig config) => config is ConsistencyConfig ? 250 : 1000;
 
-    private IScheduler Begin(CallArguments arguments)
+    private IScheduler Begin(CallArguments arguments) => Begin(Request(arguments) with { Timesteps = arguments.Literal<double[]?>("timesteps", null) });
+
+    private IScheduler Begin(ScheduleRequest request)
     {
         var scheduler = config.Create();
-        scheduler.SetTimesteps(Request(arguments) with { Timesteps = arguments.Literal<double[]?>("timesteps", null) });
+        scheduler.SetTimesteps(request);
         return scheduler;
     }
 
@@ -101,7 +103,7 @@ internal sealed class SchedulerModel(ISchedulerConfig config, PointwiseModel? ne
             .Add("trajectory", trajectory).Add("sample", Tensor.Create(sample, start.Shape));
     }
 
-    private CallResults AddNoise(CallArguments arguments, string clean, string at)
+    private static CallResults AddNoise(CallArguments arguments, IScheduler scheduler, string clean, string at)
     {
         var (original, noise) = (arguments.Tensor<float>(clean), arguments.Tensor<float>("noise"));
         var timesteps = arguments.Tensor(at) switch
@@ -110,8 +112,6 @@ internal sealed class SchedulerModel(ISchedulerConfig config, PointwiseModel? ne
             Tensor<double> precise => Array.ConvertAll(precise.Span.ToArray(), t => (float)t),
             var given => given.As<float>().Span.ToArray(),
         };
-        var scheduler = config.Create();
-        scheduler.SetTimesteps(Request(arguments));
         var result = Tensor.Zeros<float>(original.Shape);
         scheduler.AddNoise(original.Span, noise.Span, timesteps, SampleShape.Of(original.Shape), result.Span);
         return new CallResults().Add("noisy", result);
