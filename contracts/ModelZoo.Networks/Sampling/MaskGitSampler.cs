@@ -97,8 +97,10 @@ public sealed record MaskGitSampler(int Samples, int Positions, int Vocabulary, 
                     continue;
                 }
 
-                (filled[i], var probability) = Categorical.Draw(conditional.AsSpan(i * Vocabulary, Vocabulary), temperature, uniforms[i]);
-                confidences[i] = MathF.Log(probability) + gumbels[i] * (float)(options.RandomizeTemperature * (1 - progress));
+                var probabilities = conditional.AsSpan(i * Vocabulary, Vocabulary);
+                Softmax(probabilities, temperature);
+                filled[i] = Draw(probabilities, uniforms[i]);
+                confidences[i] = MathF.Log(probabilities[filled[i]]) + gumbels[i] * (float)(options.RandomizeTemperature * (1 - progress));
             }
 
             observe?.Invoke(step, [.. tokens], [.. filled]);
@@ -116,9 +118,47 @@ public sealed record MaskGitSampler(int Samples, int Positions, int Vocabulary, 
         return options.GuidanceScale * options.GuidanceAnnealing switch
         {
             GuidanceAnnealing.Linear => share,
-            GuidanceAnnealing.Cosine => (1 - Math.Cos(Math.Pow(share, options.ScalePow) * Math.PI)) / 2,
+            GuidanceAnnealing.Cosine => (1 - MathF.Cos(MathF.Pow((float)share, (float)options.ScalePow) * MathF.PI)) / 2,
             _ => 1,
         };
+    }
+
+    // Rounded as PyTorch rounds: under strong guidance many confidences are one less a few last bits, and those that tie are masked together.
+    private static void Softmax(Span<float> values, float temperature)
+    {
+        var max = float.NegativeInfinity;
+        foreach (ref var value in values) max = Math.Max(max, value /= temperature);
+        foreach (ref var value in values) value = MathF.Exp(value - max);
+        var scale = 1 / Sum(values);
+        foreach (ref var value in values) value *= scale;
+    }
+
+    // In eight lanes, which are then added by halves; fewer values one by one.
+    private static float Sum(ReadOnlySpan<float> values)
+    {
+        Span<float> lanes = stackalloc float[8];
+        lanes.Clear();
+        var width = values.Length < lanes.Length ? 1 : lanes.Length;
+        for (var i = 0; i < values.Length; i++) lanes[i % width] += values[i];
+        for (var half = width / 2; half > 0; half /= 2)
+        {
+            for (var i = 0; i < half; i++) lanes[i] += lanes[half + i];
+        }
+
+        return lanes[0];
+    }
+
+    // The first id whose cumulative probability exceeds a uniform number; the last that there is where rounding leaves them all below.
+    private static int Draw(ReadOnlySpan<float> probabilities, float uniform)
+    {
+        var cumulative = 0.0;
+        for (var id = 0; id < probabilities.Length; id++)
+        {
+            cumulative += probabilities[id];
+            if ((float)cumulative > uniform) return id;
+        }
+
+        return probabilities.LastIndexOfAnyExcept(0f);
     }
 
     private static void Guide(Span<float> conditional, ReadOnlySpan<float> unconditional, float scale)
