@@ -32,6 +32,8 @@ public sealed record Gemma2Config
     public RopeParameters? RopeParameters { get; init; }
     /// <summary>How frequencies are stretched; not offered.</summary>
     public RopeParameters? RopeScaling { get; init; }
+    /// <summary>Whether queries see later keys as well; not offered.</summary>
+    [AllowedValues(false, null)] public bool? UseBidirectionalAttention { get; init; }
     /// <summary>Whether the attention's linear maps have biases.</summary>
     public bool AttentionBias { get; init; }
     /// <summary>Scores are divided by the root of this.</summary>
@@ -69,6 +71,7 @@ public static class Gemma2
         var h = gemma["embed_tokens"].Embedding(ids, config.VocabSize, config.HiddenSize) * Math.Sqrt(config.HiddenSize);       // (B, N, D)
         var (cos, sin) = PositionLayers.RotaryAngles(gemma.Graph, ids.Shape[1], config.HeadDim, config.Theta);
         var padding = mask is null ? null : AttentionMasks.Padding(mask);
+        Value? near = null, all = null;
         List<Value> states = [];
         for (var i = 0; i < config.NumHiddenLayers; i++)
         {
@@ -78,7 +81,7 @@ public static class Gemma2
             var options = new AttentionOptions
             {
                 Heads = config.NumAttentionHeads, KeyValueHeads = config.NumKeyValueHeads, Scale = 1 / Math.Sqrt(config.QueryPreAttnScalar),
-                Causal = true, Window = config.Slides(i) ? config.SlidingWindow : null, SoftCap = config.AttnLogitSoftcapping, Bias = padding,
+                SoftCap = config.AttnLogitSoftcapping, Bias = config.Slides(i) ? near ??= Seen(config.SlidingWindow) : all ??= Seen(null),
             };
             h += Norm("post_attention_layernorm", Attention(layer["self_attn"], Norm("input_layernorm", h), cos, sin, options, config));
             h += Norm("post_feedforward_layernorm", FeedForward(layer["mlp"], Norm("pre_feedforward_layernorm", h), config));
@@ -86,6 +89,13 @@ public static class Gemma2
 
         h = gemma["norm"].RmsNorm(h, config.RmsNormEps, offset: 1);
         return new(states, gemma.Stage($"hidden_states_{config.NumHiddenLayers}", h));
+
+        // One mask, not a sum of two: a query that may see no key (padding before the text, or a window's length after it) sees all of them alike, later ones too.
+        Value Seen(long? window)
+        {
+            var order = window is { } keys ? AttentionMasks.Sliding(gemma.Graph, ids.Shape[1], ids.Shape[1], keys) : AttentionMasks.Causal(gemma.Graph, ids.Shape[1], ids.Shape[1]);
+            return padding is null ? order : order.Min(padding);                                                                 // (1 or B, 1, N, N)
+        }
     }
 
     private static Value Attention(Scope attention, Value x, Value cos, Value sin, AttentionOptions options, Gemma2Config config)
