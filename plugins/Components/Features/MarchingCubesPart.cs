@@ -22,10 +22,13 @@ internal static class MarchingCubesPart
         };
         var values = volume.Span.ToArray();
         var (vertices, faces) = cubes.Extract(volume, arguments.Literal<double?>("level", null) ?? 0.5 * ((double)values.Min() + values.Max()));
-        var sorted = vertices.OrderBy(v => Math.Round(v[0], 5)).ThenBy(v => Math.Round(v[1], 5)).ThenBy(v => Math.Round(v[2], 5));
+        var sorted = vertices.OrderBy(v => Rounded(v[0])).ThenBy(v => Rounded(v[1])).ThenBy(v => Rounded(v[2]));
         return new CallResults().Add("vertices_sorted", Rows(sorted)).Add("faces", Tensor.Create(faces.SelectMany(f => f.Select(i => (long)i)).ToArray(), faces.Length, 3)).Add("vertices", Rows(vertices))
             .Add("counts", Tensor.Create(new long[] { vertices.Length, faces.Length }, 2))
             .Add("surface_area", MarchingCubes.Area(vertices, faces)).Add("signed_volume", MarchingCubes.Volume(vertices, faces));
+
+        // NumPy's rounding to 1e-5, of single precision unless the library has multiplied by a spacing.
+        double Rounded(double x) => cubes.Spacing == (1, 1, 1) ? MathF.Round((float)x * 1e5f) / 1e5f : Math.Round(x * 1e5) / 1e5;
 
         Tensor Rows(IEnumerable<double[]> rows) => Tensor.Create(rows.SelectMany(row => row).ToArray(), vertices.Length, 3);
     }
