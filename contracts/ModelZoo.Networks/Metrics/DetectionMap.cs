@@ -26,7 +26,7 @@ public sealed class DetectionMap
     private static readonly (double Low, double High)[] Areas = [(0, 1e10), (0, 32 * 32), (32 * 32, 96 * 96), (96 * 96, 1e10)];
     private static readonly int[] Limits = [1, 10, 100];
 
-    // As NumPy spaces them: 29 of 100 found is less than the recall 29 * 0.01.
+    // As NumPy spaces them: 35 of 100 found is less than the recall 35 * 0.01.
     private static readonly double[] Thresholds = [.. Enumerable.Range(0, 10).Select(i => i == 9 ? 0.95 : 0.5 + i * ((0.95 - 0.5) / 9))];
     private static readonly double[] Recalls = [.. Enumerable.Range(0, 101).Select(i => i == 100 ? 1 : i * 0.01)];
 
