@@ -12,6 +12,8 @@ public sealed class InventoryTests
     {
         // transformers' own count of BltForCausalLM with its default configuration is the same.
         ["blt.1b"] = (BltModel.Architecture, "itazap/blt-1b-hf"),
+        // google/byt5-small's 299,637,760 and the gate's 2,945.
+        ["mrt5.small"] = (MrT5Model.Architecture, "stanfordnlp/mrt5-small"),
         ["magnet.three-scripts"] = (MagnetModel.Architecture, "routing_oscar_cyrl10x_latin5x_deva13x"),
         ["h-net.1stage-l"] = (HNetModel.Architecture, "cartesia-ai/hnet_1stage_L"),
         ["h-net.1stage-xl"] = (HNetModel.Architecture, "cartesia-ai/hnet_1stage_XL"),
@@ -38,6 +40,7 @@ public sealed class InventoryTests
     private static IReadOnlyList<Action<Scope>> Graphs(string size) => size switch
     {
         "blt.1b" => [scope => BltNetworks.Build(scope, BltPart.WholePatcher, new()), scope => BltNetworks.Build(scope, BltPart.Whole, new())],
+        "mrt5.small" => MrT5Runner.Graphs(new() { DeleteGateLayer = 3 }),
         "magnet.three-scripts" => Hourglass.Graphs(new MagnetConfig(), 262, new MagnetConfig().Scripts.Select(MagnetConfig.Predictor)),
         "h-net.1stage-l" => HNet("""["m4", ["T22"], "m4"]""", [1024, 1536], [0, 4096], [32, 48]),
         "h-net.1stage-xl" => HNet("""["m4", ["T24"], "m4"]""", [1024, 2048], [0, 5504], [32, 64]),

@@ -103,7 +103,8 @@ public static class T5Encoder
         return attention["o"].Linear(AttentionLayers.Attention(Map("q"), Map("k"), Map("v"), new() { Heads = config.NumHeads, Scale = 1, Bias = bias }), config.DModel, bias: false);
     }
 
-    internal static Value FeedForward(Scope mlp, Value x, T5Config config)
+    /// <summary>The feed-forward network, gated or not. <paramref name="mlp"/> is the scope that has <c>wi</c> or <c>wi_0</c> in it. x (.., D) -> (.., D).</summary>
+    public static Value FeedForward(Scope mlp, Value x, T5Config config)
     {
         var gated = config.FeedForwardProj.StartsWith("gated-", StringComparison.Ordinal);
         // transformers reads "gated-gelu" as the tanh form.

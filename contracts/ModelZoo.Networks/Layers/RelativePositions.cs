@@ -9,13 +9,14 @@ public static class RelativePositions
     public static Value T5Bias(this Scope scope, Dim queries, Dim keys, long heads, int buckets = 32, int maxDistance = 128, bool bidirectional = true) =>
         scope.T5Bias((-AttentionMasks.Distance(scope.Graph, queries, keys)).Reshape(queries, keys), heads, buckets, maxDistance, bidirectional);
 
-    /// <summary>T5's bias for given relative positions, key minus query, (N, M) int64 -> (1, heads, N, M).</summary>
+    /// <summary>T5's bias for given relative positions, key minus query, (N, M) or (B, N, M) int64 -> (1 or B, heads, N, M).</summary>
     public static Value T5Bias(this Scope scope, Value relative, long heads, int buckets = 32, int maxDistance = 128, bool bidirectional = true)
     {
         // Beyond the largest distance nothing changes, so a table over distances holds every case.
         var table = Enumerable.Range(-maxDistance, 2 * maxDistance + 1).Select(distance => T5Bucket(distance, buckets, maxDistance, bidirectional)).ToArray();
         var byDistance = scope.Weight("weight", buckets, heads).Gather(scope.Graph.Constant<long>(table, table.Length));         // (2 max + 1, heads)
-        return byDistance.Gather(relative.Clip(-maxDistance, maxDistance) + maxDistance).Transpose(2, 0, 1).Unsqueeze(0);
+        var biases = byDistance.Gather(relative.Clip(-maxDistance, maxDistance) + maxDistance);                                  // (.., N, M, heads)
+        return relative.Rank == 3 ? biases.Transpose(0, 3, 1, 2) : biases.Transpose(2, 0, 1).Unsqueeze(0);
     }
 
     /// <summary>The bucket of a relative position, key minus query. Logarithms in single precision, as published.</summary>

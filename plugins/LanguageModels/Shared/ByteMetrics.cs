@@ -8,6 +8,12 @@ internal static class ByteMetrics
     /// <summary>Name of an observation's bits of each byte, float64.</summary>
     public const string Bits = "bits";
 
+    /// <summary>Name of an observation's marks of bytes that the model keeps, int64: 0 for one that it deletes.</summary>
+    public const string Kept = "kept";
+
+    /// <summary>Name of an observation's marks of bytes whose most probable value is right, int64: 1 for each such.</summary>
+    public const string Right = "right";
+
     /// <summary>Information of the corpus under the model over its bytes.</summary>
     public static IMetric BitsPerByte { get; } = new Ratio("bits-per-byte", "bit", false, "Minus the binary logarithm of the probability of the corpus' raw UTF-8 under the model, over its bytes.",
         static values => values.GetValueOrDefault(Bits) is Tensor<double> bits ? (bits.Span.ToArray().Sum(), bits.Length) : null);
@@ -15,6 +21,14 @@ internal static class ByteMetrics
     /// <summary>Bytes of the pieces that the model makes.</summary>
     public static IMetric BytesPerPiece { get; } = new Ratio("bytes-per-piece", "B", null, "Bytes of the corpus over the pieces (patches, chunks, words) that the model makes of them.",
         static values => values.GetValueOrDefault(Tokens.PieceLengths) is Tensor<long> lengths ? (lengths.Span.ToArray().Sum(), lengths.Length) : null);
+
+    /// <summary>Bytes that the model deletes.</summary>
+    public static IMetric DeletionRate { get; } = new Ratio("deletion-rate", "", null, "Share of the corpus' bytes that the model deletes (MrT5, section 4).",
+        static values => values.GetValueOrDefault(Kept) is Tensor<long> kept ? (kept.Span.Count(0L), kept.Length) : null);
+
+    /// <summary>Bytes that are foreseen.</summary>
+    public static IMetric ByteAccuracy { get; } = new Ratio("byte-accuracy", "", true, "Share of the bytes to be written that are the most probable ones, given those before them.",
+        static values => values.GetValueOrDefault(Right) is Tensor<long> right ? (right.Span.Count(1L), right.Length) : null);
 
     /// <summary>The names, for <see cref="IEvaluate.DefaultMetrics"/>.</summary>
     public static IReadOnlyList<string> Names { get; } = [BitsPerByte.Name, BytesPerPiece.Name];
