@@ -44,19 +44,4 @@ internal static class DpmOutput
         CleanSample.Threshold(result, shape, config.DynamicThresholdingRatio, config.SampleMaxValue);
         SpanMath.SubtractDivide(x, level.Alpha, result, level.Sigma, result);
     }
-
-    /// <summary>Factors of the newest outputs in a multistep update whose differences reach back in time; levels are those of the target, now, before and before that.</summary>
-    public static float[] MultistepWeights(DpmUpdate update, ReadOnlySpan<NoiseLevel> levels)
-    {
-        if (levels.Length == 2) return [update.D0];
-        var h = levels[0].Lambda - levels[1].Lambda;
-        var r0 = (levels[1].Lambda - levels[2].Lambda) / h;
-        if (levels.Length == 3) return [update.D0 + update.D1 / r0, -update.D1 / r0];
-
-        // d1 = e0 + r0 / (r0 + r1) (e0 - e1), d2 = (e0 - e1) / (r0 + r1), with the divided differences e0 = (m0 - m1) / r0 and e1 = (m1 - m2) / r1.
-        var r1 = (levels[2].Lambda - levels[3].Lambda) / h;
-        var change = (update.D1 * r0 + update.D2) / (r0 + r1);
-        var (e0, e1) = (update.D1 + change, -change);
-        return [update.D0 + e0 / r0, -e0 / r0 + e1 / r1, -e1 / r1];
-    }
 }

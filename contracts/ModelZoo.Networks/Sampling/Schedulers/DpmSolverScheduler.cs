@@ -53,6 +53,7 @@ internal sealed class DpmSolverScheduler(DpmSolverConfig config) : Scheduler
 {
     private readonly float[] _alphas = config.AlphasCumprod(finite: true);
     private readonly OutputHistory _outputs = new(SolverSigmas.Order(config.SolverOrder));
+    private readonly DpmDifferences _differences = new();
     private readonly DpmAlgorithm _algorithm = config.AlgorithmType == DpmAlgorithm.Deis ? DpmAlgorithm.DpmSolverPlusPlus : config.AlgorithmType;
     private float[] _noise = [];
 
@@ -107,8 +108,8 @@ internal sealed class DpmSolverScheduler(DpmSolverConfig config) : Scheduler
         var levels = new NoiseLevel[order + 1];
         for (var i = 0; i <= order; i++) levels[i] = DpmOutput.Level(config.UseFlowSigmas, Sigma(1 - i));
         var update = DpmUpdate.Of(_algorithm, order, config.SolverType != SolverType.Heun, levels[1], levels[0]);
-        SpanMath.Scale(update.Sample, x, x);
-        _outputs.Accumulate(DpmOutput.MultistepWeights(update, levels), x);
+        _differences.Multistep(_outputs, levels);
+        update.Apply(x, _outputs[0], _differences, x);
         if (sde) SpanMath.Accumulate(update.Noise, _noise, x);
     }
 }

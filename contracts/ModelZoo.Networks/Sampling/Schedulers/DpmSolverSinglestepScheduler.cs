@@ -46,6 +46,7 @@ internal sealed class DpmSolverSinglestepScheduler(DpmSolverSinglestepConfig con
 {
     private readonly float[] _alphas = config.AlphasCumprod(rescales: false);
     private readonly OutputHistory _outputs = new(SolverSigmas.Order(config.SolverOrder));
+    private readonly DpmDifferences _differences = new();
     private readonly DpmAlgorithm _algorithm = config.AlgorithmType == DpmAlgorithm.Deis ? DpmAlgorithm.DpmSolverPlusPlus : config.AlgorithmType;
     private int[] _orders = [];
     private float[] _start = [];
@@ -94,25 +95,8 @@ internal sealed class DpmSolverSinglestepScheduler(DpmSolverSinglestepConfig con
         var levels = new NoiseLevel[order + 1];
         for (var i = 0; i <= order; i++) levels[i] = DpmOutput.Level(config.UseFlowSigmas, Sigma(1 - i));
         var update = DpmUpdate.Of(_algorithm, order, midpoint, levels[order], levels[0]);
-        SpanMath.Scale(update.Sample, _start, x);
-        _outputs.Accumulate(Weights(update, levels, midpoint), x);
+        _differences.Singlestep(_outputs, levels, midpoint);
+        (midpoint ? update with { D2 = 0 } : update).Apply(_start, _outputs[order - 1], _differences, x);
         if (sde) SpanMath.Accumulate(update.Noise, _noise, x);
-    }
-
-    // Differences reach forward from the start of the step, which is the oldest output.
-    private static float[] Weights(DpmUpdate update, ReadOnlySpan<NoiseLevel> levels, bool midpoint)
-    {
-        if (levels.Length == 2) return [update.D0];
-        var (target, start) = (levels[0].Lambda, levels[^1].Lambda);
-        var r0 = (levels[1].Lambda - start) / (target - start);
-        if (levels.Length == 3) return [update.D1 / r0, update.D0 - update.D1 / r0];
-
-        var r1 = (levels[2].Lambda - start) / (target - start);
-
-        // e0 = (m1 - m2) / r1, e1 = (m0 - m2) / r0; midpoint: d1 = e1; Heun: d1 = (r0 e0 - r1 e1) / (r0 - r1), d2 = 2 (e1 - e0) / (r0 - r1).
-        var (e0, e1) = midpoint
-            ? (0f, update.D1)
-            : ((update.D1 * r0 - 2 * update.D2) / (r0 - r1), (2 * update.D2 - update.D1 * r1) / (r0 - r1));
-        return [e1 / r0, e0 / r1, update.D0 - e0 / r1 - e1 / r0];
     }
 }

@@ -8,6 +8,16 @@ namespace ModelZoo.Networks.Sampling.Schedulers;
 /// </summary>
 internal readonly record struct DpmUpdate(float Sample, float D0, float D1, float D2, float Noise)
 {
+    /// <summary>Takes the step from <paramref name="start"/>, without its noise.</summary>
+    /// <param name="output">d0.</param>
+    public void Apply(ReadOnlySpan<float> start, ReadOnlySpan<float> output, DpmDifferences differences, Span<float> result)
+    {
+        SpanMath.Scale(Sample, start, result);
+        SpanMath.Accumulate(D0, output, result);
+        if (D1 != 0) SpanMath.Accumulate(D1, differences.First, result);
+        if (D2 != 0) SpanMath.Accumulate(D2, differences.Second, result);
+    }
+
     /// <summary>The factors for a step from <paramref name="from"/> to <paramref name="to"/>.</summary>
     /// <param name="order">1 to 3.</param>
     /// <param name="midpoint">Midpoint form; the Heun form otherwise. The third order of a multistep solver has the Heun form only.</param>

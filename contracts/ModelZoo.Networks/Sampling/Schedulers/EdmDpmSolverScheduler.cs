@@ -28,6 +28,7 @@ public sealed record EdmDpmSolverConfig : EdmConfig
 internal sealed class EdmDpmSolverScheduler(EdmDpmSolverConfig config) : Scheduler
 {
     private readonly OutputHistory _outputs = new(SolverSigmas.Order(config.SolverOrder));
+    private readonly DpmDifferences _differences = new();
     private readonly DpmAlgorithm _algorithm = config.AlgorithmType == DpmAlgorithm.Deis ? DpmAlgorithm.DpmSolverPlusPlus : config.AlgorithmType;
     private float[] _noise = [];
 
@@ -71,8 +72,8 @@ internal sealed class EdmDpmSolverScheduler(EdmDpmSolverConfig config) : Schedul
         var levels = new NoiseLevel[order + 1];
         for (var i = 0; i <= order; i++) levels[i] = NoiseLevel.Exploding(Sigma(1 - i));
         var update = DpmUpdate.Of(_algorithm, order, config.SolverType != SolverType.Heun, levels[1], levels[0]);
-        SpanMath.Scale(update.Sample, x, x);
-        _outputs.Accumulate(DpmOutput.MultistepWeights(update, levels), x);
+        _differences.Multistep(_outputs, levels);
+        update.Apply(x, _outputs[0], _differences, x);
         if (update.Noise != 0) SpanMath.Accumulate(update.Noise, _noise, x);
     }
 }

@@ -26,7 +26,7 @@ internal sealed class EulerAncestralScheduler : SigmaScheduler
 
     public override void SetTimesteps(ScheduleRequest request)
     {
-        var steps = Spacing.Check(request.Count, _config.NumTrainTimesteps);
+        var steps = Spacing.Check(request.Count);
         var timesteps = Spacing.Timesteps(_config.TimestepSpacing, _config.NumTrainTimesteps, steps, _config.StepsOffset, round: false);
         Begin(timesteps, [.. timesteps.Select(t => SigmaSpacing.Interpolate((float)t, _training)), 0]);
     }

@@ -54,7 +54,7 @@ internal sealed class EulerScheduler : SigmaScheduler
         {
             var steps = request.Count;
             timesteps = request.Timesteps?.ToArray()
-                ?? Spacing.Timesteps(_config.TimestepSpacing, _config.NumTrainTimesteps, Spacing.Check(steps, _config.NumTrainTimesteps), _config.StepsOffset, round: false);
+                ?? Spacing.Timesteps(_config.TimestepSpacing, _config.NumTrainTimesteps, Spacing.Check(steps), _config.StepsOffset, round: false);
             sigmas = _config.InterpolationType == SigmaInterpolation.Linear
                 ? Array.ConvertAll(timesteps, t => SigmaSpacing.Interpolate((float)t, _training))
                 : Array.ConvertAll(Spacing.Linspace32(logSigmas[^1], logSigmas[0], steps + 1), x => (double)MathF.Exp(x));

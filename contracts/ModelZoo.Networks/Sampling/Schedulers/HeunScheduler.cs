@@ -42,7 +42,7 @@ internal sealed class HeunScheduler : SigmaScheduler
     {
         var steps = request.Count;
         var timesteps = request.Timesteps?.ToArray()
-            ?? Spacing.Timesteps(_config.TimestepSpacing, _config.NumTrainTimesteps, Spacing.Check(steps, _config.NumTrainTimesteps), _config.StepsOffset, round: false);
+            ?? Spacing.Timesteps(_config.TimestepSpacing, _config.NumTrainTimesteps, Spacing.Check(steps), _config.StepsOffset, round: false);
         var sigmas = Array.ConvertAll(timesteps, t => SigmaSpacing.Interpolate((float)t, _training));
         (sigmas, timesteps) = Respaced(_config, sigmas, timesteps, steps, SigmaSpacing.Logarithms(_training));
         _state.Reset();

@@ -40,11 +40,11 @@ internal static class Spacing
         _ => Trailing(last, trained, steps),
     };
 
-    /// <summary>Refuses more steps than were trained.</summary>
-    public static int Check(int steps, int trained) => steps >= 1 && steps <= trained
+    /// <summary>Refuses more steps than <paramref name="most"/>: those that were trained, unless a method finds levels between them.</summary>
+    public static int Check(int steps, int most = 1_000_000) => steps >= 1 && steps <= most
         ? steps
         : throw new OptionsException(ErrorCodes.OptionRange, "The schedule cannot have that many steps.")
-        { Where = "num_inference_steps", Expected = $"1..{trained}", Found = steps.ToString() };
+        { Where = "num_inference_steps", Expected = $"1..{most}", Found = steps.ToString() };
 
     private static double[] Reversed(double[] ascending, bool round)
     {

@@ -125,6 +125,18 @@ public sealed class SchedulerLawTests
     [Fact]
     public void SetTimesteps_MoreStepsThanTrained_IsRefused() => Assert.Throws<OptionsException>(() => new DdimConfig().Create().SetTimesteps(new(1001)));
 
+    [Theory]
+    [InlineData("EulerDiscreteScheduler")]
+    [InlineData("EulerAncestralDiscreteScheduler")]
+    [InlineData("HeunDiscreteScheduler")]
+    public void SetTimesteps_MoreStepsThanTrained_VisitsLevelsBetweenThem(string name)
+    {
+        var scheduler = Parse(name, """, "num_train_timesteps": 10""");
+        scheduler.SetTimesteps(new(19));
+        Assert.Equal(9, scheduler.Timesteps[0]);
+        Assert.Contains(8.5f, scheduler.Timesteps.ToArray());
+    }
+
     [Fact]
     public void RescaleZeroTerminalSnr_LinearBetas_EndsAtPureNoiseAndKeepsTheStart()
     {
