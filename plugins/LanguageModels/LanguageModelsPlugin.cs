@@ -9,8 +9,16 @@ namespace ModelZoo.Plugins.LanguageModels;
 public sealed class LanguageModelsPlugin : IModelPlugin
 {
     /// <inheritdoc/>
-    public IReadOnlyList<ModelArchitecture> Architectures => [BltModel.Architecture, MagnetModel.Architecture, MrT5Model.Architecture, HNetModel.Architecture, ToucanModel.Architecture];
+    public IReadOnlyList<ModelArchitecture> Architectures =>
+    [
+        BltModel.Architecture,
+        HNetModel.Architecture,
+        LearnYourTokensModel.Architecture,
+        MagnetModel.Architecture,
+        MrT5Model.Architecture,
+        ToucanModel.Architecture,
+    ];
 
     /// <inheritdoc/>
-    public IReadOnlyList<IMetric> Metrics => [ByteMetrics.BitsPerByte, ByteMetrics.BytesPerPiece, ByteMetrics.DeletionRate, ByteMetrics.ByteAccuracy];
+    public IReadOnlyList<IMetric> Metrics => [ByteMetrics.BitsPerByte, ByteMetrics.BytesPerPiece, ByteMetrics.DeletionRate, ByteMetrics.ByteAccuracy, WordMetrics.NextWordAccuracy];
 }

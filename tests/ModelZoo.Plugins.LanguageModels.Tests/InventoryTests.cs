@@ -22,6 +22,7 @@ public sealed class InventoryTests
         ["h-net.2stage-xl-chinese"] = (HNetModel.Architecture, "cartesia-ai/hnet_2stage_XL_chinese"),
         ["h-net.2stage-xl-code"] = (HNetModel.Architecture, "cartesia-ai/hnet_2stage_XL_code"),
         ["toucan.text8"] = (ToucanModel.Architecture, "toucan (x10), text8"),
+        ["learn-your-tokens.byte"] = (LearnYourTokensModel.Architecture, "unitrain.py: bytes, 4 prefixes, words of 12"),
     };
 
     public static TheoryData<string> Sizes => [.. Published.Keys];
@@ -49,8 +50,12 @@ public sealed class InventoryTests
         "h-net.2stage-xl-chinese" => HNet("""["m4", ["T1m4", ["T30"], "m4T1"], "m4"]""", [1024, 1536, 2048], [0, 4096, 5504], [32, 48, 64]),
         "h-net.2stage-xl-code" => HNet("""["m4", ["T1m4", ["T28"], "m4T1"], "m4"]""", [1024, 1536, 2048], [0, 4096, 5504], [32, 48, 64]),
         "toucan.text8" => Hourglass.Graphs(new ToucanConfig(), new ToucanConfig().Ids, new ToucanConfig().Predictor!),
+        "learn-your-tokens.byte" => LearnYourTokens(new() { NumPrefix = 4, BlockSize = 256, NLayer = 8, NHead = 8, NEmbd = 512, Base = "byte" }, 384),
         _ => throw new ArgumentOutOfRangeException(nameof(size), size, "No such size."),
     };
+
+    private static IReadOnlyList<Action<Scope>> LearnYourTokens(LearnYourTokensConfig config, int ids) =>
+        [scope => LearnYourTokensNetwork.Words(scope, config, ids, config.CanvasSize), scope => LearnYourTokensNetwork.Spell(scope, config, ids)];
 
     private static IReadOnlyList<Action<Scope>> HNet(string layout, int[] widths, int[] intermediate, int[] rotary)
     {

@@ -1,0 +1,31 @@
+using System.Text.Json;
+using ModelZoo.Contracts;
+
+namespace ModelZoo.Plugins.LanguageModels.Tests.Shared;
+
+public class CharacterVocabularyTests
+{
+    [Theory, InlineData("""[" ", "a", "й", "<eos>"]"""), InlineData("""{"й": 2, " ": 0, "a": 1, "<eos>": 3}""")]
+    public void OfJson_AListOrAnObject_GivesIdsInOrder(string json)
+    {
+        var vocabulary = CharacterVocabulary.OfJson(JsonElement.Parse(json), "vocab.json");
+        Assert.Equal([1, 2, 0, 1], vocabulary.Encode("aй a"));
+        Assert.Equal("aй a", vocabulary.Decode([1, 2, 0, 3, 1]));
+        Assert.Equal(4, vocabulary.Size);
+    }
+
+    [Theory, InlineData(256, 0), InlineData(259, 3), InlineData(384, 3)]
+    public void OfBytes_AnySize_RoundTrips(int size, int offset)
+    {
+        var vocabulary = CharacterVocabulary.OfBytes(size);
+        Assert.Equal([195 + offset, 169 + offset], vocabulary.Encode("é"));
+        Assert.Equal("é", vocabulary.Decode(vocabulary.Encode("é")));
+        Assert.Equal("\uFFFD", vocabulary.Decode([195 + offset]));
+    }
+
+    [Fact]
+    public void Encode_AnUnknownCharacter_IsRefusedByName() => Assert.Contains("U+0062", Assert.Throws<MediaException>(() => CharacterVocabulary.Of(["a"]).Encode("ab")).Found, StringComparison.Ordinal);
+
+    [Fact]
+    public void OfJson_AnotherForm_IsRefused() => Assert.Equal(ErrorCodes.ConfigInvalid, Assert.Throws<ModelZooException>(() => CharacterVocabulary.OfJson(JsonElement.Parse("3"), "vocab.json")).Code);
+}
