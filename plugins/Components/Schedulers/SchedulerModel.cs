@@ -33,7 +33,7 @@ internal sealed class SchedulerModel(ISchedulerConfig config, PointwiseModel? ne
     // The cases divide the timestep by this before the fixed model sees it.
     private static float TimeScale(ISchedulerConfig config) => config is ConsistencyConfig ? 250 : 1000;
 
-    private IScheduler Begin(CallArguments arguments) => Begin(Request(arguments) with { Timesteps = arguments.Literal<double[]?>("timesteps", null) });
+    private IScheduler Begin(CallArguments arguments) => Begin(Request(arguments) with { Timesteps = Numbers(arguments, "timesteps") });
 
     private IScheduler Begin(ScheduleRequest request)
     {
@@ -44,7 +44,7 @@ internal sealed class SchedulerModel(ISchedulerConfig config, PointwiseModel? ne
 
     private static ScheduleRequest Request(CallArguments arguments) => new(arguments.Literal<int?>("num_inference_steps", null))
     {
-        Sigmas = arguments.Literal<double[]?>("sigmas", null),
+        Sigmas = Numbers(arguments, "sigmas"),
         Mu = arguments.Literal<double?>("mu", null),
         OriginalSteps = arguments.Literal<int?>("original_inference_steps", null),
         Strength = arguments.Literal("strength", 1.0),
@@ -106,16 +106,19 @@ internal sealed class SchedulerModel(ISchedulerConfig config, PointwiseModel? ne
     private static CallResults AddNoise(CallArguments arguments, IScheduler scheduler, string clean, string at)
     {
         var (original, noise) = (arguments.Tensor<float>(clean), arguments.Tensor<float>("noise"));
-        var timesteps = arguments.Tensor(at) switch
-        {
-            Tensor<long> whole => Array.ConvertAll(whole.Span.ToArray(), t => (float)t),
-            Tensor<double> precise => Array.ConvertAll(precise.Span.ToArray(), t => (float)t),
-            var given => given.As<float>().Span.ToArray(),
-        };
+        var timesteps = Array.ConvertAll(Numbers(arguments, at) ?? throw new ModelZooException(ErrorCodes.VerbUnsupported, "The call lacks an argument.") { Where = at }, t => (float)t);
         var result = Tensor.Zeros<float>(original.Shape);
         scheduler.AddNoise(original.Span, noise.Span, timesteps, SampleShape.Of(original.Shape), result.Span);
         return new CallResults().Add("noisy", result);
     }
+
+    // What the reference takes as a list or a tensor.
+    private static double[]? Numbers(CallArguments arguments, string name) => !arguments.HasTensor(name) ? arguments.Literal<double[]?>(name, null) : arguments.Tensor(name) switch
+    {
+        Tensor<long> whole => Array.ConvertAll(whole.Span.ToArray(), value => (double)value),
+        Tensor<double> precise => precise.Span.ToArray(),
+        var given => Array.ConvertAll(given.As<float>().Span.ToArray(), value => (double)value),
+    };
 
     // The k-th draw is the k-th row.
     private sealed class GivenNoise(Tensor<float>? rows) : INoiseSource

@@ -20,7 +20,7 @@ internal sealed class EdmEulerScheduler(EdmEulerConfig config) : Scheduler
     public override void SetTimesteps(ScheduleRequest request)
     {
         double[] sigmas;
-        if (config.SigmaSchedule == EdmSchedule.Exponential) sigmas = config.ExponentialSigmas(request.Count);
+        if (config.SigmaSchedule == EdmSchedule.Exponential) sigmas = config.ExponentialSigmas(request.Sigmas?.Count ?? request.Count);
         else if (request.Sigmas is { } ramp) sigmas = [.. ramp.Select(r => Karras(r))];
         else sigmas = Array.ConvertAll(Spacing.Linspace(0, 1, request.Count), Karras);
         Begin(sigmas.Select(EdmConfig.Timestep), [.. sigmas, config.FinalSigmasType == FinalSigma.SigmaMin ? sigmas[^1] : 0]);
