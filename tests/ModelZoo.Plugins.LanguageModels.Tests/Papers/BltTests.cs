@@ -1,6 +1,7 @@
 using System.Numerics;
 using System.Text;
 using System.Text.Json;
+using ModelZoo.Conformance;
 using ModelZoo.Contracts;
 
 namespace ModelZoo.Plugins.LanguageModels.Tests;
@@ -155,6 +156,40 @@ public class BltTests
     }
 
     [Fact]
+    public async Task Open_TheAuthorsFolder_IsTheSameModel()
+    {
+        await using var library = await TinyModel.OpenAsync<BltModel>(BltModel.Architecture);
+        await WithTheAuthorsAsync(512, async authors =>
+        {
+            var (expected, found) = (await ForwardAsync(library, Words), await ForwardAsync(authors, Words));
+            TinyModel.Near(expected.Tensor("logits").As<float>().Span, found.Tensor("logits").As<float>().Span);
+            Assert.Equal(await TinyModel.GenerateAsync(library, "Patches", new BltGenerateOptions { MaxNewTokens = 12 }), await TinyModel.GenerateAsync(authors, "Patches", new BltGenerateOptions { MaxNewTokens = 12 }));
+            Assert.Equal(library.Facts.Parameters, authors.Facts.Parameters);
+        });
+    }
+
+    [Fact]
+    public Task Open_TheAuthorsFolderWithAWindow_SeesItsBytesInEveryForm() => WithTheAuthorsAsync(5, async authors =>
+    {
+        await using var library = await TinyModel.OpenAsync<BltModel>(BltModel.Architecture);
+        var (ids, real) = (Ids(Words), Tensor.Zeros<long>(Ids(Words).Shape));
+        real.Span.Fill(1);
+        var whole = (await CallAsync(authors, ids)).Tensor("logits").As<float>();
+        var masked = await authors.CallAsync("forward", new CallArguments().With("input_ids", ids).With("attention_mask", real));
+        TinyModel.Near(whole.Span, masked.Tensor("logits").As<float>().Span);
+        using (var stream = authors.Begin(new()))
+        {
+            var logits = new List<float>();
+            foreach (var part in Vocabulary.Begin(Vocabulary.Encode(Words)).Chunk(3)) logits.AddRange((await stream.TakeAsync(part, default)).Logits.Span);
+            TinyModel.Near(whole.Span, logits.ToArray());
+        }
+
+        var unbounded = (await CallAsync(library, ids)).Tensor("logits").As<float>();
+        TinyModel.Near(unbounded.Span[..(5 * 260)], whole.Span[..(5 * 260)]);
+        Assert.NotEqual(unbounded[0, 40, 7], whole[0, 40, 7], 1e-3f);
+    });
+
+    [Fact]
     public void Hashes_OfEachRun_AreThePolynomialModulo64BitsAndTheTable()
     {
         var config = new BltConfig { EncoderHashByteGroupSize = [3, 8], EncoderHashByteGroupNbFunctions = 2, EncoderHashByteGroupVocab = 500002 };
@@ -171,6 +206,20 @@ public class BltTests
                 var wrapped = (sum + BigInteger.Pow(2, 63)) % BigInteger.Pow(2, 64) - BigInteger.Pow(2, 63);
                 Assert.Equal((long)((wrapped % 500002 + 500002) % 500002), rows[at - 5, table]);
             }
+        }
+    }
+
+    private static async Task WithTheAuthorsAsync(int window, Func<BltModel, Task> test)
+    {
+        var folder = BltAuthorsFolder.Write(window);
+        try
+        {
+            await using var authors = (BltModel)await BltModel.Architecture.Open(new() { Id = ModelId.Parse(BltModel.Architecture.Card.Id), Folder = folder, Services = HostServices.Instance }, default);
+            await test(authors);
+        }
+        finally
+        {
+            Directory.Delete(folder, recursive: true);
         }
     }
 

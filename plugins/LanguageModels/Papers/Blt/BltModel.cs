@@ -1,6 +1,6 @@
 // Byte Latent Transformer: Patches Scale Better Than Tokens. Pagnoni, Pasunuru, Rodriguez, Nguyen, Muller, Li, Zhou, Yu, Weston, Zettlemoyer, Ghosh, Lewis, Holtzman, Iyer. arXiv:2412.09871.
-// github.com/facebookresearch/blt; transformers' BltForCausalLM. Published layout: transformers' config.json + model.safetensors (itazap/blt-1b-hf).
-// Deviations: as transformers computes it, bytes see all bytes before them, where the authors' own code has windows of 512. The verbs cut as the authors' patcher does, the next byte included; `forward` as transformers does.
+// github.com/facebookresearch/blt; transformers' BltForCausalLM. Published layouts: transformers' config.json + model.safetensors (itazap/blt-1b-hf); the authors' (facebook/blt-1b).
+// Deviations: in the first layout, as transformers computes it, bytes see all bytes before them, where the authors' own code has windows of 512. The verbs cut as the authors' patcher does, the next byte included; `forward` as transformers does.
 using System.Globalization;
 using System.Runtime.CompilerServices;
 using ModelZoo.Contracts;
@@ -45,9 +45,9 @@ public sealed class BltModel : IModel, ITokenize<Text, BltTokenizeOptions>, IGen
             WeightsLicense = "FAIR Noncommercial Research License",
             Inputs = [Modality.Text],
             Outputs = [Modality.Tokens, Modality.Text],
-            Layouts = ["transformers: config.json + model.safetensors"],
+            Layouts = ["transformers: config.json + model.safetensors", "authors: config.json (args) + model.safetensors, train_args.json, entropy_model/"],
             Sizes = [new("itazap/blt-1b-hf", 4_633_391_872, [])],
-            Deviations = "Bytes see all bytes before them, as in transformers; the authors' own code has windows of 512.",
+            Deviations = "In the layout of transformers bytes see all bytes before them, as there; the authors' own code has windows of 512.",
         },
         OpenAsync);
 
@@ -125,9 +125,10 @@ public sealed class BltModel : IModel, ITokenize<Text, BltTokenizeOptions>, IGen
     private static ValueTask<IModel> OpenAsync(ModelSource source, CancellationToken cancel)
     {
         var folder = source.RequireFolder();
-        var config = PublishedConfig.Read<BltConfig>(folder).Value.Checked(folder);
-        var checkpoint = source.OpenCheckpoint();
-        var model = new BltModel(source.Id.ToString(), config, checkpoint, NetworkContext.Of(source, checkpoint));
+        var isAuthors = BltAuthorsLayout.Is(folder);
+        var config = (isAuthors ? BltAuthorsLayout.Read(folder) : PublishedConfig.Read<BltConfig>(folder).Value).Checked(folder);
+        var checkpoint = isAuthors ? BltAuthorsLayout.Open(folder) : source.OpenCheckpoint();
+        var model = new BltModel(source.Id.ToString(), config, checkpoint, NetworkContext.Of(source, isAuthors ? BltAuthorsLayout.Names.Apply(checkpoint) : checkpoint));
         model.Require();
         return ValueTask.FromResult<IModel>(model);
     }

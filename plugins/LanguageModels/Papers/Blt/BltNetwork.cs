@@ -110,29 +110,40 @@ internal static class BltNetwork
     private static Value Stack(Scope scope, Value x, BltStackConfig config, BltSight sight, Func<int, Value, Value>? look = null)
     {
         var (cos, sin) = config.Rotary.Angles(sight.Cache?.Positions ?? sight.Positions ?? AttentionLayers.Range(x.Graph, x.Shape[1]).Unsqueeze(0), oneByOne: sight.Cache is not null);
+        var seen = sight.Real is null ? null : Seen(sight.Real, config.Window);
         for (var i = 0; i < config.NumHiddenLayers; i++)
         {
             if (look is not null) x = look(i, x);
             var layer = scope["layers"][i];
-            x += Attend(layer["self_attn"], layer["input_layernorm"].RmsNorm(x, config.RmsNormEps), cos, sin, config, sight, i);
+            x += Attend(layer["self_attn"], layer["input_layernorm"].RmsNorm(x, config.RmsNormEps), cos, sin, config, sight.Cache, seen, i);
             x += layer["mlp"].GatedMlp(layer["post_attention_layernorm"].RmsNorm(x, config.RmsNormEps), config.Intermediate, Activations.Named(config.HiddenAct));
         }
 
         return x;
     }
 
-    private static Value Attend(Scope attention, Value x, Value cos, Value sin, BltStackConfig config, BltSight sight, int layer)
+    // No byte looks at padding, or at what comes later or lies before its window; one that nothing is left for looks at all alike. real (B, N) -> (B, 1, N, N).
+    private static Value Seen(Value real, int? window)
+    {
+        var (g, length) = (real.Graph, real.Shape[1]);
+        var distance = AttentionMasks.Distance(g, length, length);
+        var seen = distance.GreaterOrEqual(g.Constant([0L]));
+        if (window is { } most) seen = seen.And(distance.Less(g.Constant([(long)most])));
+        return AttentionMasks.Where(seen.And(real.Cast(ElementType.Bool).Unsqueeze(1, 2)));
+    }
+
+    private static Value Attend(Scope attention, Value x, Value cos, Value sin, BltStackConfig config, KeyValueCache? cache, Value? seen, int layer)
     {
         var (heads, keyHeads, width) = (config.NumAttentionHeads, config.KeyValueHeads, config.HeadWidth);
         Value Map(string name, int count) => attention[name].Linear(x, (long)count * width, bias: false);
         var (q, k, v) = (Map("q_proj", heads).Rotary(heads, cos, sin, interleaved: true), Map("k_proj", keyHeads).Rotary(keyHeads, cos, sin, interleaved: true), Map("v_proj", keyHeads));
-        var options = new AttentionOptions { Heads = heads, KeyValueHeads = keyHeads, Causal = sight.Mask is null, Window = config.Window, Bias = sight.Mask };
-        return attention["o_proj"].Linear(sight.Cache is { } cache ? cache.Attention(layer, q, k, v, options) : AttentionLayers.Attention(q, k, v, options), config.HiddenSize, bias: false);
+        var options = new AttentionOptions { Heads = heads, KeyValueHeads = keyHeads, Causal = seen is null, Window = seen is null ? config.Window : null, Bias = seen };
+        return attention["o_proj"].Linear(cache is not null ? cache.Attention(layer, q, k, v, options) : AttentionLayers.Attention(q, k, v, options), config.HiddenSize, bias: false);
     }
 }
 
-/// <summary>What places look at: those before them, in the same run or in a cache; or what a mask says.</summary>
+/// <summary>What places look at: those before them, in the same run or in a cache.</summary>
 /// <param name="Cache">Keys and values of the places before; null when all are in the run.</param>
-/// <param name="Mask">Added to scores (B, 1, N, N), instead of being causal.</param>
+/// <param name="Real">0 for padding, which is not looked at (B, N); null for none.</param>
 /// <param name="Positions">Places in the sequence (B, N) or (1, N), without a cache; null counts from 0.</param>
-internal sealed record BltSight(KeyValueCache? Cache = null, Value? Mask = null, Value? Positions = null);
+internal sealed record BltSight(KeyValueCache? Cache = null, Value? Real = null, Value? Positions = null);

@@ -79,7 +79,7 @@ internal sealed class BltNetworks(NetworkContext context, BltConfig config) : ID
         var (g, model) = (root.Graph, root["model"]);
         var x = BltNetwork.Embed(model, Ids(g), Rows(g, config), config);
         var (owners, numbers, looked) = (Owners(g), Numbers(g), g.Input("looked", ElementType.Int64, [Batch, Length]));
-        var sight = new BltSight(Positions: g.Input("positions", ElementType.Int64, [Batch, Length]), Mask: isMasked ? Mask(g) : null);
+        var sight = new BltSight(Positions: g.Input("positions", ElementType.Int64, [Batch, Length]), Real: isMasked ? g.Input("real", ElementType.Int64, [Batch, Length]) : null);
 
         var states = root.Stage("encoder_hidden_states", BltNetwork.Encode(model["local_encoder"], x, config.EncoderConfig, sight));
         var patches = BltNetwork.Pool(model["local_encoder"], states, owners, numbers, config.EncoderConfig);
@@ -91,13 +91,6 @@ internal sealed class BltNetworks(NetworkContext context, BltConfig config) : ID
         Value Spread(Value ofPatches) => ofPatches.Flatten(0, 1).Gather(places).Reshape(Batch, Length, ofPatches.Shape[-1]);
         var last = root.Stage("last_hidden_state", BltNetwork.Decode(model["local_decoder"], states, global, Spread, config.DecoderConfig, sight));
         g.Output("logits", BltNetwork.Logits(root, last, config));
-    }
-
-    // Causal, and no byte looks at padding; one that nothing is left for looks at all alike.
-    private static Value Mask(Graph g)
-    {
-        var real = g.Input("real", ElementType.Int64, [Batch, Length]).Cast(ElementType.Bool).Unsqueeze(1, 2);              // (B, 1, 1, N)
-        return AttentionMasks.Where(AttentionMasks.Distance(g, Length, Length).GreaterOrEqual(g.Constant([0L])).And(real));
     }
 
     private static KeyValueCache Cache(Graph g, BltStackConfig config, Dim count) => new(g, Batch, count, config.KeyValueHeads, config.HeadWidth);
