@@ -37,7 +37,7 @@ internal static class Quantizers
             var json = PublishedConfig.ReadJson(source.RequireFolder());
             var arguments = json["kwargs"] as JsonObject ?? json;
             var given = json["class"]?.GetValue<string>() ?? @class;
-            if (given == $"Grouped{@class}") arguments.TryAdd("groups", 1);
+            if (@class.StartsWith("Residual", StringComparison.Ordinal) && given == $"Grouped{@class}") arguments.TryAdd("groups", 1);
             else if (given != @class) throw new ModelZooException(ErrorCodes.ConfigInvalid, "The checkpoint is of another quantizer.") { Where = "class", Expected = @class, Found = given };
             var config = PublishedConfig.Bind<TConfig>(arguments, source.RequireFolder()).Value;
             var context = NetworkContext.Of(source, checkpoint);

@@ -100,6 +100,7 @@ public sealed class QuantizerTests
     [InlineData("vector-quantize", "euclidean", "ResidualVQ")]
     [InlineData("residual-vq", "euclidean-q3", "GroupedVQ")]
     [InlineData("lfq", "bits7", "ResidualLFQ")]
+    [InlineData("fsq", "levels-8555", "GroupedFSQ")]
     public async Task Open_AnotherClass_IsRefused(string part, string name, string @class)
     {
         using var folder = new CopiedCheckpoint(part, name, json => json["class"] = @class);
