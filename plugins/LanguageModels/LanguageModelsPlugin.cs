@@ -12,6 +12,7 @@ public sealed class LanguageModelsPlugin : IModelPlugin
     public IReadOnlyList<ModelArchitecture> Architectures =>
     [
         BltModel.Architecture,
+        HatModel.Architecture,
         HNetModel.Architecture,
         LearnYourTokensModel.Architecture,
         MagnetModel.Architecture,

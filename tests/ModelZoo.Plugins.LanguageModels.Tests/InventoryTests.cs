@@ -36,7 +36,7 @@ public sealed class InventoryTests
     }
 
     [Fact]
-    public void Architectures_WithoutAnInventory_SayWhy() => ApprovedInventory.CoversAll<LanguageModelsPlugin>(Published.Values.Select(published => (published.Architecture.Card.Id, published.Name)), new Dictionary<string, string>());
+    public void Architectures_WithoutAnInventory_SayWhy() => ApprovedInventory.CoversAll<LanguageModelsPlugin>(Published.Values.Select(published => (published.Architecture.Card.Id, published.Name)), new Dictionary<string, string> { ["language-models/hat"] = "The sizes' configurations are not public where we can read them." });
 
     private static IReadOnlyList<Action<Scope>> Graphs(string size) => size switch
     {

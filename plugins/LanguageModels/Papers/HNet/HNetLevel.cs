@@ -1,5 +1,4 @@
 using ModelZoo.Contracts;
-using ModelZoo.Inference;
 using ModelZoo.Networks;
 
 namespace ModelZoo.Plugins.LanguageModels;
@@ -22,33 +21,6 @@ internal sealed record HNetState(IReadOnlyDictionary<string, Tensor> First)
 
     /// <summary>Whether nothing came yet.</summary>
     public bool IsFirst { get; init; } = true;
-}
-
-/// <summary>A part of H-Net with the states of its layers.</summary>
-internal sealed class HNetPart(Network network)
-{
-    private readonly GraphPort[] _states = [.. network.Session.Inputs.Where(port => port.Name.StartsWith(HNetStates.Before, StringComparison.Ordinal))];
-
-    /// <summary>The network.</summary>
-    public Network Network => network;
-
-    /// <summary>The states at the beginning of sequences: zeros, and no keys.</summary>
-    public IReadOnlyDictionary<string, Tensor> Begin(int rows) => _states.ToDictionary(port => port.Name, port =>
-    {
-        long[] shape = [rows, .. port.Shape.Skip(1).Select(extent => extent.Symbol is null ? extent.Size : 0)];
-        return port.Type == ElementType.Int64 ? (Tensor)Tensor.Zeros<long>(shape) : Tensor.Zeros<float>(shape);
-    });
-
-    /// <summary>Runs new places.</summary>
-    public async Task<(NetworkOutputs Outputs, IReadOnlyDictionary<string, Tensor> States)> RunAsync(IReadOnlyDictionary<string, Tensor> states, CancellationToken cancel, params (string Name, Tensor Tensor)[] inputs)
-    {
-        var outputs = await network.RunAsync(cancel, [.. inputs, .. states.Select(state => (state.Key, state.Value))]).ConfigureAwait(false);
-        return (outputs, _states.ToDictionary(port => port.Name, port =>
-        {
-            var next = HNetStates.After + port.Name[HNetStates.Before.Length..];
-            return port.Type == ElementType.Int64 ? (Tensor)outputs.Get<long>(next) : outputs[next];
-        }));
-    }
 }
 
 /// <summary>What is seen on the way through the stages.</summary>
@@ -107,7 +79,7 @@ internal abstract class HNetLevel(HNetStage stage)
         HNetLevel? level = null;
         foreach (var stage in config.Stages().Reverse())
         {
-            HNetPart[] parts = [.. HNetNetwork.Parts(config, stage).Select((build, i) => new HNetPart(Network.Build(context, $"h-net stage {stage.Index}, part {i}", build, independentRows: true)))];
+            StatefulNetwork[] parts = [.. HNetNetwork.Parts(config, stage).Select((build, i) => new StatefulNetwork(Network.Build(context, $"h-net stage {stage.Index}, part {i}", build, independentRows: true)))];
             level = level is null ? new HNetInnermost(stage, parts[0]) : new HNetOuter(stage, parts[0], level, parts[1]);
         }
 
@@ -130,7 +102,7 @@ internal abstract class HNetLevel(HNetStage stage)
 }
 
 /// <summary>The innermost stage: blocks alone.</summary>
-internal sealed class HNetInnermost(HNetStage stage, HNetPart main) : HNetLevel(stage)
+internal sealed class HNetInnermost(HNetStage stage, StatefulNetwork main) : HNetLevel(stage)
 {
     /// <inheritdoc/>
     public override IEnumerable<Network> Networks => [main.Network];
@@ -151,7 +123,7 @@ internal sealed class HNetInnermost(HNetStage stage, HNetPart main) : HNetLevel(
 }
 
 /// <summary>A stage around another: encoder, router, what is within on the chunks alone, smoothing, decoder (the paper's figure 1).</summary>
-internal sealed class HNetOuter(HNetStage stage, HNetPart encoder, HNetLevel within, HNetPart decoder) : HNetLevel(stage)
+internal sealed class HNetOuter(HNetStage stage, StatefulNetwork encoder, HNetLevel within, StatefulNetwork decoder) : HNetLevel(stage)
 {
     /// <inheritdoc/>
     public override IEnumerable<Network> Networks => [encoder.Network, .. within.Networks, decoder.Network];

@@ -19,7 +19,7 @@ internal static class HNetNetwork
     public static void Encoder(Scope model, HNetConfig config, HNetStage stage)
     {
         var (g, level) = (model.Graph, model[stage.Path]);
-        var states = new HNetStates(g);
+        var states = new LayerStates(g);
         var x = level["encoder"].Isotropic(Input(model, config, stage, states), stage.Encoder!, stage, states);
         g.Output("hidden_states", x);
         // The residual in full precision, section 2.3.
@@ -31,7 +31,7 @@ internal static class HNetNetwork
     /// <summary>The innermost. outer_states (B, M, outer) -> hidden_states (B, M, outer); where there is nothing around it, input_ids (B, L) -> logits (B, L, V).</summary>
     public static void Main(Scope model, HNetConfig config, HNetStage stage)
     {
-        var states = new HNetStates(model.Graph);
+        var states = new LayerStates(model.Graph);
         var x = model[stage.Path]["main_network"].Isotropic(Input(model, config, stage, states), stage.Main!, stage, states);
         Output(model, config, stage, model.Stage($"main_network_{stage.Index}", x));
         states.Finish();
@@ -40,7 +40,7 @@ internal static class HNetNetwork
     /// <summary>After what is within. smoothed (B, L, D), residual (B, L, D) -> hidden_states (B, L, outer); logits (B, L, V) in the outermost.</summary>
     public static void Decoder(Scope model, HNetConfig config, HNetStage stage)
     {
-        var (g, states) = (model.Graph, new HNetStates(model.Graph));
+        var (g, states) = (model.Graph, new LayerStates(model.Graph));
         Shape shape = [states.Batch, states.Length, stage.Width];
         // The authors multiply by a one that only training sees through.
         var x = g.Input("smoothed", shape) + g.Input("residual", shape);
@@ -59,7 +59,7 @@ internal static class HNetNetwork
     }
 
     // Bytes, or the outer stage's places made as wide as this one.
-    private static Value Input(Scope model, HNetConfig config, HNetStage stage, HNetStates states)
+    private static Value Input(Scope model, HNetConfig config, HNetStage stage, LayerStates states)
     {
         var g = model.Graph;
         if (stage.Index == 0) return model["embeddings"].Embedding(g.Input("input_ids", ElementType.Int64, [states.Batch, states.Length]), config.VocabSize, stage.Width);
@@ -75,7 +75,7 @@ internal static class HNetNetwork
     }
 
     // Blocks with norms before, and one after the last.
-    private static Value Isotropic(this Scope scope, Value x, string layout, HNetStage stage, HNetStates states)
+    private static Value Isotropic(this Scope scope, Value x, string layout, HNetStage stage, LayerStates states)
     {
         foreach (var (i, kind) in HNetStage.Kinds(layout).Index())
         {
@@ -88,7 +88,7 @@ internal static class HNetNetwork
         return scope["rmsnorm"].RmsNorm(x, Epsilon);
     }
 
-    private static Value StateSpace(this Scope mixer, Value x, HNetStage stage, HNetStates states)
+    private static Value StateSpace(this Scope mixer, Value x, HNetStage stage, LayerStates states)
     {
         var channels = stage.ScanHeads * stage.ScanWidth + 2 * stage.States;
         var (convolution, scan) = (states.Input("convolution", [states.Batch, channels, stage.Kernel - 1]), states.Input("scan", [states.Batch, stage.ScanHeads, stage.States, stage.ScanWidth]));
@@ -98,12 +98,12 @@ internal static class HNetNetwork
         return output;
     }
 
-    private static Value Attention(this Scope mixer, Value x, HNetStage stage, HNetStates states)
+    private static Value Attention(this Scope mixer, Value x, HNetStage stage, LayerStates states)
     {
         var (q, k, v) = mixer["Wqkv"].Qkv(x, stage.Width, bias: false);
         if (stage.Rotary > 0)
         {
-            var (cos, sin) = states.RotaryAngles(stage.Rotary);
+            var (cos, sin) = PositionLayers.RotaryAngles(states.Places(), stage.Rotary);
             (q, k) = (q.Rotary(stage.Heads, cos, sin), k.Rotary(stage.Heads, cos, sin));
         }
 
@@ -117,70 +117,5 @@ internal static class HNetNetwork
     {
         var gate = mlp["fc1"].LinearRows(x, 2 * hidden, hidden, hidden, bias: false);
         return mlp["fc2"].Linear(gate.Silu() * mlp["fc1"].LinearRows(x, 2 * hidden, 0, hidden, bias: false), x.Shape[2].Size, bias: false);
-    }
-}
-
-/// <summary>What the layers of a part carry from one run to the next: inputs <c>state.n</c> and outputs <c>next.n</c>, all with a row for each sequence.</summary>
-/// <param name="graph">The part's graph.</param>
-internal sealed class HNetStates(Graph graph)
-{
-    /// <summary>Prefixes of what comes in and goes out.</summary>
-    public const string Before = "state.", After = "next.";
-
-    private readonly List<(string Name, Value Value)> _next = [];
-    private readonly Dim _past = Dim.Symbol("past");
-    private (Value Cos, Value Sin)? _angles;
-    private Value? _mask;
-    private int _count;
-
-    /// <summary>Sequences B.</summary>
-    public Dim Batch { get; } = Dim.Symbol("batch");
-
-    /// <summary>New places L.</summary>
-    public Dim Length { get; } = Dim.Symbol("length");
-
-    /// <summary>A state of the run before; zeros at the beginning.</summary>
-    public (string Name, Value Value) Input(string kind, Shape shape, ElementType type = ElementType.Float32)
-    {
-        var name = $"{_count++}.{kind}";
-        return (name, graph.Input(Before + name, type, shape));
-    }
-
-    /// <summary>What a state has become.</summary>
-    public void Output((string Name, Value Value) state, Value next) => _next.Add((state.Name, next));
-
-    /// <summary>New keys or values (B, L, D) after those of the places before: (B, past + L, D). Those that a later query still sees are kept.</summary>
-    public Value Extend(string kind, Value x, int? window)
-    {
-        var before = Input(kind, [Batch, _past, x.Shape[2]]);
-        var all = ValueShape.Concat(1, before.Value, x);
-        Output(before, window is { } reach ? Kept(all, reach) : all);
-        return all;
-    }
-
-    /// <summary>Cosines and sines of the new places, (B, L, width / 2): one table for all layers of the part.</summary>
-    public (Value Cos, Value Sin) RotaryAngles(int width)
-    {
-        if (_angles is { } known) return known;
-        var count = Input("places", [Batch], ElementType.Int64);
-        Output(count, count.Value + graph.Extent(Length));
-        _angles = PositionLayers.RotaryAngles(count.Value.Unsqueeze(1) + AttentionLayers.Range(graph, Length), width);
-        return _angles.Value;
-    }
-
-    /// <summary>What each query sees: its own place and those before it, at most so many. One mask for all layers of the part.</summary>
-    public Value Mask(Dim keys, int? window) => _mask ??= window is { } reach ? AttentionMasks.Sliding(graph, Length, keys, reach + 1) : AttentionMasks.Causal(graph, Length, keys);
-
-    /// <summary>Declares what goes out.</summary>
-    public void Finish()
-    {
-        foreach (var (name, value) in _next) graph.Output(After + name, value);
-    }
-
-    // The last places, or all where there are fewer: the bounds of a slice are clamped.
-    private Value Kept(Value all, int reach)
-    {
-        var start = reach == 0 ? long.MaxValue : -reach;
-        return graph.Node(all.Path, "Slice", [all, graph.Constant([start], 1), graph.Constant([long.MaxValue], 1), graph.Constant([1L], 1)], all.Type, all.Shape.With(1, Dim.Symbol("kept")));
     }
 }
