@@ -61,7 +61,7 @@ public sealed class LearnYourTokensModel : IModel, ITokenize<Text, LearnYourToke
         _checkpoint = checkpoint;
         _config = PublishedConfig.Read<LearnYourTokensConfig>(folder).Value;
         var ids = (int)checkpoint.Get("head.weight").Shape[0];
-        _vocabulary = _config.Base == "byte" ? CharacterVocabulary.OfBytes(ids) : _config is { Base: "char", Vocab: { } vocab } ? CharacterVocabulary.OfJson(vocab, $"{folder}: vocab") : null;
+        _vocabulary = _config.Base == "byte" ? CharacterVocabulary.OfBytes(ids) : _config is { Base: "char", Vocab: { ValueKind: JsonValueKind.Array or JsonValueKind.Object } vocab } ? CharacterVocabulary.OfJson(vocab, $"{folder}: vocab") : null;
         _words = new(canvas => Network.Build(context, "words", scope => LearnYourTokensNetwork.Words(scope, _config, ids, canvas)));
         _spell = HasWords ? Network.Build(context, "spelling", scope => LearnYourTokensNetwork.Spell(scope, _config, ids)) : Network.Build(context, "characters", scope => LearnYourTokensNetwork.Plain(scope, _config, ids));
     }
@@ -161,9 +161,10 @@ public sealed class LearnYourTokensModel : IModel, ITokenize<Text, LearnYourToke
     public ValueTask<CallResults> CallAsync(string call, CallArguments arguments, CancellationToken cancel = default) => call switch
     {
         "forward" when HasWords => new LearnYourTokensCalls(_config, _words, _spell).ForwardAsync(arguments, cancel),
+        "validation_step" when HasWords => new LearnYourTokensCalls(_config, _words, _spell).LastWordAsync(arguments, cancel),
         "forward" => new LearnYourTokensCalls(_config, _words, _spell).PlainAsync(arguments, cancel),
         "generate" when !HasWords => new LearnYourTokensCalls(_config, _words, _spell).GenerateAsync(arguments, cancel),
-        _ => throw new ModelZooException(ErrorCodes.VerbUnsupported, $"The model has no call '{call}' here.") { Expected = HasWords ? "forward" : "forward, generate" },
+        _ => throw new ModelZooException(ErrorCodes.VerbUnsupported, $"The model has no call '{call}' here.") { Expected = HasWords ? "forward, validation_step" : "forward, generate" },
     };
 
     /// <inheritdoc/>

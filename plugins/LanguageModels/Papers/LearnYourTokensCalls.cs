@@ -26,6 +26,27 @@ internal sealed class LearnYourTokensCalls(LearnYourTokensConfig config, Network
         return results.Add("net", net.Reshape(rows, count * net.Shape[2], net.Shape[3])).Add("logits", logits).Return(logits);
     }
 
+    /// <summary>What <c>validation_step(x, x_mask)</c> predicts: the characters (B, C) of the last word, one by one, each the most probable, or the one that uniforms (B, C) fall on; padding behind its end is predicted, too.</summary>
+    public async ValueTask<CallResults> LastWordAsync(CallArguments arguments, CancellationToken cancel)
+    {
+        const int Context = 90;
+        var (x, mask, uniforms) = (arguments.Tensor<long>("x"), arguments.Tensor<long>("x_mask"), arguments.FindTensor<float>("uniforms"));
+        var (rows, count, canvas) = ((int)x.Shape[0], (int)x.Shape[1], (int)x.Shape[2]);
+        var first = Math.Max(0, count - Context);
+        using var past = words[canvas].Begin(rows);
+        // The last word is spelled from the words before it, whatever it is.
+        var net = (await past.StepAsync(cancel, ("idx", Part(x, first, count - first - 1)), ("mask", Part(mask, first, count - first - 1))).ConfigureAwait(false))["net"];
+        var states = Part(net, (int)net.Shape[1] - 1, 1).Reshape(rows, net.Shape[2], net.Shape[3]);
+        var (sampling, predicted) = (new TokenSampling { Temperature = uniforms is null ? 0 : 1 }, Tensor.Zeros<long>(rows, canvas));
+        for (var c = 0; c < canvas; c++)
+        {
+            var logits = (await spell.RunAsync(cancel, ("net", states), ("idx", predicted)).ConfigureAwait(false))["logits"];
+            for (var row = 0; row < rows; row++) predicted[row, c] = sampling.Choose(logits.Place(row, c), [], uniforms?[row, c] ?? 0);
+        }
+
+        return new CallResults().Return(predicted);
+    }
+
     /// <summary><c>forward(idx)</c> without words: logits (B, T, V).</summary>
     public async ValueTask<CallResults> PlainAsync(CallArguments arguments, CancellationToken cancel)
     {
