@@ -1,6 +1,7 @@
 // MrT5: Dynamic Token Merging for Efficient Byte-level Language Models. Kallini, Murty, Manning, Potts, Csordás. arXiv:2410.20771. github.com/jkallini/mrt5
 // Published layout: config.json + model.safetensors of MrT5ForConditionalGeneration. Deviations: none; of the paper's comparisons random deletion is not read.
 using System.Runtime.CompilerServices;
+using System.Text;
 using System.Text.RegularExpressions;
 using ModelZoo.Contracts;
 using ModelZoo.Inference;
@@ -13,7 +14,7 @@ namespace ModelZoo.Plugins.LanguageModels;
 public sealed partial class MrT5Model : IModel, ITokenize<Text, MrT5TokenizeOptions>, IGenerate<Text, MrT5GenerateOptions>, IEvaluate, IReferenceCalls
 {
     // Texts of training; longer ones are read in stretches.
-    private const int Stretch = 1023, End = 1, FirstMark = 258;
+    private const int Stretch = 1023, End = 1, FirstMark = 258, LastMark = 248;
 
     private readonly MrT5Config _config;
     private readonly ByteVocabulary _vocabulary;
@@ -85,11 +86,11 @@ public sealed partial class MrT5Model : IModel, ITokenize<Text, MrT5TokenizeOpti
     /// <inheritdoc/>
     public ValueTask<Text> DetokenizeAsync(Tokens tokens, MrT5TokenizeOptions options, CancellationToken cancel = default) => ValueTask.FromResult(new Text(_vocabulary.Text(tokens.Expect(Space).Ids.Span)));
 
-    /// <summary>What the decoder writes when the encoder has read the prompt, in which <c>&lt;extra_id_0&gt;</c> and so on stand for spans that are missing.</summary>
+    /// <summary>What the decoder writes when the encoder has read the prompt, in which <c>&lt;extra_id_0&gt;</c> to 10 stand for spans that are missing; so they do in what it writes.</summary>
     public async IAsyncEnumerable<Generation<Text>> GenerateAsync(Prompt prompt, MrT5GenerateOptions options, ulong seed, [EnumeratorCancellation] CancellationToken cancel = default)
     {
         var encoded = await EncodeAsync([.. Read(ByteGeneration.TextOf(prompt)), End], options, cancel).ConfigureAwait(false);
-        await foreach (var step in ByteGeneration.StreamAsync(_runner.Begin(encoded), _vocabulary, [_config.DecoderStartTokenId], options, seed, cancel).ConfigureAwait(false)) yield return step;
+        await foreach (var step in ByteGeneration.StreamAsync(_runner.Begin(encoded), Spell, End, [_config.DecoderStartTokenId], options, seed, cancel).ConfigureAwait(false)) yield return step;
     }
 
     /// <summary>Texts with a target are measured by it; of others spans are taken out, which are to be restored.</summary>
@@ -156,7 +157,9 @@ public sealed partial class MrT5Model : IModel, ITokenize<Text, MrT5TokenizeOpti
 
     private async Task<float[]?> GatesAsync(int[] ids, CancellationToken cancel) => (await _runner.GatesAsync(Row(ids), cancel).ConfigureAwait(false))?.Span.ToArray();
 
-    // Marks of missing spans count down from id 258.
+    // Marks of missing spans count down from id 258: those that no text could need, the ids of the bytes that UTF-8 never has, are written out.
+    private byte[] Spell(int id) => id is <= FirstMark and >= LastMark ? Encoding.ASCII.GetBytes($"<extra_id_{FirstMark - id}>") : _vocabulary.ByteOf(id) is { } value ? [value] : [];
+
     private int[] Read(string text)
     {
         var (ids, at) = (new List<int>(), 0);
@@ -177,6 +180,6 @@ public sealed partial class MrT5Model : IModel, ITokenize<Text, MrT5TokenizeOpti
         return row;
     }
 
-    [GeneratedRegex("<extra_id_([0-9]{1,2})>", RegexOptions.CultureInvariant)]
+    [GeneratedRegex("<extra_id_(10|[0-9])>", RegexOptions.CultureInvariant)]
     private static partial Regex Mark();
 }
