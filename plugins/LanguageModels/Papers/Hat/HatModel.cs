@@ -1,6 +1,6 @@
 // Hierarchical Autoregressive Transformers: Combining Byte- and Word-Level Processing for Robust, Adaptable Language Models. Neitemeier, Deiseroth, Eichenberg, Balles. arXiv:2501.10322. github.com/Aleph-Alpha-Research/hat-splitter
 // Published layouts: transformers with the authors' remote code (HATForCausalLM): config.json + model.safetensors, as Aleph-Alpha/llama-3_1-8b-tfree-hat-base.
-// Deviations: float32 throughout. Windows of encoder and decoder are those of flash attention in transformers 4.46: so many places before a query's own.
+// Deviations: float32 throughout. Windows of encoder and decoder are those of flash attention in transformers 4.46: so many places before a query's own. Norms of queries and keys in the layers have the names of those in cross attention.
 using System.ComponentModel;
 using ModelZoo.Contracts;
 using ModelZoo.Inference;
@@ -49,8 +49,8 @@ public sealed class HatModel : IModel, ITokenize<Text, NoOptions>, IGenerate<Tex
             ArXiv = "2501.10322",
             Authors = ["Pit Neitemeier", "Björn Deiseroth", "Constantin Eichenberg", "Lukas Balles"],
             Repository = "Aleph-Alpha-Research/hat-splitter",
-            CodeLicense = "Apache-2.0",
-            WeightsLicense = "Open Aleph License",
+            CodeLicense = "Open Aleph License 1.0",
+            WeightsLicense = "Open Aleph License 1.0",
             Inputs = [Modality.Text],
             Outputs = [Modality.Text, Modality.Tokens],
             Layouts = ["transformers (remote code): config.json + model.safetensors"],
