@@ -32,7 +32,7 @@ public sealed record ResidualVectorQuantizerConfig
     [Range(1, 1024)] public int? Groups { get; init; }
     /// <summary>Whether padding becomes what stands for no code at all; it stays as it was otherwise.</summary>
     public bool ReturnZerosForMaskedPadding { get; init; } = true;
-    /// <summary>Whether codes are brought to the mean and variance of what each level is given; levels have codebooks of their own then.</summary>
+    /// <summary>Whether codes are brought to the mean and variance of what each level is given.</summary>
     public bool AffineParam { get; init; }
     /// <summary>Share that the remembered statistics keep.</summary>
     [Range(0.0, 1.0)] public double AffineParamBatchDecay { get; init; } = 0.99;
@@ -72,20 +72,18 @@ public sealed record ImplicitCodebookConfig
 public static class ResidualVectorQuantizer
 {
     /// <summary>Quantizes. x (B, N, D) or (B, D, H, W) -> codes (B, .., levels).</summary>
-    /// <exception cref="ModelZooException">Levels share a codebook that would follow what each of them is given.</exception>
     public static Quantization Quantize(Scope rvq, Value x, ResidualVectorQuantizerConfig config)
     {
-        if (config is { AffineParam: true, SharedCodebook: true })
-            throw new ModelZooException(ErrorCodes.ConfigInvalid, "A codebook that follows what it is given belongs to one level.") { Where = "shared_codebook", Expected = "false", Found = "true" };
         if (config.Groups is { } groups) return GroupedQuantizer.Quantize(rvq, x, groups, config.AcceptImageFmap, (group, part) => Quantize(group, part, config.OfGroup()));
         var rows = x.ToSequence(config.AcceptImageFmap);
         var projected = config.CodeWidth == config.Dim ? rows : rvq["project_in"].Linear(rows, config.CodeWidth);
         var residual = projected;                                                                                                // (B, N, D')
         Value? sum = null;
+        (Value, Value, Value)? moved = null;
         List<Value> ids = [], codes = [];
         foreach (var (level, size) in config.CodebookSizes.Index())
         {
-            var (id, code) = Level(rvq, residual, sum, level, size, config);
+            var (id, code) = Level(rvq, residual, sum, level, size, config, ref moved);
             residual -= code;
             sum = sum is null ? code : sum + code;
             ids.Add(id);
@@ -122,10 +120,16 @@ public static class ResidualVectorQuantizer
         return codes;
     }
 
-    private static (Value Id, Value Code) Level(Scope rvq, Value residual, Value? sum, int level, long size, ResidualVectorQuantizerConfig config)
+    // What a shared codebook was moved by follows it from level to level.
+    private static (Value Id, Value Code) Level(Scope rvq, Value residual, Value? sum, int level, long size, ResidualVectorQuantizerConfig config, ref (Value Table, Value Mean, Value Variance)? moved)
     {
         var (x, table) = (config.UseCosineSim ? residual.L2Normalize() : residual, Table(rvq, level, size, config));
-        if (config.AffineParam) table = VectorQuantizer.Moved(rvq["layers"][level]["_codebook"], table, x, config.AffineParamBatchDecay);
+        if (config.AffineParam)
+        {
+            moved = VectorQuantizer.Moved(Book(rvq, level, config), table, x, config.AffineParamBatchDecay, config.SharedCodebook ? moved : null);
+            table = moved.Value.Table;
+        }
+
         if (level == 0 || !config.ImplicitNeuralCodebook)
         {
             var found = config.UseCosineSim ? Codebook.MostAlike(x, table) : Codebook.Nearest(x, table);
@@ -156,9 +160,11 @@ public static class ResidualVectorQuantizer
 
     private static Value ProjectOut(Scope rvq, Value sum, ResidualVectorQuantizerConfig config) => config.CodeWidth == config.Dim ? sum : rvq["project_out"].Linear(sum, config.Dim);
 
+    private static Scope Book(Scope rvq, int level, ResidualVectorQuantizerConfig config) => rvq["layers"][config.SharedCodebook ? 0 : level]["_codebook"];
+
     private static Value Table(Scope rvq, int level, long size, ResidualVectorQuantizerConfig config)
     {
-        var codebook = rvq["layers"][config.SharedCodebook ? 0 : level]["_codebook"];
+        var codebook = Book(rvq, level, config);
         return rvq.Graph.Weight($"{codebook.Path}.embed", codebook.Data("embed", 1, size, config.CodeWidth).Reshape(size, config.CodeWidth), codebook.Path);
     }
 }

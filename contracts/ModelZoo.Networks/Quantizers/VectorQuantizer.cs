@@ -62,7 +62,7 @@ public static class VectorQuantizer
         for (var head = 0; head < config.Heads; head++)
         {
             var (part, table) = (parts.At(2, head), Table(vq, config, head));
-            if (config.AffineParam) table = Moved(vq["_codebook"], table, config.SeparateCodebookPerHead ? part : parts, config.AffineParamBatchDecay, config.SeparateCodebookPerHead ? config.Heads : 1, head);
+            if (config.AffineParam) table = Moved(vq["_codebook"], table, config.SeparateCodebookPerHead ? part : parts, config.AffineParamBatchDecay, books: config.SeparateCodebookPerHead ? config.Heads : 1, head: head).Table;
             ids[head] = config.UseCosineSim ? Codebook.MostAlike(part.L2Normalize(), table) : Codebook.Nearest(part, table);
             codes[head] = table.Gather(ids[head]);
         }
@@ -71,16 +71,17 @@ public static class VectorQuantizer
     }
 
     // Codes at the mean and variance of what is quantized: (e - mean of codes) * deviation / deviation of codes + mean. table (K, D'), seen (.., D').
-    internal static Value Moved(Scope codebook, Value table, Value seen, double batchDecay, int books = 1, int head = 0)
+    // Statistics follow those of the batch before: what an earlier call gave, or what the checkpoint remembers.
+    internal static (Value Table, Value Mean, Value Variance) Moved(Scope codebook, Value table, Value seen, double batchDecay, (Value Table, Value Mean, Value Variance)? before = null, int books = 1, int head = 0)
     {
         var width = table.Shape[-1].Size;
         Value Remembered(string name) => codebook.Weight(name, books, 1, width).At(0, Math.Min(head, books - 1));                              // (1, D')
-        Value Batch(string name, Value now) => codebook.Has(name) ? Remembered(name) * batchDecay + now * (1 - batchDecay) : now;
+        Value Batch(string name, Value? last, Value now) => (last ?? (codebook.Has(name) ? Remembered(name) : null)) is { } known ? known * batchDecay + now * (1 - batchDecay) : now;
         Value Deviation(Value variance) => variance.Max(variance.Graph.Constant([1e-5f])).Sqrt();
         var rows = seen.Reshape(-1, width);
         var mean = rows.Mean(0, keep: true);
-        var (batchMean, batchVariance) = (Batch("batch_mean", mean), Batch("batch_variance", (rows - mean).Square().Mean(0, keep: true)));
-        return (table - Remembered("codebook_mean")) * (Deviation(batchVariance) / Deviation(Remembered("codebook_variance"))) + batchMean;
+        var (batchMean, batchVariance) = (Batch("batch_mean", before?.Mean, mean), Batch("batch_variance", before?.Variance, (rows - mean).Square().Mean(0, keep: true)));
+        return ((table - Remembered("codebook_mean")) * (Deviation(batchVariance) / Deviation(Remembered("codebook_variance"))) + batchMean, batchMean, batchVariance);
     }
 
     /// <summary>Codes of ids, in the space of the codebook. ids (..), or (.., heads) when there are several -> (.., heads D').</summary>

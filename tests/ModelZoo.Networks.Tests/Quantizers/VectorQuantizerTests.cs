@@ -169,11 +169,23 @@ public class VectorQuantizerTests
         Runtime.Near(Runtime.Make([2, 2, 5, width], at => tables[at[0]][0, ids[at[1], at[2], at[0]], at[3]]), Both<float>(q => q.AllCodes!), 0);
     }
 
+    // A shared codebook goes on from where the level before left it: as if the checkpoint remembered that level's statistics.
     [Fact]
-    public void Residual_SharedAffineCodebook_IsRefused()
+    public void Residual_SharedAffineCodebook_FollowsTheLevels()
     {
-        var config = new ResidualVectorQuantizerConfig { Dim = 3, NumQuantizers = 2, CodebookSize = JsonElement.Parse("5"), AffineParam = true, SharedCodebook = true };
-        Assert.Equal(ErrorCodes.ConfigInvalid, Assert.Throws<ModelZooException>(() => Runtime.Run<long>(scope => ResidualVectorQuantizer.Quantize(scope, scope.Graph.Input("x", [2, 5, 3]), config).Codes, new TestWeights(), ("x", Runtime.Numbers(1, 2, 5, 3)))).Code);
+        const int width = 3;
+        var (table, x) = (Runtime.Numbers(1, 1, Codes, width), Runtime.Numbers(3, 2, 5, width));
+        (string, Tensor<float>)[] book = [("_codebook.embed", table), ("_codebook.codebook_mean", Runtime.Numbers(4, 1, 1, width)), ("_codebook.codebook_variance", Runtime.Make([1, 1, width], at => 0.5 + at[2]))];
+        Tensor<float> One(Tensor<float> given, params (string, Tensor<float>)[] remembered) => Runtime.Run<float>(scope => VectorQuantizer.Quantize(scope, scope.Graph.Input("x", [2, 5, width]),
+            new() { Dim = width, CodebookSize = Codes, AffineParam = true, AffineParamBatchDecay = 0.7 }).Quantized, new TestWeights([.. book, .. remembered]), ("x", given));
+        var config = new ResidualVectorQuantizerConfig { Dim = width, NumQuantizers = 2, CodebookSize = JsonElement.Parse($"{Codes}"), AffineParam = true, AffineParamBatchDecay = 0.7, SharedCodebook = true };
+        var both = Runtime.Run<float>(scope => ResidualVectorQuantizer.Quantize(scope, scope.Graph.Input("x", [2, 5, width]), config).Quantized, new TestWeights([.. book.Select(entry => ($"layers.0.{entry.Item1}", entry.Item2))]), ("x", x));
+
+        double Mean(long c) => Enumerable.Range(0, 10).Average(i => (double)x.Span[(int)(i * width + c)]);
+        var first = One(x);
+        var second = One(Runtime.Make([2, 5, width], at => x[at] - first[at]), ("_codebook.batch_mean", Runtime.Make([1, 1, width], at => Mean(at[2]))),
+            ("_codebook.batch_variance", Runtime.Make([1, 1, width], at => Enumerable.Range(0, 10).Average(i => Math.Pow(x.Span[(int)(i * width + at[2])] - Mean(at[2]), 2)))));
+        Runtime.Near(Runtime.Make([2, 5, width], at => first[at] + second[at]), both, 1e-5);
     }
 
     [Fact]
