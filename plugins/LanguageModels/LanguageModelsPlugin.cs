@@ -21,5 +21,5 @@ public sealed class LanguageModelsPlugin : IModelPlugin
     ];
 
     /// <inheritdoc/>
-    public IReadOnlyList<IMetric> Metrics => [ByteMetrics.BitsPerByte, ByteMetrics.BytesPerPiece, ByteMetrics.DeletionRate, ByteMetrics.ByteAccuracy, WordMetrics.NextWordAccuracy];
+    public IReadOnlyList<IMetric> Metrics => [ByteMetrics.BitsPerByte, ByteMetrics.BytesPerPiece, ByteMetrics.PiecesPerText, ByteMetrics.DeletionRate, ByteMetrics.ByteAccuracy, WordMetrics.NextWordAccuracy];
 }

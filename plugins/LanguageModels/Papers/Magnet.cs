@@ -116,7 +116,7 @@ public sealed class MagnetModel : IModel, ITokenize<Text, MagnetTokenizeOptions>
     public Modality Evaluates => Modality.Text;
 
     /// <inheritdoc/>
-    public IReadOnlyList<string> DefaultMetrics => ByteMetrics.Names;
+    public IReadOnlyList<string> DefaultMetrics => [.. ByteMetrics.Names, ByteMetrics.PiecesPerText.Name];
 
     /// <inheritdoc/>
     public OptionsSchema EvaluateOptions => OptionsSchema.Of<MagnetEvaluateOptions>();
@@ -151,7 +151,7 @@ public sealed class MagnetModel : IModel, ITokenize<Text, MagnetTokenizeOptions>
         {
             var script = MagnetScripts.Choose(asked.Script, example.Media.Expect<Text>().Value, _config.Scripts);
             await foreach (var observation in ByteEvaluation.ObserveAsync(new[] { example }.ToAsyncEnumerable(), asked.Context, (bytes, stop) => MeasureAsync(script, bytes, stop), cancel).ConfigureAwait(false))
-                yield return observation with { Group = script };
+                yield return observation with { Group = example.Label ?? script }; // a folder for each language, or else the scripts
         }
     }
 

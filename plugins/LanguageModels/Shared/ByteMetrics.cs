@@ -22,6 +22,10 @@ internal static class ByteMetrics
     public static IMetric BytesPerPiece { get; } = new Ratio("bytes-per-piece", "B", null, "Bytes of the corpus over the pieces (patches, chunks, words) that the model makes of them.",
         static values => values.GetValueOrDefault(Tokens.PieceLengths) is Tensor<long> lengths ? (lengths.Span.ToArray().Sum(), lengths.Length) : null);
 
+    /// <summary>Pieces that a text takes; of the same texts in several languages, how fairly they are divided.</summary>
+    public static IMetric PiecesPerText { get; } = new MeanMetric("pieces-per-text", "", null, "Mean number of pieces (segments, patches, words) that the model makes of a text (MAGNET, section 4).",
+        static observation => (observation.Output as NamedTensors)?.Values.GetValueOrDefault(Tokens.PieceLengths)?.Length);
+
     /// <summary>Bytes that the model deletes.</summary>
     public static IMetric DeletionRate { get; } = new Ratio("deletion-rate", "", null, "Share of the corpus' bytes that the model deletes (MrT5, section 4).",
         static values => values.GetValueOrDefault(Kept) is Tensor<long> kept ? (kept.Span.Count(0L), kept.Length) : null);

@@ -68,7 +68,7 @@ internal sealed class CharacterVocabulary
         {
             var bytes = Encoding.UTF8.GetBytes(rune.ToString());
             if (_ids.TryGetValue(Key(bytes), out var whole)) ids.Add(whole);
-            else ids.AddRange(bytes.Select(value => _ids.TryGetValue(Key([value]), out var id) && bytes.Length > 1 ? id : throw Unknown(rune)));
+            else ids.AddRange(bytes.Select(value => _ids.TryGetValue(Key([value]), out var id) ? id : throw Unknown(rune)));
         }
 
         return [.. ids];

@@ -96,6 +96,10 @@ public sealed class MagnetTests : IAsyncLifetime
     {
         var observed = await TinyModel.ObserveAsync(_model, new MagnetEvaluateOptions(), "plain words", "простые слова");
         Assert.Equal(["latin", "cyrl"], observed.Select(observation => observation.Group));
+        var pieces = ByteMetrics.PiecesPerText.Start();
+        pieces.Add(observed[1]);
+        var tokens = await _model.TokenizeAsync(new("простые слова"), new());
+        Assert.Equal(TinyModel.PieceLengths(tokens).Length, pieces.Result()!.Value);
         Assert.Equal([11, 25], observed.Select(observation => TinyModel.Bits(observation).Length));
         var short1 = await TinyModel.ObserveAsync(_model, new MagnetEvaluateOptions { Context = 4 }, "plain words");
         Assert.Equal(TinyModel.Bits(observed[0])[..4], TinyModel.Bits(short1[0])[..4]);
