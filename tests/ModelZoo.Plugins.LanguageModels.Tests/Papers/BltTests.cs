@@ -83,6 +83,19 @@ public class BltTests
         TinyModel.Near(whole, logits.ToArray());
     }
 
+    [Fact]
+    public async Task Append_APromptOfSeveralStretches_IsReadAsAWhole()
+    {
+        await using var model = await TinyModel.OpenAsync<BltModel>(BltModel.Architecture);
+        var text = string.Concat(Enumerable.Repeat(Words, 20));
+        using var stream = model.Begin(new());
+        var ids = Vocabulary.Begin(Vocabulary.Encode(text));
+        var last = await stream.AppendAsync(Tensor.Create(ids, 1, ids.Length), default);
+        Assert.True(ids.Length > 2 * BltStream.Stretch);
+        var whole = (await ForwardAsync(model, text)).Tensor("logits").As<float>();
+        TinyModel.Near(whole.Span[^260..], last.Span);
+    }
+
     [Theory]
     [InlineData("entropy", null)]
     [InlineData("entropy", 2)]

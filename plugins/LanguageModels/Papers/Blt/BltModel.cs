@@ -12,8 +12,6 @@ namespace ModelZoo.Plugins.LanguageModels;
 /// <summary>Texts as patches of bytes: cut where the next byte is hard to foresee, continued byte by byte, measured in bits.</summary>
 public sealed class BltModel : IModel, ITokenize<Text, BltTokenizeOptions>, IGenerate<Text, BltGenerateOptions>, IEvaluate, IReferenceCalls
 {
-    private const int Stretch = 512;
-
     private readonly BltConfig _config;
     private readonly Checkpoint _checkpoint;
     private readonly BltNetworks _networks;
@@ -153,7 +151,7 @@ public sealed class BltModel : IModel, ITokenize<Text, BltTokenizeOptions>, IGen
         if (!rule.IsEntropic) return new float[ids.Length];
         using var state = _networks[BltPart.Patcher].Begin(1);
         var entropies = new List<float>(ids.Length);
-        foreach (var part in ids.Chunk(Stretch))
+        foreach (var part in ids.Chunk(BltStream.Stretch))
             entropies.AddRange((await state.StepAsync(cancel, ("ids", Tensor.Create([.. part.Select(id => (long)id)], 1, part.Length))).ConfigureAwait(false))["entropies"].Span);
         return [.. entropies];
     }

@@ -7,6 +7,9 @@ namespace ModelZoo.Plugins.LanguageModels;
 /// <summary>A sequence that grows: bytes go on from caches, a patch goes through the large transformer once, when it is known to have ended. What it gives equals the whole computed anew.</summary>
 internal sealed class BltStream : ITokenModel, IDisposable
 {
+    /// <summary>Ids that a network takes at once: longer prompts are read in stretches, whose attention stays small.</summary>
+    public const int Stretch = 512;
+
     private readonly BltNetworks _networks;
     private readonly BltConfig _config;
     private readonly BltHashes _hashes;
@@ -27,8 +30,14 @@ internal sealed class BltStream : ITokenModel, IDisposable
     /// <inheritdoc/>
     public async ValueTask<Tensor<float>> AppendAsync(Tensor<int> tokens, CancellationToken cancel)
     {
-        var (logits, _) = await TakeAsync(tokens.Span.ToArray(), cancel).ConfigureAwait(false);
-        return (Tensor<float>)logits.Slice((int)logits.Shape[0] - 1).Reshape(1, _config.VocabSize);
+        var last = Tensor.Zeros<float>(1, _config.VocabSize);
+        foreach (var part in tokens.Span.ToArray().Chunk(Stretch))
+        {
+            var (logits, _) = await TakeAsync(part, cancel).ConfigureAwait(false);
+            logits.Slice(part.Length - 1).Span.CopyTo(last.Span);
+        }
+
+        return last;
     }
 
     /// <inheritdoc/>
