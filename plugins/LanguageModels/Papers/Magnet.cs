@@ -79,7 +79,7 @@ public sealed class MagnetModel : IModel, ITokenize<Text, MagnetTokenizeOptions>
         _checkpoint = checkpoint;
         _config = PublishedConfig.Read<MagnetConfig>(folder).Value;
         var isClassifier = checkpoint.Tensors.Any(tensor => tensor.Name == "score.weight");
-        _hourglass = new(context, _config, _config.NToken, isClassifier ? Classifier : "");
+        _hourglass = new(context, _config, _config.NToken, _config.Scripts.Select(MagnetConfig.Predictor), isClassifier ? Classifier : "");
         if (isClassifier) _score = Network.Build(context, "magnet score", scope => Score(scope, _config));
         _vocabulary = new(_config.NToken, Offset: 3, Start: 1, End: 1);
     }

@@ -46,7 +46,7 @@ public sealed class ToucanModel : IModel, ITokenize<Text, NoOptions>, IGenerate<
     {
         _checkpoint = checkpoint;
         _config = PublishedConfig.Read<ToucanConfig>(folder).Value;
-        _hourglass = new(context, _config, _config.Ids);
+        _hourglass = new(context, _config, _config.Ids, _config.Predictor is { } predictor ? [predictor] : []);
         _table = Tensor.Create(Hourglass.Numbers(context.Weights, "word_emb.weight"), _config.Ids, _config.DModel);
         _vocabulary = Vocabulary(Path.Combine(folder, VocabularyFile), _config.NToken);
     }

@@ -9,23 +9,24 @@ internal sealed class Hourglass : IDisposable
 {
     private const string Null = "null_group";
     private readonly HourglassConfig _config;
-    private readonly NetworkCache<string> _predictors;
+    private readonly IReadOnlyDictionary<string, Network> _predictors;
 
     /// <summary>Builds the networks.</summary>
     /// <param name="context">Engine, weights, device.</param>
     /// <param name="config">Published settings.</param>
     /// <param name="ids">Ids of the table and of the output.</param>
+    /// <param name="predictors">Published names of the boundary predictors.</param>
     /// <param name="prefix">What stands before the published names; empty for nothing.</param>
-    public Hourglass(NetworkContext context, HourglassConfig config, int ids, string prefix = "")
+    public Hourglass(NetworkContext context, HourglassConfig config, int ids, IEnumerable<string> predictors, string prefix = "")
     {
         _config = config;
         if (prefix.Length > 0) context = context with { Weights = new KeyMap((@"^(?!" + prefix + @"\.).*$", null), (@"^" + prefix + @"\.", "")).Apply(context.Weights) };
+        NullGroup = Numbers(context.Weights, Null);
         var (before, pooled, after) = config.Layers;
         Encoder = new(context, "hourglass encoder", config, 0, before, scope => EncoderInput(scope, config, ids), static (scope, x) => scope.Graph.Output("hidden", x));
         Middle = new(context, "hourglass middle", config, 1, pooled, scope => MiddleInput(scope, config), static (scope, x) => scope.Graph.Output("states", x));
         Decoder = new(context, "hourglass decoder", config, 2, after, scope => DecoderInput(scope, config), (scope, x) => DecoderOutput(scope, x, ids));
-        _predictors = new(name => Network.Build(context, $"{name} boundaries", scope => Predictor(scope, name, config)));
-        NullGroup = Numbers(context.Weights, Null);
+        _predictors = predictors.ToDictionary(name => name, name => Network.Build(context, $"{name} boundaries", scope => Predictor(scope, name, config)));
     }
 
     /// <summary>Ids (B, N) int64 under <c>ids</c> -> <c>hidden</c> (B, N, D).</summary>
@@ -40,8 +41,8 @@ internal sealed class Hourglass : IDisposable
     /// <summary>The group before the first (D).</summary>
     public float[] NullGroup { get; }
 
-    /// <summary>The networks that are built.</summary>
-    public IEnumerable<Network> Networks => [.. Encoder.Networks, .. Middle.Networks, .. Decoder.Networks, .. _predictors.Built];
+    /// <summary>The networks.</summary>
+    public IEnumerable<Network> Networks => [.. Encoder.Networks, .. Middle.Networks, .. Decoder.Networks, .. _predictors.Values];
 
     /// <summary>The graphs that read all tensors of a published size with these predictors; for inventories.</summary>
     public static IReadOnlyList<Action<Scope>> Graphs(HourglassConfig config, int ids, params IEnumerable<string> predictors)
@@ -96,7 +97,7 @@ internal sealed class Hourglass : IDisposable
         Encoder.Dispose();
         Middle.Dispose();
         Decoder.Dispose();
-        _predictors.Dispose();
+        foreach (var predictor in _predictors.Values) predictor.Dispose();
     }
 
     private static Value EncoderInput(Scope model, HourglassConfig config, int ids) =>
