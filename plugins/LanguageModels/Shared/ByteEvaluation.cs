@@ -55,6 +55,16 @@ internal static class ByteEvaluation
         return new(example.Id, example.Media, new NamedTensors(output)) { Label = example.Label };
     }
 
+    /// <summary>The label that counts for nothing in a reference's loss.</summary>
+    public const long Ignored = -100;
+
+    /// <summary>Mean information of the labels that count, in nats, as references compute their loss. logits (B, N, V), labels (B, N).</summary>
+    public static double Loss(Tensor<float> logits, Tensor<long> labels)
+    {
+        var bits = Bits(logits, [.. labels.Span.ToArray().Select(label => (int)Math.Max(label, 0))]);
+        return bits.Where((_, i) => labels.Span[i] != Ignored).Average() * Math.Log(2);
+    }
+
     /// <summary>Minus the binary logarithm of each target's probability. logits (.., V) in rows, one for each target.</summary>
     /// <param name="logits">Rows of logits.</param>
     /// <param name="targets">What came, an id a row; rows beyond are not looked at.</param>

@@ -153,6 +153,16 @@ public class BltTests
     }
 
     [Fact]
+    public async Task Forward_WithLabels_LosesTheMeanInformationOfTheNext()
+    {
+        await using var model = await TinyModel.OpenAsync<BltModel>(BltModel.Architecture);
+        var ids = Ids(Words);
+        var results = await model.CallAsync("forward", new CallArguments().With("input_ids", ids).With("labels", ids));
+        var bits = await BitsAsync(model, Words, null);
+        Assert.Equal(bits.Average() * Math.Log(2), ((Tensor<double>)results.Tensor("loss")).Span[0], 1e-4);
+    }
+
+    [Fact]
     public async Task Patching_ByEntropyWithoutASmallModel_IsRefusedByName()
     {
         await using var model = await TinyModel.OpenAsync<BltModel>(BltModel.Architecture, config => config.Replace("\"patch_in_forward\": true", "\"patch_in_forward\": false", StringComparison.Ordinal));

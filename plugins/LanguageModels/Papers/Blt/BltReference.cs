@@ -21,6 +21,7 @@ internal sealed class BltReference(BltNetworks networks, BltConfig config)
         var (ids, kept) = (arguments.Tensor<long>("input_ids"), arguments.Literal("logits_to_keep", 0));
         var positions = arguments.FindTensor<long>("position_ids") ?? Places(ids);
         var results = await RunAsync(ids, positions, arguments.FindTensor<long>("attention_mask"), arguments.FindTensor<long>("patch_lengths"), cancel).ConfigureAwait(false);
+        if (arguments.FindTensor<long>("labels") is { } labels) results.Add("loss", ByteEvaluation.Loss((Tensor<float>)results.Tensor("logits"), Next(labels)));
         return kept == 0 ? results : results.Values.Aggregate(new CallResults(), (all, pair) => all.Add(pair.Key, pair.Key == "logits" ? Last((Tensor<float>)pair.Value, kept) : (Tensor)pair.Value));
     }
 
@@ -100,6 +101,14 @@ internal sealed class BltReference(BltNetworks networks, BltConfig config)
         var (hashes, rows) = (new BltHashes(config), Tensor.Zeros<long>(ids.Shape[0], ids.Shape[1], config.HashTables));
         for (var row = 0; row < ids.Shape[0]; row++) hashes.Rows([.. ids.Slice(row).Span.ToArray().Select(id => (int)id)], 0).Span.CopyTo(rows.Slice(row).Span);
         return rows;
+    }
+
+    // What comes at each place: the label of the next.
+    private static Tensor<long> Next(Tensor<long> labels)
+    {
+        var (next, length) = (Tensor.Zeros<long>(labels.Shape), (int)labels.Shape[1]);
+        for (var i = 0; i < next.Length; i++) next.Span[i] = (i + 1) % length == 0 ? ByteEvaluation.Ignored : labels.Span[i + 1];
+        return next;
     }
 
     private static Tensor<long> Places(Tensor<long> ids)

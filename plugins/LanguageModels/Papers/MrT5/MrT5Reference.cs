@@ -6,7 +6,7 @@ namespace ModelZoo.Plugins.LanguageModels;
 /// <summary>The calls of the authors' <c>MrT5ForConditionalGeneration</c>.</summary>
 internal sealed class MrT5Reference(MrT5Runner runner, MrT5Config config)
 {
-    private const long Ignored = -100, Pad = 0, End = 1;
+    private const long Pad = 0, End = 1;
 
     /// <summary>Runs a call.</summary>
     public Task<CallResults> CallAsync(string call, CallArguments arguments, CancellationToken cancel) => call switch
@@ -28,7 +28,7 @@ internal sealed class MrT5Reference(MrT5Runner runner, MrT5Config config)
         if (encoded is { Logits: { } gateLogits, Gates: { } gates, GateKeys: { } keys })
             results.Add("delete_gate_logits", gateLogits).Add("delete_gate_output", gates).Add("delete_gate_mask", keys.Reshape(keys.Shape[0], keys.Shape[1], 1));
         results.Add("encoder_last_hidden_state", encoded.States).Add("logits", logits);
-        return labels is null ? results : results.Add("loss", Loss(logits, labels));
+        return labels is null ? results : results.Add("loss", ByteEvaluation.Loss(logits, labels));
     }
 
     // The most probable id each time. As in the authors' code the decoder does not know of padding but by its gate.
@@ -64,7 +64,7 @@ internal sealed class MrT5Reference(MrT5Runner runner, MrT5Config config)
     private Tensor<long> ShiftRight(Tensor<long> labels)
     {
         var (shifted, length) = (Tensor.Zeros<long>(labels.Shape), (int)labels.Shape[1]);
-        for (var i = 0; i < shifted.Length; i++) shifted.Span[i] = i % length == 0 ? config.DecoderStartTokenId : labels.Span[i - 1] == Ignored ? Pad : labels.Span[i - 1];
+        for (var i = 0; i < shifted.Length; i++) shifted.Span[i] = i % length == 0 ? config.DecoderStartTokenId : labels.Span[i - 1] == ByteEvaluation.Ignored ? Pad : labels.Span[i - 1];
         return shifted;
     }
 
@@ -73,12 +73,5 @@ internal sealed class MrT5Reference(MrT5Runner runner, MrT5Config config)
         var real = Tensor.Zeros<long>(ids.Shape);
         for (var i = 0; i < real.Length; i++) real.Span[i] = ids.Span[i] == Pad ? 0 : 1;
         return real;
-    }
-
-    // Mean information of the labels that count, in nats.
-    private static double Loss(Tensor<float> logits, Tensor<long> labels)
-    {
-        var bits = ByteEvaluation.Bits(logits, [.. labels.Span.ToArray().Select(label => (int)Math.Max(label, 0))]);
-        return bits.Where((_, i) => labels.Span[i] != Ignored).Average() * Math.Log(2);
     }
 }
