@@ -56,26 +56,29 @@ internal sealed class ModelVerbs(IModelRunner runner, ModelResolver resolver, Pr
             return last ?? throw new ModelZooException(ErrorCodes.PluginFailed, $"{model.Id} ended without a result.") { Remedy = "This is a fault of the plugin; tell its author." };
         }, cancel);
 
-    /// <summary>Sees, before anything runs, that what a model generates goes into a file of that name.</summary>
-    /// <exception cref="MediaException">It does not; where the model could make what the file holds, the message says what its folder lacks.</exception>
-    public Task ExpectFileAsync(ModelRequest model, string path, CancellationToken cancel) => InspectAsync(model, (lease, _) =>
+    /// <summary>Sees, before anything runs, that what a model generates goes into a file of that name or, without one, is a text.</summary>
+    /// <exception cref="ModelZooException">It does not; where the model could make what the file holds, the message says what its folder lacks.</exception>
+    public Task ExpectGeneratedAsync(ModelRequest model, string? path, CancellationToken cancel) => InspectAsync(model, (lease, _) =>
     {
-        if (lease.Model.Find<IGenerate>() is not { } generator || MediaFiles.Writes(generator.Makes, path)) return Task.FromResult(true);
-        var could = lease.Resident.Resolved.Architecture.Card.Outputs.Any(output => MediaFiles.Writes(output, path));
-        throw new MediaException(ErrorCodes.MediaUnsupported, $"The model makes {Name(generator.Makes)}, which a file of this kind does not hold.")
-        { Where = path, Expected = string.Join(" or ", MediaFiles.Extensions(generator.Makes)), Remedy = could ? lease.Model.Facts.Lacks : null };
+        if (lease.Model.Find<IGenerate>() is not { } generator) return Task.FromResult(true);
+        var could = path is not null && lease.Resident.Resolved.Architecture.Card.Outputs.Any(output => MediaFiles.Writes(output, path));
+        return Holds(generator.Makes, path, could ? lease.Model.Facts.Lacks : null);
     }, cancel);
 
     /// <summary>Sees, before anything runs, that what a model's tokens become goes into a file of that name or, without one, is a text.</summary>
     /// <exception cref="ModelZooException">It does not.</exception>
-    public Task ExpectDetokenizedAsync(ModelRequest model, string? path, CancellationToken cancel) => InspectAsync(model, (lease, _) =>
+    public Task ExpectDetokenizedAsync(ModelRequest model, string? path, CancellationToken cancel) =>
+        InspectAsync(model, (lease, _) => lease.Model.Find<ITokenize>() is { Takes: var makes } ? Holds(makes, path, null) : Task.FromResult(true), cancel);
+
+    // Standard output holds texts.
+    private static Task<bool> Holds(Modality makes, string? path, string? remedy)
     {
-        if (lease.Model.Find<ITokenize>() is not { Takes: var makes } || (path is null ? makes == Modality.Text : MediaFiles.Writes(makes, path))) return Task.FromResult(true);
+        if (path is null ? makes == Modality.Text : MediaFiles.Writes(makes, path)) return Task.FromResult(true);
         var files = string.Join(" or ", MediaFiles.Extensions(makes));
         throw path is null
             ? new OptionsException(ErrorCodes.OptionType, $"The model makes {Name(makes)}, which goes into a file.") { Where = "--out", Expected = files }
-            : new MediaException(ErrorCodes.MediaUnsupported, $"The model makes {Name(makes)}, which a file of this kind does not hold.") { Where = path, Expected = files };
-    }, cancel);
+            : new MediaException(ErrorCodes.MediaUnsupported, $"The model makes {Name(makes)}, which a file of this kind does not hold.") { Where = path, Expected = files, Remedy = remedy };
+    }
 
     /// <summary>A data set to observations, batch by batch as <see cref="IEvaluate.BatchSize"/> says, each handed on as it comes.</summary>
     public Task<VerbResult<int>> ObserveAsync(ModelRequest model, IAsyncEnumerable<IReadOnlyList<Example>> batches, JsonObject options, ulong seed, Func<ObservedBatch, ValueTask> observe, CancellationToken cancel) =>

@@ -50,6 +50,22 @@ public sealed class CommandLineTests : IDisposable
         Assert.Equal((ExitCodes.Failed, message), await FirstAsync(["generate", "test/echo.x", "--option", "delay=600000", .. output]).WaitAsync(TimeSpan.FromMinutes(1)));
 
     [Fact]
+    public async Task Generate_TextWithoutAFile_GoesToStandardOutput()
+    {
+        Assert.Equal((ExitCodes.Ok, "1.0.0:hello:0\n", ""), await RunAsync("generate", "test/echo.x", "--prompt", "hello"));
+        var json = JsonNode.Parse((await RunAsync("generate", "test/echo.x", "--prompt", "hello", "--json")).Output)!;
+        Assert.Equal("1.0.0:hello:0", (string?)json["text"]);
+        Assert.Equal("generate", (string?)json["run"]!["verb"]);
+    }
+
+    [Fact]
+    public async Task Generate_ManyWithoutAFolder_IsAMistakeInTheCall()
+    {
+        File.WriteAllText(In("prompts.txt"), "a\nb\n");
+        Assert.Equal((ExitCodes.Usage, "error options.wrong-type: Many results go into a folder. At: --out."), await FirstAsync("generate", "test/echo.x", "--prompts", In("prompts.txt")));
+    }
+
+    [Fact]
     public async Task List_Words_KeepsTheModelsThatHaveThemAll()
     {
         Assert.Contains("test/echo.x", (await RunAsync("list", "ECHO", "text")).Output, StringComparison.Ordinal);
