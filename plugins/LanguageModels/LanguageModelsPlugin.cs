@@ -5,7 +5,7 @@ using ModelZoo.Plugins.LanguageModels;
 
 namespace ModelZoo.Plugins.LanguageModels;
 
-/// <summary>Language models over bytes and characters.</summary>
+/// <summary>Language models.</summary>
 public sealed class LanguageModelsPlugin : IModelPlugin
 {
     /// <inheritdoc/>
@@ -14,6 +14,7 @@ public sealed class LanguageModelsPlugin : IModelPlugin
         BltModel.Architecture,
         HatModel.Architecture,
         HNetModel.Architecture,
+        HuginnModel.Architecture,
         LearnYourTokensModel.Architecture,
         MagnetModel.Architecture,
         MrT5Model.Architecture,

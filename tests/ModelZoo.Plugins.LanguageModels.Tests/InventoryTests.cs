@@ -21,6 +21,8 @@ public sealed class InventoryTests
         ["h-net.2stage-xl"] = (HNetModel.Architecture, "cartesia-ai/hnet_2stage_XL"),
         ["h-net.2stage-xl-chinese"] = (HNetModel.Architecture, "cartesia-ai/hnet_2stage_XL_chinese"),
         ["h-net.2stage-xl-code"] = (HNetModel.Architecture, "cartesia-ai/hnet_2stage_XL_code"),
+        // 3,564,976,800 parameters and the table of rotary angles, 393,216, which is published with them.
+        ["huginn.0125"] = (HuginnModel.Architecture, "tomg-group-umd/huginn-0125"),
         ["toucan.text8"] = (ToucanModel.Architecture, "toucan (x10), text8"),
         ["learn-your-tokens.byte"] = (LearnYourTokensModel.Architecture, "unitrain.py: bytes, 4 prefixes, words of 12"),
     };
@@ -49,6 +51,7 @@ public sealed class InventoryTests
         "h-net.2stage-xl" => HNet("""["m4", ["T1m4", ["T27"], "m4T1"], "m4"]""", [1024, 1536, 2048], [0, 4096, 5504], [32, 48, 64]),
         "h-net.2stage-xl-chinese" => HNet("""["m4", ["T1m4", ["T30"], "m4T1"], "m4"]""", [1024, 1536, 2048], [0, 4096, 5504], [32, 48, 64]),
         "h-net.2stage-xl-code" => HNet("""["m4", ["T1m4", ["T28"], "m4T1"], "m4"]""", [1024, 1536, 2048], [0, 4096, 5504], [32, 48, 64]),
+        "huginn.0125" => [.. Enum.GetValues<HuginnPart>().Select(part => (Action<Scope>)(scope => HuginnNetworks.Build(scope, part, new(), isCached: false)))],
         "toucan.text8" => Hourglass.Graphs(new ToucanConfig(), new ToucanConfig().Ids, new ToucanConfig().Predictor!),
         "learn-your-tokens.byte" => LearnYourTokens(new() { NumPrefix = 4, BlockSize = 256, NLayer = 8, NHead = 8, NEmbd = 512, Base = "byte" }, 384),
         _ => throw new ArgumentOutOfRangeException(nameof(size), size, "No such size."),

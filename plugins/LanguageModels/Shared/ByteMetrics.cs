@@ -5,8 +5,11 @@ namespace ModelZoo.Plugins.LanguageModels;
 /// <summary>What is measured of a model of bytes, over all bytes of a corpus together.</summary>
 internal static class ByteMetrics
 {
-    /// <summary>Name of an observation's bits of each byte, float64.</summary>
+    /// <summary>Name of an observation's bits of each byte, or of each token, float64.</summary>
     public const string Bits = "bits";
+
+    /// <summary>Name of an observation's number of bytes, int64, where bits are those of tokens.</summary>
+    public const string Bytes = "bytes";
 
     /// <summary>Name of an observation's marks of bytes that the model keeps, int64: 0 for one that it deletes.</summary>
     public const string Kept = "kept";
@@ -16,7 +19,7 @@ internal static class ByteMetrics
 
     /// <summary>Information of the corpus under the model over its bytes.</summary>
     public static IMetric BitsPerByte { get; } = new Ratio("bits-per-byte", "bit", false, "Minus the binary logarithm of the probability of the corpus' raw UTF-8 under the model, over its bytes.",
-        static values => values.GetValueOrDefault(Bits) is Tensor<double> bits ? (bits.Span.ToArray().Sum(), bits.Length) : null);
+        static values => values.GetValueOrDefault(Bits) is Tensor<double> bits ? (bits.Span.ToArray().Sum(), values.GetValueOrDefault(Bytes) is Tensor<long> bytes ? bytes.Span[0] : bits.Length) : null);
 
     /// <summary>Bytes of the pieces that the model makes.</summary>
     public static IMetric BytesPerPiece { get; } = new Ratio("bytes-per-piece", "B", null, "Bytes of the corpus over the pieces (patches, chunks, words) that the model makes of them.",

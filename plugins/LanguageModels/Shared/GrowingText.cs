@@ -35,25 +35,10 @@ internal sealed class GrowingText(IReadOnlyList<string> stops)
         if (HasStopped) return;
         Span<char> characters = stackalloc char[8];
         _held += new string(characters[.._decoder.GetChars(bytes, characters, isLast)]);
-        var first = stops.Where(stop => stop.Length > 0).Select(stop => _held.IndexOf(stop, StringComparison.Ordinal)).Where(place => place >= 0).DefaultIfEmpty(-1).Min();
-        HasStopped = first >= 0;
-        var safe = HasStopped ? first : _held.Length - Beginning();
+        var stop = StopTexts.Find(stops, _held);
+        HasStopped = stop is not null;
+        var safe = stop ?? _held.Length - StopTexts.Beginning(stops, _held);
         _shown.Append(_held, 0, safe);
         _held = HasStopped ? "" : _held[safe..];
-    }
-
-    // Characters at the end that may be the beginning of a stop.
-    private int Beginning()
-    {
-        var longest = 0;
-        foreach (var stop in stops)
-        {
-            for (var length = Math.Min(stop.Length - 1, _held.Length); length > longest; length--)
-            {
-                if (_held.EndsWith(stop[..length], StringComparison.Ordinal)) longest = length;
-            }
-        }
-
-        return longest;
     }
 }
