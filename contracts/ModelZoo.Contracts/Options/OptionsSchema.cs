@@ -165,12 +165,17 @@ public sealed class OptionDescription
     {
         foreach (var rule in _property.GetCustomAttributes<ValidationAttribute>())
         {
-            if (!rule.IsValid(value))
+            if (!Takes(rule, value))
                 throw new OptionsException(ErrorCodes.OptionRange, $"Option '{Name}' does not take this value.") { Where = Name, Expected = Kind, Found = Show(value) };
         }
 
         _property.SetValue(options, value);
     }
+
+    // Bounds are compared as numbers: RangeAttribute would turn a value into the type of its bounds, rounding it or failing on NaN.
+    private bool Takes(ValidationAttribute rule, object? value) => rule is RangeAttribute && Range is var (minimum, maximum) && value is IConvertible and not string
+        ? Convert.ToDouble(value, CultureInfo.InvariantCulture) is var number && number >= minimum && number <= maximum
+        : rule.IsValid(value);
 
     internal JsonObject ToJsonSchema()
     {

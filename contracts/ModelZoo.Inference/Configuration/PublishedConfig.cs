@@ -1,5 +1,6 @@
 using System.Collections;
 using System.ComponentModel.DataAnnotations;
+using System.Globalization;
 using System.Reflection;
 using System.Text.Json;
 using System.Text.Json.Nodes;
@@ -143,12 +144,17 @@ public static class PublishedConfig
         {
             if (property.AttributeProvider is not MemberInfo member) continue;
             var item = property.Get!(value);
-            if (member.GetCustomAttributes<ValidationAttribute>().FirstOrDefault(rule => !rule.IsValid(item)) is { } broken)
+            if (member.GetCustomAttributes<ValidationAttribute>().FirstOrDefault(rule => !Takes(rule, item)) is { } broken)
                 throw Invalid(file, Join(path, property.Name), broken.FormatErrorMessage(member.Name), null, item?.ToString());
         }
 
         foreach (var property in type.Properties.Where(p => p.Get is not null)) Validate(property.Get!(value), file, Join(path, property.Name));
     }
+
+    // Bounds are compared as numbers: RangeAttribute would turn a value into the type of its bounds, rounding it or failing where it is too large for that.
+    private static bool Takes(ValidationAttribute rule, object? value) => rule is RangeAttribute { Minimum: int or double, Maximum: int or double } range && value is IConvertible and not string
+        ? Convert.ToDouble(value, CultureInfo.InvariantCulture) is var number && number >= Convert.ToDouble(range.Minimum, CultureInfo.InvariantCulture) && number <= Convert.ToDouble(range.Maximum, CultureInfo.InvariantCulture)
+        : rule.IsValid(value);
 
     private static string? Find(JsonNode json, string key)
     {

@@ -20,6 +20,9 @@ public class OptionsSchemaTests
 
         public double? Guidance { get; init; }
 
+        [Range(0, 1)]
+        public float Share { get; init; }
+
         public Style Style { get; init; }
 
         public bool Loud { get; init; }
@@ -35,7 +38,7 @@ public class OptionsSchemaTests
     private static readonly OptionsSchema Schema = OptionsSchema.Of<Sample>();
 
     [Fact]
-    public void Options_AreNamedInSnakeCase() => Assert.Equal(["step_count", "guidance", "style", "loud", "sizes", "words", "folder"], Schema.Options.Select(option => option.Name));
+    public void Options_AreNamedInSnakeCase() => Assert.Equal(["step_count", "guidance", "share", "style", "loud", "sizes", "words", "folder"], Schema.Options.Select(option => option.Name));
 
     [Fact]
     public void Path_IsMarkedInHelpAndSchema()
@@ -81,6 +84,9 @@ public class OptionsSchemaTests
 
     [Theory]
     [InlineData("step_count", "0", ErrorCodes.OptionRange)]
+    [InlineData("share", "NaN", ErrorCodes.OptionRange)]
+    [InlineData("share", "1.4", ErrorCodes.OptionRange)]
+    [InlineData("share", "-0.4", ErrorCodes.OptionRange)]
     [InlineData("step_count", "many", ErrorCodes.OptionType)]
     [InlineData("style", "odd", ErrorCodes.OptionType)]
     [InlineData("loud", "perhaps", ErrorCodes.OptionType)]

@@ -17,6 +17,7 @@ public sealed class PublishedConfigTests : IDisposable
     public sealed record Config
     {
         [Range(1, 64)] public int Depth { get; init; } = 12;
+        [Range(1, 64)] public long LongOne { get; init; } = 1;
         public double LearningRate { get; init; } = 0.1;
         public string Name { get; init; } = "none";
         public double? Dropout { get; init; } = 0.5;
@@ -77,6 +78,7 @@ public sealed class PublishedConfigTests : IDisposable
     [InlineData("""{ "depth": "many" }""", "depth", "\"many\"")]
     [InlineData("""{ "block": { "hidden_size": [1] } }""", "block.hidden_size", "[1]")]
     [InlineData("""{ "depth": 0 }""", "depth", "0")]
+    [InlineData("""{ "long_one": 3000000000 }""", "long_one", "3000000000")]
     [InlineData("""{ "blocks": [{}, { "hidden_size": 5000 }] }""", "blocks[1].hidden_size", "5000")]
     [InlineData("""[1]""", null, "Array")]
     public void Read_WrongValue_NamesFileAndKey(string json, string? key, string found)
