@@ -61,7 +61,7 @@ public sealed class LearnYourTokensModel : IModel, ITokenize<Text, LearnYourToke
         _checkpoint = checkpoint;
         _config = PublishedConfig.Read<LearnYourTokensConfig>(folder).Value;
         var ids = (int)checkpoint.Get("head.weight").Shape[0];
-        _vocabulary = _config.Base == "byte" ? CharacterVocabulary.OfBytes(ids) : _config is { Base: "char", Vocab: { ValueKind: JsonValueKind.Array or JsonValueKind.Object } vocab } ? CharacterVocabulary.OfJson(vocab, $"{folder}: vocab") : null;
+        _vocabulary = _config.Base == "byte" ? CharacterVocabulary.OfBytes(ids) : _config is { Base: "char", Vocab: { ValueKind: JsonValueKind.Array or JsonValueKind.Object } vocab } ? CharacterVocabulary.OfJson(vocab, $"{folder}: vocab", ids) : null;
         _words = new(canvas => Network.Build(context, "words", scope => LearnYourTokensNetwork.Words(scope, _config, ids, canvas)));
         _spell = HasWords ? Network.Build(context, "spelling", scope => LearnYourTokensNetwork.Spell(scope, _config, ids)) : Network.Build(context, "characters", scope => LearnYourTokensNetwork.Plain(scope, _config, ids));
     }

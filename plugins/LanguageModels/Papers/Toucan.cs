@@ -234,7 +234,7 @@ public sealed class ToucanModel : IModel, ITokenize<Text, NoOptions>, IGenerate<
 
     private static CharacterVocabulary? Vocabulary(string file, int size)
     {
-        if (File.Exists(file)) return CharacterVocabulary.OfJson(System.Text.Json.JsonElement.Parse(File.ReadAllText(file)), file);
+        if (File.Exists(file)) return CharacterVocabulary.OfFile(file, size);
         return size >= 256 ? CharacterVocabulary.OfBytes(size) : null;
     }
 }

@@ -34,19 +34,42 @@ internal sealed class CharacterVocabulary
         return new([.. Enumerable.Range(0, size).Select(id => id - offset is >= 0 and < Bytes and var value ? (byte[])[(byte)value] : [])]);
     }
 
-    /// <summary>Characters as JSON: a list, or an object of each character's id.</summary>
-    /// <exception cref="ModelZooException"><see cref="ErrorCodes.ConfigInvalid"/>: it is another.</exception>
-    public static CharacterVocabulary OfJson(JsonElement json, string origin)
+    /// <summary>The same of a file.</summary>
+    /// <exception cref="ModelZooException"><see cref="ErrorCodes.ConfigInvalid"/>: there is something else in it.</exception>
+    public static CharacterVocabulary OfFile(string path, int size)
     {
         try
         {
-            if (json.ValueKind == JsonValueKind.Array) return Of(json.EnumerateArray().Select(item => item.GetString()!));
-            var ids = json.EnumerateObject().ToDictionary(item => item.Value.GetInt32(), item => item.Name);
-            return Of(Enumerable.Range(0, ids.Keys.Max() + 1).Select(id => ids.GetValueOrDefault(id, "")));
+            return OfJson(JsonElement.Parse(File.ReadAllBytes(path)), path, size);
+        }
+        catch (JsonException error)
+        {
+            throw Invalid(path, size, "no JSON", error);
+        }
+    }
+
+    /// <summary>Characters as JSON: a list, or an object of each character's id.</summary>
+    /// <param name="json">The JSON.</param>
+    /// <param name="origin">Where it is, for messages.</param>
+    /// <param name="size">Ids of the model.</param>
+    /// <exception cref="ModelZooException"><see cref="ErrorCodes.ConfigInvalid"/>: it is another, or of other ids.</exception>
+    public static CharacterVocabulary OfJson(JsonElement json, string origin, int size)
+    {
+        try
+        {
+            if (json.ValueKind != JsonValueKind.Array)
+            {
+                var ids = json.EnumerateObject().ToDictionary(item => item.Value.GetInt32(), item => item.Name);
+                var (first, last) = (ids.Keys.Min(), ids.Keys.Max());
+                return first >= 0 && last < size ? Of(Enumerable.Range(0, last + 1).Select(id => ids.GetValueOrDefault(id, ""))) : throw Invalid(origin, size, $"{first} to {last}");
+            }
+
+            var characters = json.EnumerateArray().Select(item => item.GetString() ?? throw new FormatException()).ToArray();
+            return characters.Length > 0 && characters.Length <= size ? Of(characters) : throw Invalid(origin, size, $"{characters.Length} characters");
         }
         catch (Exception error) when (error is InvalidOperationException or FormatException or ArgumentException)
         {
-            throw new ModelZooException(ErrorCodes.ConfigInvalid, "The vocabulary cannot be taken.", error) { Where = origin, Expected = "a list of characters, or an object of each character's id", Found = json.ValueKind.ToString() };
+            throw Invalid(origin, size, json.ValueKind.ToString().ToLowerInvariant(), error);
         }
     }
 
@@ -82,8 +105,15 @@ internal sealed class CharacterVocabulary
         return Encoding.UTF8.GetString([.. bytes]);
     }
 
+    private static ModelZooException Invalid(string origin, int size, string found, Exception? error = null) => new(ErrorCodes.ConfigInvalid, "The vocabulary cannot be taken.", error)
+    { Where = origin, Expected = $"a list of characters, or an object of each character's id, of ids below {size}", Found = found };
+
     private MediaException Unknown(Rune rune) => new(ErrorCodes.MediaUnsupported, "A character is not in the model's vocabulary.")
-    { Expected = string.Concat(_bytes.Take(100).Select(Encoding.UTF8.GetString)), Found = $"'{rune}' (U+{rune.Value:X4})" };
+    {
+        Expected = $"one of \"{string.Concat(_bytes.Take(100).Select(Encoding.UTF8.GetString))}\"",
+        Found = Rune.IsControl(rune) ? $"U+{rune.Value:X4}" : $"'{rune}' (U+{rune.Value:X4})",
+        Remedy = Rune.ToLowerInvariant(rune) is var lower && lower != rune && Find(lower.ToString()) is not null ? "Write the text in lower case." : null,
+    };
 
     private static string Key(ReadOnlySpan<byte> bytes) => Convert.ToHexString(bytes);
 }
