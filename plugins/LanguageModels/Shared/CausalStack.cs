@@ -8,9 +8,35 @@ namespace ModelZoo.Plugins.LanguageModels;
 /// <param name="Layers">Keys and values of each layer, (B, places, heads W).</param>
 internal sealed record StackPast(int Length, IReadOnlyList<(Tensor<float> Keys, Tensor<float> Values)> Layers);
 
+/// <summary>What a stack gave, stretch after stretch.</summary>
+internal sealed class StackOutputs(IReadOnlyList<NetworkOutputs> stretches)
+{
+    /// <summary>The output of that name, of all places (B, N, ..).</summary>
+    public Tensor<float> this[string name] => stretches is [var only] ? only[name] : Joined([.. stretches.Select(stretch => stretch[name])]);
+
+    private static Tensor<float> Joined(Tensor<float>[] parts)
+    {
+        var joined = Tensor.Zeros<float>([parts[0].Shape[0], parts.Sum(part => part.Shape[1]), .. parts[0].Shape[2..]]);
+        for (var row = 0; row < (int)joined.Shape[0]; row++)
+        {
+            var rest = joined.Slice(row).Span;
+            foreach (var part in parts)
+            {
+                part.Slice(row).Span.CopyTo(rest);
+                rest = rest[part.Slice(row).Span.Length..];
+            }
+        }
+
+        return joined;
+    }
+}
+
 /// <summary>One of the hourglass's three stacks of layers, which takes new places and goes on from its past.</summary>
 internal sealed class CausalStack : IDisposable
 {
+    /// <summary>Places that go through the layers at once: of longer sequences one stretch after the other, whose attention stays small.</summary>
+    public const int Stretch = 512;
+
     private const int LeastCapacity = 64;
     private readonly HourglassConfig _config;
     private readonly Network _layers;
@@ -71,7 +97,27 @@ internal sealed class CausalStack : IDisposable
     /// <param name="input">Name and numbers of the input.</param>
     /// <param name="past">What came before.</param>
     /// <param name="cancel">Stops the run.</param>
-    public async Task<(NetworkOutputs Outputs, StackPast Past)> RunAsync((string Name, Tensor Tensor) input, StackPast past, CancellationToken cancel)
+    public async Task<(StackOutputs Outputs, StackPast Past)> RunAsync((string Name, Tensor Tensor) input, StackPast past, CancellationToken cancel)
+    {
+        var (stretches, count) = (new List<NetworkOutputs>(), (int)input.Tensor.Shape[1]);
+        for (var first = 0; first < count; first += Stretch)
+        {
+            var stretch = count <= Stretch ? input.Tensor : Part(input.Tensor, first, Math.Min(first + Stretch, count));
+            (var outputs, past) = await StepAsync((input.Name, stretch), past, cancel).ConfigureAwait(false);
+            stretches.Add(outputs);
+        }
+
+        return (new(stretches), past);
+    }
+
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+        _layers.Dispose();
+        _distances?.Dispose();
+    }
+
+    private async Task<(NetworkOutputs Outputs, StackPast Past)> StepAsync((string Name, Tensor Tensor) input, StackPast past, CancellationToken cancel)
     {
         var length = past.Length + (int)input.Tensor.Shape[1];
         var tables = await TablesAsync(length, cancel).ConfigureAwait(false);
@@ -80,13 +126,6 @@ internal sealed class CausalStack : IDisposable
         var outputs = await _layers.RunAsync(cancel, [.. inputs]).ConfigureAwait(false);
         Interlocked.Increment(ref _runs);
         return (outputs, new(length, [.. Enumerable.Range(0, _count).Select(i => (outputs[$"keys_{i}"], outputs[$"values_{i}"]))]));
-    }
-
-    /// <inheritdoc/>
-    public void Dispose()
-    {
-        _layers.Dispose();
-        _distances?.Dispose();
     }
 
     // Made anew, twice as long, when a sequence outgrows them; two that outgrow them at once make the same.
@@ -100,6 +139,17 @@ internal sealed class CausalStack : IDisposable
         tables = [.. Enumerable.Range(0, _count).Select(i => outputs[$"distances_{i}"])];
         Volatile.Write(ref _tables, tables);
         return tables;
+    }
+
+    // Some places of each row.
+    private static Tensor Part(Tensor x, int first, int end) => x is Tensor<long> ids ? Part(ids, first, end) : Part(x.As<float>(), first, end);
+
+    private static Tensor<T> Part<T>(Tensor<T> x, int first, int end) where T : unmanaged
+    {
+        var part = Tensor.Zeros<T>([x.Shape[0], end - first, .. x.Shape[2..]]);
+        var size = x.Slice(0).Span.Length / (int)x.Shape[1];
+        for (var row = 0; row < (int)x.Shape[0]; row++) x.Slice(row).Span[(first * size)..(end * size)].CopyTo(part.Slice(row).Span);
+        return part;
     }
 
     private Tensor<float> Empty(int rows) => Tensor.Zeros<float>(rows, 0, _config.HeadsWidth);

@@ -48,6 +48,21 @@ public sealed class MagnetTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task Run_MoreThanAStretch_GivesWhatItGivesInOtherParts()
+    {
+        var encoder = _model.Hourglass.Encoder;
+        var ids = Enumerable.Range(0, 2 * CausalStack.Stretch + 90).Select(i => (long)(i * 37 % 250)).ToArray();
+        Tensor<long> Rows(int first, int end) => Tensor.Create([.. ids[first..end], .. ids[first..end].Select(id => id + 5)], 2, end - first);
+        var whole = (await encoder.RunAsync(("ids", Rows(0, ids.Length)), encoder.Begin(2), CancellationToken.None)).Outputs["hidden"];
+        var past = encoder.Begin(2);
+        for (var (first, next) = (0, 300); first < ids.Length; first = next, next = Math.Min(first + 300, ids.Length))
+        {
+            (var outputs, past) = await encoder.RunAsync(("ids", Rows(first, next)), past, CancellationToken.None);
+            for (var row = 0; row < 2; row++) AssertNear(whole.Place(row, next - 1).ToArray(), outputs["hidden"].Place(row, next - 1 - first).ToArray());
+        }
+    }
+
+    [Fact]
     public async Task Append_ByteByByte_EqualsTheWholeTextAtOnce()
     {
         var whole = await LogitsAsync(Ids(Words));

@@ -9,6 +9,9 @@ namespace ModelZoo.Plugins.LanguageModels;
 /// </summary>
 internal sealed class HatSequence(HatNetworks networks, HatSplitter splitter) : ITokenModel
 {
+    // Ids that are taken at once: longer prompts are read in stretches, whose attention stays small.
+    private const int Stretch = 512;
+
     private int[] _open = [];
     private Tensor<float> _openStates = Tensor.Zeros<float>(1, 0, 1), _before = networks.FirstWord;
     private long _firstByte, _firstWord;
@@ -24,8 +27,14 @@ internal sealed class HatSequence(HatNetworks networks, HatSplitter splitter) : 
     public async ValueTask<Tensor<float>> AppendAsync(Tensor<int> tokens, CancellationToken cancel)
     {
         if (tokens.Shape[0] != 1) throw new ArgumentException("One text at a time.", nameof(tokens));
-        var logits = await TakeAsync(tokens.Span.ToArray(), cancel).ConfigureAwait(false);
-        return Tensor.Create(logits.Slice((int)logits.Shape[0] - 1).Span.ToArray(), 1, logits.Shape[1]);
+        var last = Tensor.Zeros<float>(1, 0);
+        foreach (var part in tokens.Span.ToArray().Chunk(Stretch))
+        {
+            var logits = await TakeAsync(part, cancel).ConfigureAwait(false);
+            last = Tensor.Create(logits.Slice((int)logits.Shape[0] - 1).Span.ToArray(), 1, logits.Shape[1]);
+        }
+
+        return last;
     }
 
     /// <inheritdoc/>
