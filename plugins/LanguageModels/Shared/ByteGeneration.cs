@@ -8,7 +8,13 @@ namespace ModelZoo.Plugins.LanguageModels;
 internal static class ByteGeneration
 {
     /// <summary>The words of a prompt; empty for none, which starts a text.</summary>
-    public static string TextOf(Prompt prompt) => prompt.Text ?? prompt.Media.OfType<Text>().FirstOrDefault()?.Value ?? "";
+    /// <exception cref="MediaException">In their place is something else than one text.</exception>
+    public static string TextOf(Prompt prompt) => prompt.Text ?? prompt.Media switch
+    {
+        [] => "",
+        [Text text] => text.Value,
+        var others => throw new MediaException(ErrorCodes.MediaUnsupported, "What is given is not one text to go on from.") { Expected = "words, or one file of text", Found = string.Join(", ", others.Select(item => item.Modality)).ToLowerInvariant() },
+    };
 
     /// <summary>Continues <paramref name="prompt"/>; each step shows the text so far, of which every later one is a continuation.</summary>
     /// <param name="model">The model, at its beginning.</param>

@@ -73,6 +73,15 @@ public class HuginnTests
     }
 
     [Fact]
+    public async Task Generate_MoreThanTheLongestText_EndsThere()
+    {
+        await using var model = await OpenAsync(new Letters());
+        var options = new HuginnGenerateOptions { MaxNewTokens = 1000, Steps = 1 };
+        Assert.Equal(48 - 5 + 1, (await TinyModel.GenerateAsync(model, "zebra", options)).Length);
+        Assert.Equal("49", (await Assert.ThrowsAsync<MediaException>(() => TinyModel.GenerateAsync(model, new('a', 49), options))).Found);
+    }
+
+    [Fact]
     public async Task Evaluate_Texts_MeasuresThemInStretches()
     {
         await using var model = await OpenAsync(new Letters());

@@ -125,6 +125,13 @@ public class MrT5Tests
     }
 
     [Fact]
+    public async Task Generate_ALongerTextThanTheEncoderReads_IsRefused()
+    {
+        await using var model = await TinyModel.OpenAsync<MrT5Model>(MrT5Model.Architecture);
+        Assert.Equal("4097", (await Assert.ThrowsAsync<MediaException>(() => TinyModel.GenerateAsync(model, new('a', 4096), new MrT5GenerateOptions()))).Found);
+    }
+
+    [Fact]
     public async Task Generate_EverythingDeleted_IsRefused()
     {
         await using var model = await OpenAsync();

@@ -25,6 +25,14 @@ public class ByteGenerationTests
     public async Task StreamAsync_NothingToGoOnFrom_IsRefused() =>
         await Assert.ThrowsAsync<MediaException>(async () => await ByteGeneration.StreamAsync(new Script([]), Vocabulary, [], new(), 0).ToListAsync());
 
+    [Fact]
+    public void TextOf_AnythingButOneText_IsRefused()
+    {
+        Assert.Equal(("", "a"), (ByteGeneration.TextOf(new(null, [])), ByteGeneration.TextOf(new(null, [new Text("a")]))));
+        Assert.Equal("text, text", Assert.Throws<MediaException>(() => ByteGeneration.TextOf(new(null, [new Text("a"), new Text("b")]))).Found);
+        Assert.Equal("tensors", Assert.Throws<MediaException>(() => ByteGeneration.TextOf(new(null, [new NamedTensors(new Dictionary<string, Tensor>())]))).Found);
+    }
+
     private static async Task<List<string>> RunAsync(string text, ByteGenerationOptions options)
     {
         var steps = await ByteGeneration.StreamAsync(new Script([.. Vocabulary.Encode(text), 2]), Vocabulary, [1], options, 0).ToListAsync();

@@ -65,6 +65,8 @@ public sealed class HuginnModel : IModel, IGenerate<Text, HuginnGenerateOptions>
         var tokenizer = await TokenizerAsync(cancel).ConfigureAwait(false);
         var ids = await tokenizer.EncodeAsync(ByteGeneration.TextOf(prompt), cancel).ConfigureAwait(false);
         if (ids.Length == 0 && _config.BosTokenId is { } start) ids = [start];
+        // A text ends where the longest sequence does; of the last token nothing is read.
+        options = options with { MaxNewTokens = Math.Min(options.MaxNewTokens, Math.Max(1, _config.BlockSize - ids.Length + 1)) };
         using var stream = new HuginnStream(_networks, _config, options, seed);
         await foreach (var step in TokenGeneration.StreamAsync(stream, tokenizer, ids, _config.EndTokens, options, seed, cancel).ConfigureAwait(false)) yield return step;
     }

@@ -29,7 +29,7 @@ internal sealed class HuginnStream(HuginnNetworks networks, HuginnConfig config,
     public async ValueTask<Tensor<float>> AppendAsync(Tensor<int> tokens, Tensor<float> state, CancellationToken cancel)
     {
         var count = (int)tokens.Shape[1];
-        if (_length + count > config.BlockSize) throw new MediaException(ErrorCodes.MediaUnsupported, "The text is longer than this model can take.") { Expected = $"{config.BlockSize} tokens at most, those to come included", Found = $"{_length + count}" };
+        if (_length + count > config.BlockSize) throw new MediaException(ErrorCodes.MediaUnsupported, "The text is longer than this model can take.") { Expected = $"{config.BlockSize} tokens at most", Found = $"{_length + count}" };
         var ids = Tensor.Create(Array.ConvertAll(tokens.Span.ToArray(), id => (long)id), 1, count);
         var positions = Tensor.Create([.. Enumerable.Range(_length, count).Select(place => (long)place)], 1, count);
         var embedded = (await _prelude.StepAsync(cancel, ("ids", ids), ("positions", positions)).ConfigureAwait(false))["embedded_inputs"];

@@ -1,4 +1,6 @@
+using System.Globalization;
 using ModelZoo.Contracts;
+using TensorPrimitives = System.Numerics.Tensors.TensorPrimitives;
 
 namespace ModelZoo.Plugins.LanguageModels;
 
@@ -37,7 +39,13 @@ internal sealed class MrT5Gate(MrT5Config config)
         var (rows, length) = ((int)gates.Shape[0], (int)gates.Shape[1]);
         var kept = Enumerable.Range(0, rows).Select(row => Enumerable.Range(0, length).Where(at => gates[row, at, 0] > (float)threshold).ToArray()).ToArray();
         var most = kept.Max(row => row.Length);
-        if (most == 0) throw new ModelZooException(ErrorCodes.OptionRange, "Every byte is deleted.") { Where = "threshold", Expected = "one that some gates are above", Found = $"{threshold}" };
+        if (most == 0) throw new ModelZooException(ErrorCodes.OptionRange, "The model deletes every byte of the text.")
+        {
+            Where = "threshold",
+            Expected = string.Create(CultureInfo.InvariantCulture, $"one below the highest gate, {TensorPrimitives.Max(gates.Span)}"),
+            Found = threshold.ToString(CultureInfo.InvariantCulture),
+            Remedy = "Give a lower threshold, another text, or keep all bytes with soft=true.",
+        };
         var (positions, keys) = (Tensor.Zeros<long>(rows, most), Tensor.Zeros<float>(rows, most));
         for (var row = 0; row < rows; row++)
         {

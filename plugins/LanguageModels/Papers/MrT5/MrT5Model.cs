@@ -14,6 +14,9 @@ namespace ModelZoo.Plugins.LanguageModels;
 public sealed partial class MrT5Model : IModel, ITokenize<Text, MrT5TokenizeOptions>, IGenerate<Text, MrT5GenerateOptions>, IEvaluate, IReferenceCalls
 {
     // Texts of training; longer ones are read in stretches.
+    // Each byte sees each other: what attention takes grows with the square of the length.
+    private const int Longest = 4096;
+
     private const int Stretch = 1023, End = 1, FirstMark = 258, LastMark = 248;
 
     private readonly MrT5Config _config;
@@ -153,7 +156,9 @@ public sealed partial class MrT5Model : IModel, ITokenize<Text, MrT5TokenizeOpti
         for (var i = 0; i < task.Inputs.Length; i++) kept.Add(encoded.Gates is null || encoded.Gates[0, i, 0] > (float)(options.Threshold ?? _config.Threshold) ? 1 : 0);
     }
 
-    private Task<MrT5Encoded> EncodeAsync(int[] ids, IMrT5DeletionOptions options, CancellationToken cancel) => _runner.EncodeAsync(Row(ids), null, !options.Soft, options.Threshold, cancel);
+    private Task<MrT5Encoded> EncodeAsync(int[] ids, IMrT5DeletionOptions options, CancellationToken cancel) => ids.Length > Longest
+        ? throw new MediaException(ErrorCodes.MediaUnsupported, "The text is longer than the encoder reads at once.") { Expected = $"{Longest} bytes at most, the end of the text being one", Found = $"{ids.Length}" }
+        : _runner.EncodeAsync(Row(ids), null, !options.Soft, options.Threshold, cancel);
 
     private async Task<float[]?> GatesAsync(int[] ids, CancellationToken cancel) => (await _runner.GatesAsync(Row(ids), cancel).ConfigureAwait(false))?.Span.ToArray();
 
