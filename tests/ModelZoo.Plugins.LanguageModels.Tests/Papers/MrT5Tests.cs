@@ -124,6 +124,20 @@ public class MrT5Tests
         for (var i = 0; i < bits.Length; i++) Assert.Equal(expected[i], bits[i], 1e-4);
     }
 
+    [Theory, InlineData("decoder_start_token_id", "384"), InlineData("decoder_start_token_id", "-1"), InlineData("layer_norm_epsilon", "-1")]
+    public async Task Open_ANumberThatNoModelHas_IsRefused(string key, string value)
+    {
+        static string With(string json, string key, string value)
+        {
+            var config = System.Text.Json.Nodes.JsonNode.Parse(json)!;
+            config[key] = System.Text.Json.Nodes.JsonNode.Parse(value);
+            return config.ToJsonString();
+        }
+
+        var error = await Assert.ThrowsAsync<ModelZooException>(() => TinyModel.OpenAsync<MrT5Model>(MrT5Model.Architecture, json => With(json, key, value)));
+        Assert.Equal((ErrorCodes.ConfigInvalid, value), (error.Code, error.Found));
+    }
+
     [Fact]
     public async Task Generate_ALongerTextThanTheEncoderReads_IsRefused()
     {

@@ -23,11 +23,11 @@ public abstract record BltStackConfig
     /// <summary>Activation of the gate.</summary>
     public string HiddenAct { get; init; } = "silu";
     /// <summary>Epsilon of the norms.</summary>
-    public double RmsNormEps { get; init; } = 1e-5;
+    [Range(0.0, 1)] public double RmsNormEps { get; init; } = 1e-5;
     /// <summary>Longest sequence, for rotary settings that stretch it.</summary>
     [Range(1, 1 << 30)] public int MaxPositionEmbeddings { get; init; } = 24576;
     /// <summary>Base of the rotary frequencies, where the rotary settings do not say.</summary>
-    public double RopeTheta { get; init; } = 500000;
+    [Range(1.0, 1e15)] public double RopeTheta { get; init; } = 500000;
     /// <summary>Newer files' rotary settings.</summary>
     public RopeParameters? RopeParameters { get; init; }
     /// <summary>Older files' rotary settings.</summary>

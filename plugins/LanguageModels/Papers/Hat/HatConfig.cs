@@ -54,7 +54,7 @@ public sealed record HatLayersConfig
     /// <summary>Heads of keys and values; null for as many.</summary>
     [Range(1, 1024)] public int? NumKeyValueHeads { get; init; }
     /// <summary>Epsilon of the norms.</summary>
-    public double RmsNormEps { get; init; } = 1e-5;
+    [Range(0.0, 1)] public double RmsNormEps { get; init; } = 1e-5;
     /// <summary>Width within the perceptrons.</summary>
     [Range(1, 1 << 20)] public int IntermediateSize { get; init; } = 14336;
     /// <summary>Longest sequence.</summary>
@@ -62,7 +62,7 @@ public sealed record HatLayersConfig
     /// <summary>How rotary frequencies are stretched.</summary>
     public RopeParameters? RopeScaling { get; init; }
     /// <summary>Base of the rotary frequencies.</summary>
-    public double RopeTheta { get; init; } = 500000;
+    [Range(1.0, 1e15)] public double RopeTheta { get; init; } = 500000;
     /// <summary>Whether the perceptrons have biases.</summary>
     public bool MlpBias { get; init; }
     /// <summary>Places before its own that a query sees; null for all.</summary>

@@ -28,7 +28,7 @@ public sealed record HuginnConfig
     /// <summary>Whether the adapter has a bias.</summary>
     public bool Bias { get; init; }
     /// <summary>Epsilon of the norms.</summary>
-    public double NormEps { get; init; } = 1e-6;
+    [Range(0.0, 1)] public double NormEps { get; init; } = 1e-6;
     /// <summary>How a state and the embedded text come together; only a linear map is published.</summary>
     [AllowedValues("linear")] public string InjectionType { get; init; } = "linear";
     /// <summary>Layers of the recurrent block.</summary>
@@ -42,7 +42,7 @@ public sealed record HuginnConfig
     /// <summary>Whether queries and keys have biases.</summary>
     public bool QkBias { get; init; } = true;
     /// <summary>Base of the rotary frequencies.</summary>
-    public double RopeBase { get; init; } = 50_000;
+    [Range(1.0, 1e15)] public double RopeBase { get; init; } = 50_000;
     /// <summary>Id that begins a text.</summary>
     public int? BosTokenId { get; init; }
     /// <summary>Id that ends one.</summary>
@@ -63,6 +63,8 @@ public sealed record HuginnConfig
 
     /// <summary>This, where its numbers go together.</summary>
     /// <exception cref="CheckpointException">They do not.</exception>
-    internal HuginnConfig Checked(string folder) => NEmbd % (2 * Heads) == 0 ? this
+    internal HuginnConfig Checked(string folder) => BosTokenId < 0 || BosTokenId >= VocabSize
+        ? throw new CheckpointException(ErrorCodes.ConfigInvalid, "The model has no such id.") { Where = Path.Combine(folder, "config.json: bos_token_id"), Expected = $"0..{VocabSize - 1}", Found = $"{BosTokenId}" }
+        : NEmbd % (2 * Heads) == 0 ? this
         : throw new CheckpointException(ErrorCodes.ConfigInvalid, "The width is not an even number for each head.") { Where = Path.Combine(folder, "config.json"), Expected = $"n_embd divisible by {2 * Heads}", Found = $"{NEmbd}" };
 }

@@ -1,4 +1,5 @@
 using System.ComponentModel.DataAnnotations;
+using ModelZoo.Contracts;
 using ModelZoo.Networks.Encoders;
 
 namespace ModelZoo.Plugins.LanguageModels;
@@ -27,7 +28,7 @@ public sealed record MrT5Config
     /// <summary>Activation of the feed-forward network; <c>gated-</c> in front makes it a gate.</summary>
     public string FeedForwardProj { get; init; } = "gated-gelu";
     /// <summary>Epsilon of the norms.</summary>
-    public double LayerNormEpsilon { get; init; } = 1e-6;
+    [Range(0.0, 1)] public double LayerNormEpsilon { get; init; } = 1e-6;
     /// <summary>Whether the output map is the embedding table.</summary>
     public bool TieWordEmbeddings { get; init; }
     /// <summary>Whether places have embeddings, in place of biases by distance.</summary>
@@ -50,6 +51,11 @@ public sealed record MrT5Config
     public bool UseSoftmax1 { get; init; }
     /// <summary>Share of each word that <c>fixed</c> deletes.</summary>
     [Range(0.0, 1)] public double FixedDeletionAmount { get; init; } = 0.5;
+
+    /// <summary>This, where its numbers go together.</summary>
+    /// <exception cref="ModelZooException"><see cref="ErrorCodes.ConfigInvalid"/>: they do not.</exception>
+    internal MrT5Config Checked(string folder) => DecoderStartTokenId >= 0 && DecoderStartTokenId < VocabSize ? this
+        : throw new ModelZooException(ErrorCodes.ConfigInvalid, "The model has no such id.") { Where = Path.Combine(folder, "config.json: decoder_start_token_id"), Expected = $"0..{VocabSize - 1}", Found = $"{DecoderStartTokenId}" };
 
     /// <summary>True when bytes are deleted.</summary>
     internal bool HasGate => DeleteGateLayer >= 0 && DeleteGateLayer < NumLayers;

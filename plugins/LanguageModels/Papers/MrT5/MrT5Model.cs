@@ -124,7 +124,7 @@ public sealed partial class MrT5Model : IModel, ITokenize<Text, MrT5TokenizeOpti
 
     private static ValueTask<IModel> OpenAsync(ModelSource source, CancellationToken cancel)
     {
-        var config = PublishedConfig.Read<MrT5Config>(source.RequireFolder()).Value;
+        var config = PublishedConfig.Read<MrT5Config>(source.RequireFolder()).Value.Checked(source.RequireFolder());
         var checkpoint = source.OpenCheckpoint();
         return ValueTask.FromResult<IModel>(new MrT5Model(source.Id.ToString(), config, checkpoint, NetworkContext.Of(source, checkpoint)));
     }
