@@ -52,6 +52,10 @@ internal sealed class PublishedTokenizer
     /// <summary>The ids of a text, with those that the model wants around it.</summary>
     public async Task<int[]> EncodeAsync(string text, CancellationToken cancel) => (await _tokenizer.TokenizeAsync(new Text(text), _encoding, cancel).ConfigureAwait(false)).Ids.Span.ToArray();
 
-    /// <summary>The text of ids, special ones left out.</summary>
-    public async Task<string> DecodeAsync(int[] ids, CancellationToken cancel) => ((Text)await _tokenizer.DetokenizeAsync(new(_space, Tensor.Create(ids, ids.Length)), _decoding, cancel).ConfigureAwait(false)).Value;
+    /// <summary>The text of ids, special ones left out, and those that a table padded to a round number has beyond the tokenizer's.</summary>
+    public async Task<string> DecodeAsync(int[] ids, CancellationToken cancel)
+    {
+        var known = Array.FindAll(ids, id => id < _space.VocabularySizes[0]);
+        return ((Text)await _tokenizer.DetokenizeAsync(new(_space, Tensor.Create(known, known.Length)), _decoding, cancel).ConfigureAwait(false)).Value;
+    }
 }

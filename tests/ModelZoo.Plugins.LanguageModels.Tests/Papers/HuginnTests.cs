@@ -73,6 +73,14 @@ public class HuginnTests
     }
 
     [Fact]
+    public async Task Generate_IdsBeyondTheTokenizers_StandForNothing()
+    {
+        await using var model = await OpenAsync(new Letters { Count = 2 });
+        var text = await TinyModel.GenerateAsync(model, "@", new HuginnGenerateOptions { MaxNewTokens = 12, Temperature = 100, Steps = 1 }, seed: 1);
+        Assert.InRange(text.Length, 0, 6);
+    }
+
+    [Fact]
     public async Task Generate_MoreThanTheLongestText_EndsThere()
     {
         await using var model = await OpenAsync(new Letters());
@@ -133,7 +141,9 @@ public class HuginnTests
 
         public ModelFacts Facts => new();
 
-        public TokenSpace Space { get; } = new("test/letters", TokenLayout.Flat, [64], "letters");
+        public int Count { get; init; } = 64;
+
+        public TokenSpace Space => new("test/letters", TokenLayout.Flat, [Count], "letters");
 
         public object? GetService(Type serviceType) => serviceType == typeof(ICompanions) ? this : HostServices.Instance.GetService(serviceType);
 
