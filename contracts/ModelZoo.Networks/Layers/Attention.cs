@@ -124,5 +124,5 @@ public static class AttentionLayers
         x.Reshape(x.Shape[0], x.Shape[1], from, -1).RepeatInterleave(2, to / from).Flatten(2);
 
     // ONNX Runtime's kernel takes float32 and float16.
-    private static bool Fuses(Value q) => q.Type is ElementType.Float32 or ElementType.Float16;
+    private static bool Fuses(Value q) => q.Type is ElementType.Float32 or ElementType.Float16 && !WebGpuKernels.AttendsWrongly(q.Graph);
 }

@@ -28,6 +28,19 @@ public static class ConvolutionLayers
             throw new GraphException("A convolution takes (B, in, ..) and a weight (out, in / groups, kernel..).") { Where = scope.Path, Expected = weight.ToString(), Found = x.ToString() };
         var kernels = weight.Shape[2..].Sizes;
         var spatial = kernels.Select((kernel, i) => (x.Shape[i + 2] + (before[i] + after[i] - dilations[i] * (kernel - 1) - 1)) / strides[i] + 1);
+        if (WebGpuKernels.MixesGroups(scope.Graph, groups, weight.Shape[0].Size / groups))
+        {
+            var (inputs, outputs) = (weight.Shape[1].Size, weight.Shape[0].Size / groups);
+            Value Part(Value value, int axis, long group, long count) => value.Slice(axis, group * count, (group + 1) * count);
+            return ValueShape.Concat(1, [.. Enumerable.Range(0, (int)groups).Select(group => scope.Conv(Part(x, 1, group, inputs), Part(weight, 0, group, outputs), bias is null ? null : Part(bias, 0, group, outputs), strides, before, after, dilations))]);
+        }
+
+        if (groups == 1 && WebGpuKernels.ReadsThreeInputs(scope.Graph, weight.Shape[1].Size, weight.Shape[0].Size))
+        {
+            var more = 4 - weight.Shape[1].Size % 4;
+            (x, weight) = (x.Pad(1, 0, more), weight.Pad(1, 0, more));
+        }
+
         return scope.Node("Conv", [x, weight, bias], [x.Shape[0], weight.Shape[0], .. spatial],
             ("kernel_shape", kernels), ("strides", strides), ("pads", (long[])[.. before, .. after]), ("dilations", dilations), ("group", groups));
     }
