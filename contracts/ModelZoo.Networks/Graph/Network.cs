@@ -26,13 +26,15 @@ public sealed class Network : IDisposable
     /// <exception cref="GraphException">Shapes do not fit; the message names the node's path.</exception>
     public static Network Build(NetworkContext context, string name, Action<Scope> build, bool independentRows = false)
     {
-        var graph = new Graph(name, context.Stages, context.Session.Device, context.Session.Precision);
+        // Layers are built for the device that the network will run on.
+        var device = context.Runtime.Resolve(context.Session.Device, context.Session.AllowCpuFallback);
+        var graph = new Graph(name, context.Stages, device, context.Session.Precision);
         var requests = new WeightRequests();
         build(Scope.Root(graph, context.Weights, requests));
         requests.ThrowIfAny(context.Weights);
         var definition = graph.Finish();
         requests.LeaveSources(definition);
-        var session = context.Runtime.CreateSession(definition, context.Session);
+        var session = context.Runtime.CreateSession(definition, context.Session with { Device = device });
         var batching = context.Batching.Limit > 1 && !context.Stages ? context.Batching : null;
         // Stages need not have rows.
         if (independentRows) RowBatcher.Require(name, context.Stages ? session.Inputs : session.Inputs.Concat(session.Outputs));

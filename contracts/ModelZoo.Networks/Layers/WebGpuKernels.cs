@@ -3,7 +3,7 @@ using ModelZoo.Inference;
 namespace ModelZoo.Networks;
 
 /// <summary>
-/// Kernels of ONNX Runtime 1.30 for WebGPU that give wrong numbers, as found by running every parity case over software Vulkan; layers go round them. <c>WebGpuLayersTests</c> shows each, and where there is a device that it is right again.
+/// Kernels of ONNX Runtime 1.30 for WebGPU that give wrong numbers, as found by running parity cases over software Vulkan; layers go round them, which <c>WebGpuLayersTests</c> holds.
 /// </summary>
 internal static class WebGpuKernels
 {

@@ -25,6 +25,22 @@ public class NetworkTests
             Runtime.Run(g => Build(g.Input("first", [B, N, width]), g.Input("second", [B, M, width])), ("first", first), ("second", second)));
     }
 
+    /// <summary>Layers differ by device: with <c>auto</c> they are those of the one that is chosen.</summary>
+    [Theory]
+    [InlineData("auto", false)]
+    [InlineData("webgpu:7", true)]
+    public void Build_DeviceThatIsChosenLater_IsThatOfTheLayers(string asked, bool fallback)
+    {
+        Inference.Device? built = null;
+        using var network = Network.Build(new(Runtime.Engine, new TestWeights()) { Session = new() { Device = Inference.Device.Parse(asked), AllowCpuFallback = fallback } }, "chosen", scope =>
+        {
+            built = scope.Graph.Device;
+            scope.Graph.Output("y", scope.Graph.Input("x", [2]) * 2);
+        });
+        Assert.Equal(Runtime.Engine.Resolve(Inference.Device.Parse(asked), fallback), built);
+        Assert.Equal(built, network.Session.Device);
+    }
+
     [Theory]
     [InlineData(4)]
     [InlineData(7)]
