@@ -23,7 +23,7 @@ internal static class ByteGeneration
     /// <param name="options">How many bytes, and how they are chosen.</param>
     /// <param name="seed">The same seed gives the same text.</param>
     /// <param name="cancel">Stops within one step.</param>
-    public static IAsyncEnumerable<Generation<Text>> StreamAsync(ITokenModel model, ByteVocabulary vocabulary, int[] prompt, ByteGenerationOptions options, ulong seed, CancellationToken cancel = default) =>
+    public static IAsyncEnumerable<Generation<Text>> StreamAsync(ITokenModel model, ByteVocabulary vocabulary, int[] prompt, TextGenerationOptions options, ulong seed, CancellationToken cancel = default) =>
         StreamAsync(model, id => vocabulary.ByteOf(id) is { } value ? [value] : [], vocabulary.End, prompt, options, seed, cancel);
 
     /// <summary>The same of a model whose ids stand for any number of bytes.</summary>
@@ -35,7 +35,7 @@ internal static class ByteGeneration
     /// <param name="seed">The same seed gives the same text.</param>
     /// <param name="cancel">Stops within one step.</param>
     public static async IAsyncEnumerable<Generation<Text>> StreamAsync(
-        ITokenModel model, Func<int, byte[]> bytesOf, int? end, int[] prompt, ByteGenerationOptions options, ulong seed, [EnumeratorCancellation] CancellationToken cancel = default)
+        ITokenModel model, Func<int, byte[]> bytesOf, int? end, int[] prompt, TextGenerationOptions options, ulong seed, [EnumeratorCancellation] CancellationToken cancel = default)
     {
         if (prompt.Length == 0) throw new MediaException(ErrorCodes.MediaUnsupported, "There is nothing to go on from.") { Expected = "a prompt of one character or more" };
         var decoder = new AutoregressiveDecoder(options.MaxNewTokens) { Sampling = options.Sampling, EndTokens = end is { } last ? new HashSet<int> { last } : new() };

@@ -18,7 +18,7 @@ internal static class TokenGeneration
     /// <param name="seed">The same seed gives the same text.</param>
     /// <param name="cancel">Stops within one step.</param>
     public static async IAsyncEnumerable<Generation<Text>> StreamAsync(
-        ITokenModel model, PublishedTokenizer tokenizer, int[] prompt, IReadOnlySet<int> ends, TokenGenerationOptions options, ulong seed, [EnumeratorCancellation] CancellationToken cancel = default)
+        ITokenModel model, PublishedTokenizer tokenizer, int[] prompt, IReadOnlySet<int> ends, TextGenerationOptions options, ulong seed, [EnumeratorCancellation] CancellationToken cancel = default)
     {
         if (prompt.Length == 0) throw new MediaException(ErrorCodes.MediaUnsupported, "There is nothing to go on from.") { Expected = "a prompt of one token or more" };
         var decoder = new AutoregressiveDecoder(options.MaxNewTokens) { Sampling = options.Sampling, EndTokens = ends };

@@ -131,7 +131,7 @@ public class HNetTests
             if (ids[^1] == 255) break;
         }
 
-        Assert.Equal(Vocabulary.Text(ids.Skip(6).TakeWhile(id => id != 255).ToArray()), await TinyModel.GenerateAsync(model, "chunk", new ByteGenerationOptions { MaxNewTokens = 20 }));
+        Assert.Equal(Vocabulary.Text(ids.Skip(6).TakeWhile(id => id != 255).ToArray()), await TinyModel.GenerateAsync(model, "chunk", new TextGenerationOptions { MaxNewTokens = 20 }));
     }
 
     [Fact]

@@ -99,7 +99,7 @@ public sealed class LearnYourTokensTests : IAsyncLifetime
     [Fact]
     public async Task Generate_SameSeed_GivesTheSameText()
     {
-        var drawn = new ByteGenerationOptions { MaxNewTokens = 30, Temperature = 1 };
+        var drawn = new TextGenerationOptions { MaxNewTokens = 30, Temperature = 1 };
         Assert.Equal(await TinyModel.GenerateAsync(_model, "to b", drawn, 3), await TinyModel.GenerateAsync(_model, "to b", drawn, 3));
         Assert.NotEqual(await TinyModel.GenerateAsync(_model, "to b", drawn, 3), await TinyModel.GenerateAsync(_model, "to b", drawn, 4));
     }

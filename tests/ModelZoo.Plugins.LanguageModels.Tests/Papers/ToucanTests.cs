@@ -109,7 +109,7 @@ public sealed class ToucanTests : IAsyncLifetime
     [Fact]
     public async Task Generate_SameSeed_GivesTheSameText()
     {
-        var drawn = new ByteGenerationOptions { MaxNewTokens = 30, Temperature = 2 };
+        var drawn = new TextGenerationOptions { MaxNewTokens = 30, Temperature = 2 };
         Assert.Equal(await TinyModel.GenerateAsync(_model, "a b", drawn, 3), await TinyModel.GenerateAsync(_model, "a b", drawn, 3));
         Assert.NotEqual(await TinyModel.GenerateAsync(_model, "a b", drawn, 3), await TinyModel.GenerateAsync(_model, "a b", drawn, 4));
     }

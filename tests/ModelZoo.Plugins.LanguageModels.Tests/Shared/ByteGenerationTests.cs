@@ -33,7 +33,7 @@ public class ByteGenerationTests
         Assert.Equal("tensors", Assert.Throws<MediaException>(() => ByteGeneration.TextOf(new(null, [new NamedTensors(new Dictionary<string, Tensor>())]))).Found);
     }
 
-    private static async Task<List<string>> RunAsync(string text, ByteGenerationOptions options)
+    private static async Task<List<string>> RunAsync(string text, TextGenerationOptions options)
     {
         var steps = await ByteGeneration.StreamAsync(new Script([.. Vocabulary.Encode(text), 2]), Vocabulary, [1], options, 0).ToListAsync();
         Assert.True(steps[^1].IsFinal);

@@ -25,7 +25,7 @@ public sealed record BltTokenizeOptions : ModelOptions, IBltPatchingOptions
 }
 
 /// <summary>Options of continuing a text.</summary>
-public sealed record BltGenerateOptions : ByteGenerationOptions, IBltPatchingOptions
+public sealed record BltGenerateOptions : TextGenerationOptions, IBltPatchingOptions
 {
     /// <inheritdoc cref="IBltPatchingOptions.Patching"/>
     [Description(BltPatchingTexts.Patching)] public BltPatching? Patching { get; init; }

@@ -19,7 +19,7 @@ public sealed record HNetTokenizeOptions : ModelOptions
 }
 
 /// <summary>H-Net: bytes in chunks that the model itself learned to make, and chunks of these.</summary>
-public sealed class HNetModel : IModel, ITokenize<Text, HNetTokenizeOptions>, IGenerate<Text, ByteGenerationOptions>, IEvaluate, IReferenceCalls
+public sealed class HNetModel : IModel, ITokenize<Text, HNetTokenizeOptions>, IGenerate<Text, TextGenerationOptions>, IEvaluate, IReferenceCalls
 {
     private static readonly ByteVocabulary Vocabulary = new(256, Start: 254, End: 255);
 
@@ -96,7 +96,7 @@ public sealed class HNetModel : IModel, ITokenize<Text, HNetTokenizeOptions>, IG
         ValueTask.FromResult(new Text(Vocabulary.Text(tokens.Expect(Space).Ids.Span)));
 
     /// <inheritdoc/>
-    public IAsyncEnumerable<Generation<Text>> GenerateAsync(Prompt prompt, ByteGenerationOptions options, ulong seed, CancellationToken cancel = default) =>
+    public IAsyncEnumerable<Generation<Text>> GenerateAsync(Prompt prompt, TextGenerationOptions options, ulong seed, CancellationToken cancel = default) =>
         ByteGeneration.StreamAsync(Begin(), Vocabulary, Vocabulary.Begin(Vocabulary.Encode(ByteGeneration.TextOf(prompt))), options, seed, cancel);
 
     /// <inheritdoc/>

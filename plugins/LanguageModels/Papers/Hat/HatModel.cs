@@ -10,7 +10,7 @@ using ModelZoo.Networks.Sampling;
 namespace ModelZoo.Plugins.LanguageModels;
 
 /// <summary>Options of going on from a text.</summary>
-public sealed record HatGenerateOptions : ByteGenerationOptions
+public sealed record HatGenerateOptions : TextGenerationOptions
 {
     /// <summary>Whether the prompt is a user's turn.</summary>
     [Description("Take the prompt as a user's turn, in the template of the authors' models that follow instructions.")]

@@ -24,7 +24,7 @@ internal interface IHuginnOptions
 }
 
 /// <summary>Options of continuing a text.</summary>
-public sealed record HuginnGenerateOptions : TokenGenerationOptions, IHuginnOptions
+public sealed record HuginnGenerateOptions : TextGenerationOptions, IHuginnOptions
 {
     /// <inheritdoc cref="IHuginnOptions.Steps"/>
     [Description(HuginnTexts.Steps), Range(1, 1 << 12)] public int? Steps { get; init; }

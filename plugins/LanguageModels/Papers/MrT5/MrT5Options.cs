@@ -22,7 +22,7 @@ public sealed record MrT5TokenizeOptions : ModelOptions
 }
 
 /// <summary>Options of answering a text.</summary>
-public sealed record MrT5GenerateOptions : ByteGenerationOptions, IMrT5DeletionOptions
+public sealed record MrT5GenerateOptions : TextGenerationOptions, IMrT5DeletionOptions
 {
     /// <inheritdoc/>
     [Description(MrT5OptionTexts.Soft)] public bool Soft { get; init; }

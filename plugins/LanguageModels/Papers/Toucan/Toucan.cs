@@ -33,7 +33,7 @@ public sealed record ToucanConfig : HourglassConfig
 }
 
 /// <summary>Characters in; learned tokens, bits and more characters out, a whole token for each run of the middle layers.</summary>
-public sealed class ToucanModel : IModel, ITokenize<Text, NoOptions>, IGenerate<Text, ByteGenerationOptions>, IEvaluate, IReferenceCalls
+public sealed class ToucanModel : IModel, ITokenize<Text, NoOptions>, IGenerate<Text, TextGenerationOptions>, IEvaluate, IReferenceCalls
 {
     private const string Blank = " ", VocabularyFile = "vocab.json";
     private readonly Checkpoint _checkpoint;
@@ -109,7 +109,7 @@ public sealed class ToucanModel : IModel, ITokenize<Text, NoOptions>, IGenerate<
     public ValueTask<Text> DetokenizeAsync(Tokens tokens, NoOptions options, CancellationToken cancel = default) => ValueTask.FromResult(new Text(Characters.Decode(tokens.Expect(Space!).Ids.Span)));
 
     /// <inheritdoc/>
-    public IAsyncEnumerable<Generation<Text>> GenerateAsync(Prompt prompt, ByteGenerationOptions options, ulong seed, CancellationToken cancel = default)
+    public IAsyncEnumerable<Generation<Text>> GenerateAsync(Prompt prompt, TextGenerationOptions options, ulong seed, CancellationToken cancel = default)
     {
         var text = ByteGeneration.TextOf(prompt);
         return ByteGeneration.StreamAsync(Begin(), Characters.BytesOf, null, Characters.Encode(text.Length > 0 ? text : Blank), options, seed, cancel);

@@ -49,7 +49,7 @@ public sealed record MagnetTokenizeOptions : ModelOptions
 }
 
 /// <summary>Options of continuing a text.</summary>
-public sealed record MagnetGenerateOptions : ByteGenerationOptions
+public sealed record MagnetGenerateOptions : TextGenerationOptions
 {
     /// <summary>Script.</summary>
     [Description("Script whose boundary predictor is used; auto goes by the letters of the prompt.")]

@@ -48,7 +48,7 @@ public sealed record LearnYourTokensOptions : ModelOptions
 }
 
 /// <summary>Text in; words, bits of their characters and further words out.</summary>
-public sealed class LearnYourTokensModel : IModel, ITokenize<Text, LearnYourTokensOptions>, IGenerate<Text, ByteGenerationOptions>, IEvaluate, IReferenceCalls
+public sealed class LearnYourTokensModel : IModel, ITokenize<Text, LearnYourTokensOptions>, IGenerate<Text, TextGenerationOptions>, IEvaluate, IReferenceCalls
 {
     private readonly Checkpoint _checkpoint;
     private readonly LearnYourTokensConfig _config;
@@ -123,7 +123,7 @@ public sealed class LearnYourTokensModel : IModel, ITokenize<Text, LearnYourToke
     public ValueTask<Text> DetokenizeAsync(Tokens tokens, LearnYourTokensOptions options, CancellationToken cancel = default) => ValueTask.FromResult(new Text(Characters.Decode(tokens.Expect(Space!).Ids.Span)));
 
     /// <inheritdoc/>
-    public async IAsyncEnumerable<Generation<Text>> GenerateAsync(Prompt prompt, ByteGenerationOptions options, ulong seed, [EnumeratorCancellation] CancellationToken cancel = default)
+    public async IAsyncEnumerable<Generation<Text>> GenerateAsync(Prompt prompt, TextGenerationOptions options, ulong seed, [EnumeratorCancellation] CancellationToken cancel = default)
     {
         var (ids, words) = SpelledWords.Of(ByteGeneration.TextOf(prompt), Characters, _config.CanvasSize, punctuation: true);
         if (!HasWords)
