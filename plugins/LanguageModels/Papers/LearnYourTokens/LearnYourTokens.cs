@@ -50,14 +50,17 @@ public sealed record LearnYourTokensOptions : ModelOptions
 /// <summary>Text in; words, bits of their characters and further words out.</summary>
 public sealed class LearnYourTokensModel : IModel, ITokenize<Text, LearnYourTokensOptions>, IGenerate<Text, TextGenerationOptions>, IEvaluate, IReferenceCalls
 {
+    private readonly string _id;
     private readonly Checkpoint _checkpoint;
     private readonly LearnYourTokensConfig _config;
     private readonly CharacterVocabulary? _vocabulary;
     private readonly NetworkCache<int> _words;
     private readonly Network _spell;
 
-    private LearnYourTokensModel(string folder, Checkpoint checkpoint, NetworkContext context)
+    private LearnYourTokensModel(ModelSource source, Checkpoint checkpoint, NetworkContext context)
     {
+        var folder = source.RequireFolder();
+        _id = source.Id.ToString();
         _checkpoint = checkpoint;
         _config = PublishedConfig.Read<LearnYourTokensConfig>(folder).Value;
         var ids = (int)checkpoint.Get("head.weight").Shape[0];
@@ -85,7 +88,7 @@ public sealed class LearnYourTokensModel : IModel, ITokenize<Text, LearnYourToke
         (source, _) =>
         {
             var checkpoint = source.OpenCheckpoint("state_dict");
-            return ValueTask.FromResult<IModel>(new LearnYourTokensModel(source.RequireFolder(), checkpoint, NetworkContext.Of(source, checkpoint)));
+            return ValueTask.FromResult<IModel>(new LearnYourTokensModel(source, checkpoint, NetworkContext.Of(source, checkpoint)));
         });
 
     /// <inheritdoc/>
@@ -93,7 +96,7 @@ public sealed class LearnYourTokensModel : IModel, ITokenize<Text, LearnYourToke
     { Lacks = _vocabulary is null ? $"The verbs take models of characters or bytes, not of base {_config.Base}; those of characters have their vocabulary in config.json." : null };
 
     /// <inheritdoc/>
-    public TokenSpace? Space => _vocabulary?.Space(Architecture.Card.Id);
+    public TokenSpace? Space => _vocabulary?.Space(_id);
 
     /// <inheritdoc/>
     public Modality Evaluates => Modality.Text;

@@ -68,14 +68,17 @@ public sealed record MagnetEvaluateOptions : ByteEvaluationOptions
 public sealed class MagnetModel : IModel, ITokenize<Text, MagnetTokenizeOptions>, IGenerate<Text, MagnetGenerateOptions>, IEvaluate, IReferenceCalls
 {
     private const string Classifier = "memtransformer";
+    private readonly string _id;
     private readonly Checkpoint _checkpoint;
     private readonly MagnetConfig _config;
     private readonly Hourglass _hourglass;
     private readonly Network? _score;
     private readonly ByteVocabulary _vocabulary;
 
-    private MagnetModel(string folder, Checkpoint checkpoint, NetworkContext context)
+    private MagnetModel(ModelSource source, Checkpoint checkpoint, NetworkContext context)
     {
+        var folder = source.RequireFolder();
+        _id = source.Id.ToString();
         _checkpoint = checkpoint;
         _config = PublishedConfig.Read<MagnetConfig>(folder).Value;
         var isClassifier = checkpoint.Tensors.Any(tensor => tensor.Name == "score.weight");
@@ -103,14 +106,14 @@ public sealed class MagnetModel : IModel, ITokenize<Text, MagnetTokenizeOptions>
         (source, _) =>
         {
             var checkpoint = source.OpenCheckpoint("model", "state_dict");
-            return ValueTask.FromResult<IModel>(new MagnetModel(source.RequireFolder(), checkpoint, NetworkContext.Of(source, checkpoint)));
+            return ValueTask.FromResult<IModel>(new MagnetModel(source, checkpoint, NetworkContext.Of(source, checkpoint)));
         });
 
     /// <inheritdoc/>
     public ModelFacts Facts => LanguageFacts.Of(_checkpoint, _score is null ? _hourglass.Networks : _hourglass.Networks.Append(_score), new KeyValuePair<string, string>("scripts", string.Join(", ", _config.Scripts)));
 
     /// <inheritdoc/>
-    public TokenSpace? Space => _vocabulary.Space(Architecture.Card.Id);
+    public TokenSpace? Space => _vocabulary.Space(_id);
 
     /// <inheritdoc/>
     public Modality Evaluates => Modality.Text;

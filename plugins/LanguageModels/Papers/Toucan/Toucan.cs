@@ -36,14 +36,17 @@ public sealed record ToucanConfig : HourglassConfig
 public sealed class ToucanModel : IModel, ITokenize<Text, NoOptions>, IGenerate<Text, TextGenerationOptions>, IEvaluate, IReferenceCalls
 {
     private const string Blank = " ", VocabularyFile = "vocab.json";
+    private readonly string _id;
     private readonly Checkpoint _checkpoint;
     private readonly ToucanConfig _config;
     private readonly Hourglass _hourglass;
     private readonly CharacterVocabulary? _vocabulary;
     private readonly Tensor<float> _table;
 
-    private ToucanModel(string folder, Checkpoint checkpoint, NetworkContext context)
+    private ToucanModel(ModelSource source, Checkpoint checkpoint, NetworkContext context)
     {
+        var folder = source.RequireFolder();
+        _id = source.Id.ToString();
         _checkpoint = checkpoint;
         _config = PublishedConfig.Read<ToucanConfig>(folder).Value;
         _hourglass = new(context, _config, _config.Ids, _config.Predictor is { } predictor ? [predictor] : []);
@@ -70,7 +73,7 @@ public sealed class ToucanModel : IModel, ITokenize<Text, NoOptions>, IGenerate<
         (source, _) =>
         {
             var checkpoint = source.OpenCheckpoint("model_state", "state_dict");
-            return ValueTask.FromResult<IModel>(new ToucanModel(source.RequireFolder(), checkpoint, NetworkContext.Of(source, new KeyMap((@"^module\.", "")).Apply(checkpoint))));
+            return ValueTask.FromResult<IModel>(new ToucanModel(source, checkpoint, NetworkContext.Of(source, new KeyMap((@"^module\.", "")).Apply(checkpoint))));
         });
 
     /// <inheritdoc/>
@@ -78,7 +81,7 @@ public sealed class ToucanModel : IModel, ITokenize<Text, NoOptions>, IGenerate<
     { Lacks = _vocabulary is null ? $"The folder has no {VocabularyFile}, the corpus' characters in the order of their ids." : null };
 
     /// <inheritdoc/>
-    public TokenSpace? Space => _vocabulary?.Space(Architecture.Card.Id);
+    public TokenSpace? Space => _vocabulary?.Space(_id);
 
     /// <inheritdoc/>
     public Modality Evaluates => Modality.Text;
